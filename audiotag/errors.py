@@ -1,0 +1,31 @@
+"""The errors that a user can meet: one root, one line each, saying the rule, the value and the remedy."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class AudiotagError(Exception):
+    """Root of every error that audiotag raises on purpose; the command line prints it as one line."""
+
+
+class AudioError(AudiotagError):
+    """A sound file or waveform that cannot be used; the message is the reason written to `clips.csv`."""
+
+
+def suggest(received: str, known: Iterable[str]) -> str:
+    """End of an error message about an unknown name: the nearest known one, and all of them if few.
+
+    Args:
+        received: the name that was not found.
+        known: the names that exist.
+
+    Returns:
+        For example `did you mean 'mn04'? (known: mn02, mn04)`.
+    """
+    names = sorted(known)
+    near = difflib.get_close_matches(received.lower(), names, n=1, cutoff=0.5)
+    guess = f"did you mean {near[0]!r}? " if near else ""
+    shown = ", ".join(names[:24]) + (f", … {len(names)} in all" if len(names) > 24 else "")
+    return f"{guess}(known: {shown})"

@@ -1,0 +1,106 @@
+"""Class vocabularies: the order of a model's outputs, and how several labels share one table cell."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from audiotag import storage
+from audiotag.errors import AudiotagError, suggest
+
+
+@dataclass(frozen=True)
+class Labels:
+    """An ordered class vocabulary; position i is output i of a model.
+
+    Args:
+        names: display names, unique, in output order. Any text: commas, quotes, slashes and emoji included.
+        ids: stable identifiers in the same order (AudioSet's mids, for example). Default: the names.
+    """
+
+    names: tuple[str, ...]
+    ids: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "names", tuple(self.names))
+        object.__setattr__(self, "ids", tuple(self.ids) or self.names)
+        if not self.names:
+            raise AudiotagError("a vocabulary needs at least one class, received none: name the classes")
+        if len(self.ids) != len(self.names):
+            raise AudiotagError(
+                f"a vocabulary needs one id a class, received {len(self.ids)} ids for {len(self.names)}"
+            )
+        for kind, values in (("name", self.names), ("id", self.ids)):
+            if len(set(values)) != len(values):
+                twice = next(value for value in values if values.count(value) > 1)
+                raise AudiotagError(f"class {kind}s must be unique, received {twice!r} twice: merge or rename it")
+            if any(not value.strip() or "\n" in value or "\r" in value for value in values):
+                raise AudiotagError(f"a class {kind} must be one line of text and not blank: rename it")
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    @cached_property
+    def _index(self) -> dict[str, int]:
+        return {name: position for position, name in enumerate(self.names)}
+
+    def index(self, name: str) -> int:
+        """Output position of a class name; an unknown name is an error that suggests the nearest."""
+        if name not in self._index:
+            raise AudiotagError(f"no class is named {name!r}: {suggest(name, self.names)}")
+        return self._index[name]
+
+    def multi_hot(self, names: Iterable[str]) -> np.ndarray:
+        """Target vector of the given classes: shape (classes,), float32, 1 where named."""
+        vector = np.zeros(len(self), np.float32)
+        vector[[self.index(name) for name in names]] = 1.0
+        return vector
+
+    def write(self, path: Path) -> None:
+        """Write `labels.csv`: index,id,name."""
+        with storage.write_atomically(path) as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(["index", "id", "name"])
+            writer.writerows(zip(range(len(self)), self.ids, self.names, strict=True))
+
+    @classmethod
+    def read(cls, path: Path) -> Labels:
+        """Read `labels.csv` (index,id,name), the indices being 0, 1, 2 … in order."""
+        try:
+            with Path(path).open(newline="", encoding="utf-8") as file:
+                rows = list(csv.DictReader(file))
+            if [int(row["index"]) for row in rows] != list(range(len(rows))):
+                raise ValueError("the indices are not 0, 1, 2 …")
+            return cls(tuple(row["name"] for row in rows), tuple(row["id"] for row in rows))
+        except (KeyError, TypeError, ValueError, UnicodeDecodeError) as error:
+            raise AudiotagError(f"{path} is not a label table (columns index,id,name): {error}") from error
+
+
+def join_cell(names: Iterable[str]) -> str:
+    """Several labels as one table cell, separated by `;`; a name that holds `;` or `"` is quoted as in CSV."""
+    names = list(names)
+    if not names:
+        return ""
+    buffer = io.StringIO()
+    csv.writer(buffer, delimiter=";", lineterminator="").writerow(names)
+    return buffer.getvalue()
+
+
+def split_cell(cell: str) -> tuple[str, ...]:
+    """The labels of a cell that `join_cell` wrote, or that a person typed: `dog; rain` gives ("dog", "rain")."""
+    if not cell.strip():
+        return ()
+    try:
+        names = next(csv.reader([cell], delimiter=";", skipinitialspace=True, strict=True))
+    except csv.Error as error:
+        raise AudiotagError(f"labels in one cell are separated by ';', received {cell!r} ({error})") from error
+    return tuple(name.strip() for name in names if name.strip())

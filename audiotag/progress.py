@@ -1,0 +1,71 @@
+"""Progress bars for long work: count, rate and time left on a terminal, one closing line elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+_quiet = False
+
+
+def set_quiet(quiet: bool) -> None:
+    """Silence every bar of this process (`--quiet`)."""
+    global _quiet
+    _quiet = quiet
+
+
+@contextmanager
+def bar(description: str, total: int, unit: str, *, done: int = 0) -> Iterator[Callable[[int], None]]:
+    """Show the progress of `total` units of work on standard error.
+
+    Args:
+        description: what is being done, for example "Building data/esc10".
+        total: amount of work, in units.
+        unit: name of the unit, plural: "clips".
+        done: units that an earlier run had finished.
+
+    Yields:
+        advance: call it with the number of units just finished.
+    """
+    if _quiet:
+        yield lambda amount: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    console = Console(stderr=True)
+    started, finished = time.monotonic(), 0
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as live:
+        task = live.add_task(description, total=total, completed=done, rate=unit)
+
+        def advance(amount: int) -> None:
+            nonlocal finished
+            finished += amount
+            live.update(task, advance=amount, rate=f"{finished / (time.monotonic() - started + 1e-9):.1f} {unit}/s")
+
+        yield advance
+    if not console.is_terminal:
+        seconds = time.monotonic() - started + 1e-9
+        resumed = f", {done} from before" if done else ""
+        console.print(
+            f"{description}: {finished} {unit} in {seconds:.1f} s ({finished / seconds:.1f} {unit}/s{resumed})",
+            highlight=False,
+            soft_wrap=True,
+        )

@@ -1,0 +1,148 @@
+"""What a data set is before it is built: clips, labels, licence. Files in `datasets/` return a `Declaration`."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import sys
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal
+
+import numpy as np
+
+from audiotag import audio, storage
+from audiotag.errors import AudiotagError, suggest
+from audiotag.labels import Labels
+
+Task = Literal["multiclass", "multilabel"]
+
+
+@dataclass(frozen=True)
+class Event:
+    """A strong label: `label` sounds from `onset` to `offset`, in seconds from the start of its clip."""
+
+    onset: float
+    offset: float
+    label: str
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One example to build.
+
+    Args:
+        clip_id: unique name in the data set, stable for ever: shard, order and randomness come from it.
+        source: recording, relative to the declaration's root ("audio/1-100032-A-0.ogg"), or whatever the
+            declaration's own `read` understands.
+        labels: class names; exactly one where the task is multiclass.
+        split: "train", "validation", "test" or "fold1", "fold2" …
+        start: where the clip begins in its recording, seconds.
+        end: where it ends, seconds; None: the end of the recording.
+        events: strong labels, where known.
+    """
+
+    clip_id: str
+    source: str
+    labels: tuple[str, ...]
+    split: str
+    start: float = 0.0
+    end: float | None = None
+    events: tuple[Event, ...] = ()
+
+
+def read_clip(root: Path, clip: Clip, sample_rate: int) -> np.ndarray:
+    """The clip's waveform from its sound file under `root`: (samples,), float32, mono."""
+    return audio.read(storage.inside(root, clip.source), sample_rate, start=clip.start, end=clip.end)
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """A data set as its file in `datasets/` declares it.
+
+    Args:
+        name: short name, for example "esc10".
+        version: changes whenever clips, labels or splits change.
+        task: "multiclass" (one label a clip) or "multilabel".
+        licence: licence of the recordings.
+        citation: what to cite; a web address where there is no paper.
+        labels: vocabulary, in the order of the model's outputs.
+        clips: every clip, wanted or not: what cannot be read is rejected with a reason when built.
+        seconds: length of every example; shorter clips are padded, longer ones cut.
+        root: folder of the recordings.
+        pad: "repeat" or "zero": how a short clip is filled up.
+        read: `(root, clip, sample_rate) -> waveform`; a module-level function. Default: the sound file `clip.source`.
+    """
+
+    name: str
+    version: str
+    task: Task
+    licence: str
+    citation: str
+    labels: Labels
+    clips: tuple[Clip, ...]
+    seconds: float
+    root: Path
+    pad: Literal["repeat", "zero"] = "repeat"
+    read: Callable[[Path, Clip, int], np.ndarray] = read_clip
+
+    def __post_init__(self) -> None:
+        if not self.clips:
+            raise AudiotagError(f"data set {self.name!r} has no clips: is {self.root} the right folder?")
+        if not self.seconds > 0:
+            raise AudiotagError(f"seconds must be positive, received {self.seconds}")
+        if self.task not in ("multiclass", "multilabel"):
+            raise AudiotagError(f"task must be multiclass or multilabel, received {self.task!r}")
+        twice = [clip_id for clip_id, count in Counter(clip.clip_id for clip in self.clips).items() if count > 1]
+        if twice:
+            raise AudiotagError(
+                f"clip ids must be unique, {len(twice)} of them occur more than once, {twice[0]!r} for one: rename them"
+            )
+        for clip in self.clips:
+            for label in (*clip.labels, *(event.label for event in clip.events)):
+                self.labels.index(label)
+            if self.task == "multiclass" and len(clip.labels) != 1:
+                raise AudiotagError(
+                    f"a multiclass clip has exactly one label, {clip.clip_id!r} has {len(clip.labels)}: "
+                    "give it one, or declare the task multilabel"
+                )
+
+
+def load_file(path: Path) -> ModuleType:
+    """Import a dataset file by path, under a name that worker processes can use again for pickling."""
+    path = Path(path).resolve()
+    name = f"audiotag_dataset_{path.stem}"
+    if name in sys.modules and sys.modules[name].__file__ == str(path):
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    if not callable(getattr(module, "declare", None)):
+        raise AudiotagError(f"a dataset file defines declare(...) -> Declaration, {path} does not")
+    return module
+
+
+def declare(dataset: str | Path, **options: Any) -> Declaration:
+    """Declaration of a data set by name ("esc50"), by file ("datasets/esc50.py") or of a folder of recordings.
+
+    Args:
+        dataset: name, `.py` file, or a folder (which `datasets/folder.py` then reads: a folder a class).
+        options: keyword arguments of the file's `declare`; an unknown one is an error that suggests the nearest.
+    """
+    if Path(dataset).is_dir():
+        options["source"] = Path(dataset)
+        dataset = "folder"
+    function = load_file(storage.find_in_library("datasets", str(dataset))).declare
+    known = inspect.signature(function).parameters
+    for option in options:
+        if option not in known:
+            raise AudiotagError(f"data set {dataset} has no option {option!r}: {suggest(option, known)}")
+    return function(**options)

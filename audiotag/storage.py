@@ -1,0 +1,150 @@
+"""Files: atomic writes, checksums, the download cache, and where dataset and recipe files lie."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from audiotag.errors import AudiotagError, suggest
+
+CACHE_VARIABLE = "AUDIOTAG_CACHE"
+
+
+@contextmanager
+def write_atomically(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
+    """Open a file that appears under `path` only when the block ends well: a torn write is never seen.
+
+    Args:
+        path: the file to write; its folder is made if missing.
+        mode: "w" (UTF-8 text, newlines as given) or "wb".
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+    text = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
+    try:
+        with temporary.open(mode, **text) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON atomically, keys in the order given, indented."""
+    with write_atomically(path) as file:
+        json.dump(value, file, indent=2, ensure_ascii=False)
+        file.write("\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON; a missing or broken file is one clear error."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise AudiotagError(f"no such file: {path}") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise AudiotagError(f"{path} is not valid JSON ({error}): restore it or make it again") from error
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def fingerprint(value: Any) -> str:
+    """SHA-256 of a JSON-able value, independent of the order of keys."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def inside(root: Path, relative: str) -> Path:
+    """The file `relative` under `root`; an absolute path or one that leaves `root` through `..` is refused."""
+    path = Path(os.path.normpath(Path(root) / relative))
+    if Path(relative).is_absolute() or not path.is_relative_to(os.path.normpath(root)):
+        raise AudiotagError(f"a path must stay inside {root}, received {relative!r}: use a relative path without '..'")
+    return path
+
+
+def cache_folder() -> Path:
+    """Where downloads are kept: `AUDIOTAG_CACHE`, else the platform's user cache."""
+    chosen = os.environ.get(CACHE_VARIABLE)
+    if chosen:
+        return Path(chosen).expanduser()
+    import pooch
+
+    return Path(pooch.os_cache("audiotag"))
+
+
+def fetch(url: str, *, sha256_hex: str | None = None) -> Path:
+    """A published file, from the cache or downloaded into it.
+
+    A file that already lies in the cache under its published name is used once its checksum holds. Where no
+    checksum is published, the one of the first download is recorded beside the file and held to from then on.
+
+    Args:
+        url: address of the file; its last part is the name in the cache.
+        sha256_hex: the published checksum, if known.
+
+    Raises:
+        AudiotagError: no network and not in the cache, or the checksum does not hold.
+    """
+    import pooch
+
+    name = url.rsplit("/", 1)[-1]
+    folder = cache_folder()
+    record = folder / f"{name}.sha256"
+    expected = sha256_hex or (record.read_text(encoding="utf-8").split()[0] if record.exists() else None)
+    target = folder / name
+    if expected and target.exists() and sha256(target) != expected:
+        raise AudiotagError(
+            f"{target} does not have the expected SHA-256 {expected[:12]}… (received {sha256(target)[:12]}…): "
+            "the file is damaged or another one; delete it and try again"
+        )
+    known = f"sha256:{expected}" if expected else None
+    downloader = pooch.HTTPDownloader(progressbar=False, timeout=30)
+    logger = pooch.get_logger()
+    level, _ = logger.level, logger.setLevel("ERROR")
+    try:
+        path = Path(pooch.retrieve(url, known, fname=name, path=folder, downloader=downloader))
+    except ValueError as error:
+        raise AudiotagError(f"{url} does not have the expected SHA-256 {expected}: try the download again") from error
+    except OSError as error:
+        raise AudiotagError(
+            f"{name} is not in the cache {folder} and cannot be downloaded ({type(error).__name__}): "
+            f"connect to the network, or fetch {url} elsewhere and put it there"
+        ) from error
+    finally:
+        logger.setLevel(level)
+    if expected is None:
+        with write_atomically(record) as file:
+            file.write(f"{sha256(path)}  {name}\n")
+    return path
+
+
+def library(kind: str) -> Path:
+    """The folder of `datasets` or `recipes` files: beside the package in a checkout, inside it in a wheel."""
+    package = Path(__file__).resolve().parent
+    packed = package / "_library" / kind
+    return packed if packed.is_dir() else package.parent / kind
+
+
+def find_in_library(kind: str, name: str) -> Path:
+    """A dataset or recipe file by path (`my/esc50.py`, `datasets/esc50.py`) or by name (`esc50`)."""
+    path = Path(name)
+    if path.suffix == ".py" and path.is_file():
+        return path.resolve()
+    packed = library(kind) / f"{path.stem}.py"
+    if packed.is_file() and path.suffix in ("", ".py") and path.parent.as_posix() in (".", kind):
+        return packed
+    known = [file.stem for file in library(kind).glob("*.py")]
+    raise AudiotagError(f"{name!r} is neither a file nor one of audiotag's {kind}: {suggest(path.stem, known)}")
