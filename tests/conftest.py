@@ -14,14 +14,14 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 @pytest.fixture(scope="session")
 def shared() -> Callable[[str], Path]:
     """Path of a file or folder of test data; the test is skipped where it is not there."""
-    places = [Path(__file__).resolve().parents[1].parent / "shared"]
-    if os.environ.get("AUDIOTAG_TEST_DATA"):
-        places.insert(0, Path(os.environ["AUDIOTAG_TEST_DATA"]))
+    places = [Path(__file__).resolve().parents[2] / "shared"]
+    if named := os.environ.get("AUDIOTAG_TEST_DATA"):
+        places = [Path(named), Path(named).parent, *places]
 
     def find(relative: str) -> Path:
         for place in places:
             if (place / relative).exists():
                 return place / relative
-        pytest.skip(f"{relative} is not there: set AUDIOTAG_TEST_DATA to the folder that holds golden, weights and data")
+        pytest.skip(f"{relative} is not there: set AUDIOTAG_TEST_DATA to the folder of golden, weights and data")
 
     return find
