@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -52,7 +53,9 @@ def bar(description: str, total: int, unit: str, *, done: int = 0) -> Iterator[C
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as live:
+    # Results that go into a file or a pipe must not be drawn around the bar.
+    redirect = sys.stdout.isatty()
+    with Progress(*columns, console=console, disable=not console.is_terminal, redirect_stdout=redirect) as live:
         task = live.add_task(description, total=total, completed=done, rate=unit)
 
         def advance(amount: int) -> None:

@@ -70,7 +70,7 @@ def fingerprint(value: Any) -> str:
 def inside(root: Path, relative: str) -> Path:
     """The file `relative` under `root`; an absolute path or one that leaves `root` through `..` is refused."""
     path = Path(os.path.normpath(Path(root) / relative))
-    if Path(relative).is_absolute() or not path.is_relative_to(os.path.normpath(root)):
+    if Path(relative).is_absolute() or not Path(os.path.abspath(path)).is_relative_to(os.path.abspath(root)):
         raise AudiotagError(f"a path must stay inside {root}, received {relative!r}: use a relative path without '..'")
     return path
 
@@ -85,22 +85,23 @@ def cache_folder() -> Path:
     return Path(pooch.os_cache("audiotag"))
 
 
-def fetch(url: str, *, sha256_hex: str | None = None) -> Path:
+def fetch(url: str, *, sha256_hex: str | None = None, name: str | None = None) -> Path:
     """A published file, from the cache or downloaded into it.
 
     A file that already lies in the cache under its published name is used once its checksum holds. Where no
     checksum is published, the one of the first download is recorded beside the file and held to from then on.
 
     Args:
-        url: address of the file; its last part is the name in the cache.
+        url: address of the file.
         sha256_hex: the published checksum, if known.
+        name: name in the cache. Default: the last part of the address.
 
     Raises:
         AudiotagError: no network and not in the cache, or the checksum does not hold.
     """
     import pooch
 
-    name = url.rsplit("/", 1)[-1]
+    name = name or url.rsplit("/", 1)[-1]
     folder = cache_folder()
     record = folder / f"{name}.sha256"
     expected = sha256_hex or (record.read_text(encoding="utf-8").split()[0] if record.exists() else None)

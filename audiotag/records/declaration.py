@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import math
+import re
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -17,6 +19,9 @@ import numpy as np
 from audiotag import audio, storage
 from audiotag.errors import AudiotagError, suggest
 from audiotag.labels import Labels
+
+DATASET_MODULE = "audiotag_dataset_"
+"""Dataset files are imported under names that begin so, and worker processes import them again by path."""
 
 Task = Literal["multiclass", "multilabel"]
 
@@ -35,11 +40,12 @@ class Clip:
     """One example to build.
 
     Args:
-        clip_id: unique name in the data set, stable for ever: shard, order and randomness come from it.
+        clip_id: unique name in the data set, one line of text, stable for ever: shard, order and randomness come
+            from it.
         source: recording, relative to the declaration's root ("audio/1-100032-A-0.ogg"), or whatever the
             declaration's own `read` understands.
         labels: class names; exactly one where the task is multiclass.
-        split: "train", "validation", "test" or "fold1", "fold2" …
+        split: "train", "validation", "test" or "fold1", "fold2" …: letters, digits, `_` and `-`.
         start: where the clip begins in its recording, seconds.
         end: where it ends, seconds; None: the end of the recording.
         events: strong labels, where known.
@@ -92,8 +98,10 @@ class Declaration:
     def __post_init__(self) -> None:
         if not self.clips:
             raise AudiotagError(f"data set {self.name!r} has no clips: is {self.root} the right folder?")
-        if not self.seconds > 0:
-            raise AudiotagError(f"seconds must be positive, received {self.seconds}")
+        if not (math.isfinite(self.seconds) and self.seconds > 0):
+            raise AudiotagError(f"seconds must be positive and finite, received {self.seconds}")
+        if self.pad not in ("repeat", "zero"):
+            raise AudiotagError(f"pad must be repeat or zero, received {self.pad!r}")
         if self.task not in ("multiclass", "multilabel"):
             raise AudiotagError(f"task must be multiclass or multilabel, received {self.task!r}")
         twice = [clip_id for clip_id, count in Counter(clip.clip_id for clip in self.clips).items() if count > 1]
@@ -102,20 +110,37 @@ class Declaration:
                 f"clip ids must be unique, {len(twice)} of them occur more than once, {twice[0]!r} for one: rename them"
             )
         for clip in self.clips:
-            for label in (*clip.labels, *(event.label for event in clip.events)):
-                self.labels.index(label)
-            if self.task == "multiclass" and len(clip.labels) != 1:
-                raise AudiotagError(
-                    f"a multiclass clip has exactly one label, {clip.clip_id!r} has {len(clip.labels)}: "
-                    "give it one, or declare the task multilabel"
-                )
+            self._check_clip(clip)
+
+    def _check_clip(self, clip: Clip) -> None:
+        if not _is_one_line(clip.clip_id) or not clip.clip_id.strip():
+            raise AudiotagError(f"a clip id must be one line of Unicode text, received {clip.clip_id!r}: rename it")
+        if not _is_one_line(clip.source):
+            raise AudiotagError(f"a source must be one line of Unicode text, received {clip.source!r}: rename the file")
+        if not re.fullmatch(r"[A-Za-z0-9_-]+", clip.split) or clip.split == "all":
+            raise AudiotagError(
+                f"a split is named with letters, digits, '_' and '-', and not 'all' (which means every split); "
+                f"{clip.clip_id!r} has {clip.split!r}: rename it"
+            )
+        for label in (*clip.labels, *(event.label for event in clip.events)):
+            self.labels.index(label)
+        if self.task == "multiclass" and len(clip.labels) != 1:
+            raise AudiotagError(
+                f"a multiclass clip has exactly one label, {clip.clip_id!r} has {len(clip.labels)}: "
+                "give it one, or declare the task multilabel"
+            )
+
+
+def _is_one_line(text: str) -> bool:
+    """Whether a text fits a line of UTF-8: file names that are not valid Unicode do not."""
+    return not any(character in "\n\r\0" or "\ud800" <= character <= "\udfff" for character in text)
 
 
 def load_file(path: Path) -> ModuleType:
     """Import a dataset file by path, under a name that worker processes can use again for pickling."""
     path = Path(path).resolve()
-    name = f"audiotag_dataset_{path.stem}"
-    if name in sys.modules and sys.modules[name].__file__ == str(path):
+    name = f"{DATASET_MODULE}{path.stem}_{storage.fingerprint(str(path))[:8]}"
+    if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)

@@ -1,0 +1,67 @@
+"""Folders of background noises and impulse responses: which files, in which order, with which checksum."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from audiotag import audio, storage
+from audiotag.errors import AudioError, AudiotagError
+
+_SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif"}  # what audiomentations takes for sound
+
+
+@dataclass(frozen=True)
+class SoundFolder:
+    """The sound files in a folder and below it, in an order that does not depend on the file system.
+
+    Args:
+        path: the folder.
+        files: paths below it, with forward slashes, sorted.
+    """
+
+    path: Path
+    files: tuple[str, ...]
+
+    @classmethod
+    def find(cls, folder: str | Path, purpose: str) -> SoundFolder:
+        """Every sound file under `folder`; one that cannot be read, or none at all, is an error.
+
+        Args:
+            folder: where to look.
+            purpose: what the sounds are for, for the message: "noise", "impulse responses".
+        """
+        path = Path(folder).resolve()
+        if not path.is_dir():
+            raise AudiotagError(f"{purpose} must be a folder of sound files, received {folder}: no such folder")
+        found = sorted(
+            file.relative_to(path).as_posix()
+            for file in path.rglob("*")
+            if file.suffix.lower() in _SUFFIXES and file.is_file() and not file.name.startswith(".")
+        )
+        if not found:
+            raise AudiotagError(
+                f"{purpose} must be a folder of sound files, {folder} has none of {', '.join(sorted(_SUFFIXES))}"
+            )
+        for file in found:
+            try:
+                audio.info(path / file)
+            except AudioError as error:
+                raise AudiotagError(f"{purpose} folder {folder}: {error}, or take it out of the folder") from error
+        return cls(path, tuple(found))
+
+    @property
+    def paths(self) -> list[str]:
+        """The files as absolute paths, in order."""
+        return [str(self.path / file) for file in self.files]
+
+    @cached_property
+    def sha256(self) -> str:
+        """Checksum of all files' names and contents; the folder's own place does not count."""
+        return storage.fingerprint([[file, storage.sha256(self.path / file)] for file in self.files])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Number of files and their common checksum."""
+        return {"files": len(self.files), "sha256": self.sha256}

@@ -1,0 +1,45 @@
+"""The application that the commands hang on, and what all of them share: quietness and exit codes."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from audiotag import __version__, progress
+from audiotag.cli import catalogue, data, learning, tag
+
+app = typer.Typer(
+    name="audiotag",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"audiotag {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    """Teach small networks to name sounds: build records, distil, evaluate every class, tag."""
+    progress.set_quiet(quiet)
+
+
+EXTRA = {"allow_extra_args": True, "ignore_unknown_options": True}
+app.command(context_settings=EXTRA)(data.build)
+app.command()(data.verify)
+app.command()(learning.teach)
+app.command()(learning.train)
+app.command()(learning.evaluate)
+app.command()(tag.tag)
+app.command()(catalogue.models)
+app.command(context_settings={**EXTRA, "help_option_names": []})(catalogue.recipe)

@@ -1,0 +1,129 @@
+"""`audiotag teach`, `train` and `evaluate`: teacher outputs, students, and how good they are."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from audiotag.errors import AudiotagError
+
+DataSet = Annotated[Path, typer.Argument(help="A built data set.")]
+
+
+def teach(
+    data: DataSet,
+    teacher: Annotated[
+        list[str],
+        typer.Option(help="A run folder, .keras file, published name, or .npz/.npy of logits. Several are averaged."),
+    ],
+    name: Annotated[str | None, typer.Option(help="Name of the outputs. Default: the teacher's.")] = None,
+    ids: Annotated[Path | None, typer.Option(help="Table of clip ids (and variants) for the rows of a .npy.")] = None,
+    splits: Annotated[str | None, typer.Option(help="Splits to teach, such as 'fold1..4'. Default: all.")] = None,
+    batch_size: Annotated[int, typer.Option(help="Examples a step.")] = 32,
+    resume: Annotated[bool, typer.Option(help="Go on where an interrupted run stopped.")] = True,
+) -> None:
+    """Store a teacher's logits for every record and variant beside the shards."""
+    from audiotag.startup import import_tensorflow_quietly
+
+    import_tensorflow_quietly()
+    from audiotag import distill, records, storage
+
+    logits = [source for source in teacher if Path(source).suffix in (".npz", ".npy")]
+    if logits:
+        if len(teacher) > 1:
+            raise AudiotagError(f"imported logits stand alone, received {len(teacher)} teachers: average them first")
+        folder = distill.import_logits(records.open(data), Path(logits[0]), ids, name or Path(logits[0]).stem)
+    else:
+        sources = teacher if len(teacher) > 1 else teacher[0]
+        folder = distill.teach(
+            records.open(data), sources, name=name, splits=splits, batch_size=batch_size, resume=resume
+        )
+    coverage = storage.read_json(folder / "teacher.json")["coverage"]
+    typer.echo(f"{folder}: {json.dumps(coverage)}")
+
+
+def train(
+    data: DataSet,
+    out: Annotated[Path, typer.Option(help="Run folder: new, empty, or of the same recipe to resume.")],
+    model: Annotated[str, typer.Option(help="Architecture: mn01 … mn40, passt_s …")] = "mn04",
+    weights: Annotated[str | None, typer.Option(help="'audioset', a published name or a file to start from.")] = None,
+    teacher: Annotated[str | None, typer.Option(help="Name of stored teacher outputs to distil.")] = None,
+    label_weight: Annotated[float, typer.Option(help="Weight of the labels beside the teacher, 0 to 1.")] = 0.1,
+    temperature: Annotated[float, typer.Option(help="Divides the teacher's logits.")] = 1.0,
+    split: Annotated[str | None, typer.Option("--train", help="Splits to train on. Default: train.")] = None,
+    validation: Annotated[str | None, typer.Option(help="Splits to validate on. Default: validation.")] = None,
+    fold: Annotated[int | None, typer.Option(help="Validate on this fold, train on the others.")] = None,
+    epochs: Annotated[int, typer.Option(help="Passes over the training examples.")] = 40,
+    batch_size: Annotated[int, typer.Option(help="Examples a step.")] = 32,
+    learning_rate: Annotated[float | None, typer.Option(help="Peak. Default 1e-3; 3e-4 from weights.")] = None,
+    optimizer: Annotated[str, typer.Option(help="adam or adamw.")] = "adam",
+    weight_decay: Annotated[float, typer.Option(help="Decoupled weight decay of adamw.")] = 0.0,
+    warmup: Annotated[int | None, typer.Option(help="Epochs of warm-up. Default: an eighth.")] = None,
+    ramp_start: Annotated[int | None, typer.Option(help="Epoch where the ramp-down begins.")] = None,
+    ramp_epochs: Annotated[int | None, typer.Option(help="Length of the ramp-down, epochs.")] = None,
+    last: Annotated[float, typer.Option(help="Last learning rate, as a fraction of the peak.")] = 0.01,
+    mixup: Annotated[float, typer.Option(help="Alpha of log-mel mixup, 0 for none.")] = 0.3,
+    balance: Annotated[bool, typer.Option(help="Draw rare classes more often.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of weights, order, dropout and mixup.")] = 0,
+    monitor: Annotated[str | None, typer.Option(help="val_mAP, val_accuracy, val_loss or last.")] = None,
+    patience: Annotated[int | None, typer.Option(help="Stop after so many epochs without a better one.")] = None,
+) -> None:
+    """Train a student; run the same command again to resume after an interruption."""
+    from audiotag.startup import import_tensorflow_quietly
+
+    import_tensorflow_quietly()
+    from audiotag import training
+
+    recipe = training.Recipe(
+        data=data,
+        model=model,
+        weights=weights,
+        teacher=teacher,
+        label_weight=label_weight,
+        temperature=temperature,
+        train=split,
+        validation=validation,
+        fold=fold,
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        optimizer=optimizer,
+        weight_decay=weight_decay,
+        warmup=warmup,
+        ramp_start=ramp_start,
+        ramp_epochs=ramp_epochs,
+        last=last,
+        mixup=mixup,
+        balance=balance,
+        seed=seed,
+        monitor=monitor,
+        patience=patience,
+    )
+    run = training.train(recipe, out)
+    best = "" if run.best_value is None else f", {run.recipe.monitor} {run.best_value:.4f}"
+    typer.echo(f"{run.path}: weights of epoch {run.best_epoch} of {run.epochs}{best}")
+    typer.echo(f"Next: audiotag evaluate {run.path}")
+
+
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    data: Annotated[Path | None, typer.Option(help="Another data set than the run's.")] = None,
+    split: Annotated[str | None, typer.Option(help="Splits. Default: test, else the validation of the run.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+) -> None:
+    """Measure every class of a run: to the terminal, metrics.csv, predictions.npz and TensorBoard."""
+    from audiotag.startup import import_tensorflow_quietly
+
+    import_tensorflow_quietly()
+    from rich.console import Console
+
+    from audiotag import evaluation
+
+    report = evaluation.evaluate(run, data=data, split=split)
+    if as_json:
+        typer.echo(json.dumps(report.summary, default=str))
+    else:
+        evaluation.show(report, Console())

@@ -1,0 +1,123 @@
+"""The folder of a teacher's outputs: a shard beside every record shard, and `teacher.json` that says whose they are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from audiotag import progress, storage
+from audiotag.errors import AudiotagError
+from audiotag.records import example, tfrecord
+
+if TYPE_CHECKING:
+    from audiotag.records import Data
+
+MANIFEST = "teacher.json"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+Outputs = Callable[[Path], Iterable[np.ndarray | None]]
+"""From a record shard to the logits (classes,) of each of its records, in order; None where there are none."""
+
+
+def write(
+    data: Data, name: str, source: str, sha256: str, splits: list[str], outputs: Outputs, *, resume: bool = True
+) -> Path:
+    """Write a teacher's shards, going on where an interrupted run stopped.
+
+    Each shard appears whole and is then entered in `teacher.json`, so that a killed run loses one shard's work at
+    most and the next one ends with the same bytes.
+
+    Args:
+        data: the data set.
+        name: of the teacher, which is the folder's.
+        source: where the outputs come from, for people.
+        sha256: of the teacher's files: the same name may not be used for another teacher.
+        splits: which splits to write; others that are there already stay.
+        outputs: computes a shard's logits.
+        resume: keep finished shards (True), or compute all again.
+
+    Returns:
+        The folder.
+
+    Raises:
+        AudiotagError: the name is taken by another teacher, or the folder belongs to another build of the data set.
+    """
+    folder = _claim(data, name, source, sha256)
+    manifest = _open(folder, data, name, source, sha256)
+    shards = [shard for split in splits for shard in data.shards(split)]
+    finished = {shard for shard in shards if resume and _is_whole(folder / shard.name, manifest)}
+    done = sum(manifest["shards"][shard.name]["examples"] for shard in finished)
+    total = sum(data.count(split) for split in splits)
+    with progress.bar(f"Teaching {data.name} by {name}", total, "records", done=done) as advance:
+        for shard in shards:
+            if shard not in finished:
+                manifest["shards"][shard.name] = _write_shard(folder / shard.name, data.keys(shard), outputs(shard))
+                _save(folder, manifest, data)
+                advance(manifest["shards"][shard.name]["examples"])
+    _save(folder, manifest, data)
+    return folder
+
+
+def _claim(data: Data, name: str, source: str, sha256: str) -> Path:
+    if not _NAME.fullmatch(name):
+        raise AudiotagError(
+            f"a teacher's name is letters, digits and . _ + -, received {name!r}: give one with name='…'"
+        )
+    folder = data.teacher_folder(name)
+    if (folder / MANIFEST).exists():
+        earlier = storage.read_json(folder / MANIFEST)
+        if earlier["fingerprint"] != data.fingerprint:
+            raise AudiotagError(f"{folder} belongs to another build of {data.name}: delete it or choose another name")
+        if earlier["sha256"] != sha256:
+            raise AudiotagError(
+                f"{folder} holds the outputs of {earlier['source']}, not of {source}: "
+                "choose another name, or delete the folder"
+            )
+    return folder
+
+
+def _open(folder: Path, data: Data, name: str, source: str, sha256: str) -> dict[str, Any]:
+    if (folder / MANIFEST).exists():
+        return storage.read_json(folder / MANIFEST)
+    return {
+        "name": name,
+        "fingerprint": data.fingerprint,
+        "classes": len(data.labels),
+        "source": source,
+        "sha256": sha256,
+        "shards": {},
+    }
+
+
+def _is_whole(path: Path, manifest: dict[str, Any]) -> bool:
+    entry = manifest["shards"].get(path.name)
+    return entry is not None and path.exists() and storage.sha256(path) == entry["sha256"]
+
+
+def _write_shard(path: Path, keys: list[tuple[str, int]], logits: Iterable[np.ndarray | None]) -> dict[str, Any]:
+    known = 0
+
+    def records() -> Iterable[bytes]:
+        nonlocal known
+        for (clip_id, variant), row in zip(keys, logits, strict=True):
+            known += row is not None
+            yield example.encode_teacher(clip_id, variant, row)
+
+    written = tfrecord.write(path, records())
+    return {"examples": written.examples, "known": known, "sha256": written.sha256}
+
+
+def _save(folder: Path, manifest: dict[str, Any], data: Data) -> None:
+    """Write `teacher.json`, shards in the order of their names, with the coverage so far."""
+    shards = manifest["shards"] = dict(sorted(manifest["shards"].items()))
+    known = {
+        split: sum(shards[shard.name]["known"] for shard in data.shards(split) if shard.name in shards)
+        for split in data.splits
+    }
+    records = {split: data.count(split) for split in data.splits}
+    manifest["coverage"] = sum(known.values()) / sum(records.values())
+    manifest["coverage_by_split"] = {split: known[split] / records[split] for split in data.splits if records[split]}
+    storage.write_json(folder / MANIFEST, manifest)

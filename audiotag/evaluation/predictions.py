@@ -1,0 +1,153 @@
+"""A model's scores for every clip of a split, checked against the list of clips, and the file that keeps them."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from audiotag import progress, storage
+from audiotag.errors import AudiotagError
+from audiotag.evaluation import metrics
+from audiotag.labels import Labels
+
+if TYPE_CHECKING:
+    import keras
+    import pandas
+
+    from audiotag.records import Data
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a model said about a split, beside the truth.
+
+    Args:
+        clip_ids: (clips,) str, unique.
+        targets: (clips, classes) uint8, 0 or 1.
+        scores: (clips, classes) float64, probabilities in [0, 1].
+        labels: vocabulary.
+        task: "multiclass" or "multilabel".
+    """
+
+    clip_ids: np.ndarray
+    targets: np.ndarray
+    scores: np.ndarray
+    labels: Labels
+    task: metrics.Task
+
+    def __post_init__(self) -> None:
+        metrics.check(self.targets, self.scores, self.task, self.clip_ids)
+        if self.clip_ids.shape != (len(self.targets),) or len(self.labels) != self.targets.shape[1]:
+            raise AudiotagError(
+                f"predictions need one id a clip and one label a class, received {len(self.clip_ids)} ids and "
+                f"{len(self.labels)} labels for {self.targets.shape}"
+            )
+
+    def save(self, path: Path) -> None:
+        """Write `predictions.npz`: clip_ids, targets, scores, class_names, class_ids, task."""
+        with storage.write_atomically(path, "wb") as file:
+            np.savez(
+                file,
+                clip_ids=self.clip_ids.astype(str),
+                targets=self.targets.astype(np.uint8),
+                scores=self.scores,
+                class_names=np.array(self.labels.names),
+                class_ids=np.array(self.labels.ids),
+                task=np.array(self.task),
+            )
+
+    @classmethod
+    def load(cls, path: Path) -> Predictions:
+        """Read what `save` wrote; nothing in the file is executed (no pickle)."""
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                labels = Labels(tuple(file["class_names"].tolist()), tuple(file["class_ids"].tolist()))
+                return cls(file["clip_ids"], file["targets"], file["scores"], labels, str(file["task"]))
+        except FileNotFoundError as error:
+            raise AudiotagError(f"no such file: {path}") from error
+        except (KeyError, ValueError, OSError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+            raise AudiotagError(f"{path} is not a file of predictions ({error}): run the evaluation again") from error
+
+
+def probabilities(logits: np.ndarray, task: metrics.Task) -> np.ndarray:
+    """Softmax (multiclass) or sigmoid (multilabel) of logits, in float64 so that high logits keep their order.
+
+    Args:
+        logits: (clips, classes), finite, any float type.
+        task: "multiclass" or "multilabel".
+
+    Returns:
+        (clips, classes) float64 in [0, 1].
+    """
+    from scipy.special import expit, softmax
+
+    logits = logits.astype(np.float64)
+    return softmax(logits, axis=1) if task == "multiclass" else expit(logits)
+
+
+def predict(model: keras.Model, data: Data, split: str, batch_size: int = 32) -> Predictions:
+    """Scores of every clip of a split, untouched (variant 0), with a progress bar.
+
+    Args:
+        model: (batch, frames, mels, 1) -> logits (batch, classes).
+        data: an open data set.
+        split: expression of splits: "test", "fold5", "fold1..4".
+        batch_size: clips at a time.
+
+    Returns:
+        Predictions in the order of the records.
+
+    Raises:
+        AudiotagError: a score is not finite, or the records and `clips.csv` disagree about the clips of the split.
+    """
+    total = data.count(split, variants=0)
+    with progress.bar(f"Predicting {data.name} {split}", total, "clips") as advance:
+        return gather(model, data, split, batch_size, advance)
+
+
+def gather(
+    model: keras.Model, data: Data, split: str, batch_size: int, advance: Callable[[int], None] | None = None
+) -> Predictions:
+    """What `predict` does, reporting each batch's number of clips to `advance`."""
+    clip_ids, targets, logits = [], [], []
+    for log_mel, target, clip_id, _ in data.read(split, batch_size=batch_size, variants=0, keys=True):
+        clip_ids += [key.decode() for key in np.asarray(clip_id).tolist()]
+        targets.append(np.asarray(target))
+        logits.append(np.asarray(model.predict_on_batch(np.asarray(log_mel)), np.float32))
+        if logits[-1].shape != targets[-1].shape:
+            raise AudiotagError(
+                f"a model must give one logit a class, {logits[-1].shape[1:]} for {len(data.labels)} classes of "
+                f"{data.name}: evaluate it on the data set it was trained for"
+            )
+        if advance is not None:
+            advance(len(target))
+    _check_complete(clip_ids, data, split)
+    names, truth, raw = np.array(clip_ids), np.concatenate(targets), np.concatenate(logits)
+    metrics.check(truth, raw, data.task, names)
+    return Predictions(names, truth.astype(np.uint8), probabilities(raw, data.task), data.labels, data.task)
+
+
+def clips_of(data: Data, split: str) -> pandas.DataFrame:
+    """The rows of `clips.csv` that the records of a split must hold: those with status "ok"."""
+    return data.clips[data.clips["split"].isin(data.select(split)) & (data.clips["status"] == "ok")]
+
+
+def _check_complete(clip_ids: list[str], data: Data, split: str) -> None:
+    """Every clip of the split was read, once, and no other."""
+    if not clip_ids:
+        raise AudiotagError(f"split {split!r} of {data.name} holds no clip: choose another split")
+    found, expected = set(clip_ids), set(clips_of(data, split)["clip_id"].astype(str))
+    if len(found) < len(clip_ids):
+        twice = next(key for key in clip_ids if clip_ids.count(key) > 1)
+        raise AudiotagError(f"the records of {data.name} hold clip {twice!r} more than once: build the data set again")
+    for wrong, what in ((expected - found, "lack"), (found - expected, "hold, unknown to clips.csv,")):
+        if wrong:
+            raise AudiotagError(
+                f"the records of {data.name} {split!r} {what} {len(wrong)} clips, {min(wrong)!r} for one: "
+                f"run `audiotag verify {data.path}` and build the data set again"
+            )

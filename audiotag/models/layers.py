@@ -1,0 +1,216 @@
+"""The Keras layers of PaSST that Keras lacks: embeddings of place, patchout, tokens, self-attention."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from audiotag.errors import AudiotagError
+
+Shape = tuple[int | None, ...]
+
+
+def _normal() -> keras.initializers.Initializer:
+    # The published trunc_normal_(std=.02) cuts at +-2, a hundred deviations away: a plain normal.
+    return keras.initializers.RandomNormal(stddev=0.02)
+
+
+def _refusal(message: str) -> AudiotagError:
+    error = AudiotagError(message)
+    # Keras would wrap the line in a page of call arguments; it leaves an error with this mark as it is.
+    error._keras_call_info_injected = True  # type: ignore[attr-defined]
+    return error
+
+
+def _sorted_choice(count: int, kept: int, seed: keras.random.SeedGenerator) -> Any:
+    """`kept` of the numbers 0 … count - 1, drawn without replacement, in rising order."""
+    order = ops.argsort(keras.random.uniform((count,), seed=seed))
+    return ops.sort(order[:kept])
+
+
+@keras.saving.register_keras_serializable(package="audiotag")
+class PositionEmbedding(keras.layers.Layer):
+    """Adds what says when and at which pitch a patch lies: two learned embeddings, one an axis.
+
+    Input shorter than the grid takes the first columns of the time embedding, in training a random run of them. Longer
+    input is refused where its length is known; in a graph that leaves the length open, the rest is cut off.
+
+    Args:
+        columns: length of the time embedding, in patches.
+        patch: length of a patch, frames; with `stride` it only words the error about long input.
+        stride: distance of two patches, frames.
+        seed: seed of the random run.
+
+    Raises:
+        AudiotagError: input longer than the grid.
+    """
+
+    def __init__(self, columns: int, patch: int, stride: int, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.columns, self.patch, self.stride, self.seed = columns, patch, stride, seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def build(self, input_shape: Shape) -> None:
+        """Make the weights for an input shape."""
+        _, _, rows, width = input_shape
+        self.time = self.add_weight(shape=(self.columns, width), initializer=_normal(), name="time")
+        self.frequency = self.add_weight(shape=(rows, width), initializer=_normal(), name="frequency")
+
+    @property
+    def longest(self) -> int:
+        """Longest input that the grid holds, frames."""
+        return (self.columns - 1) * self.stride + self.patch + self.stride - 1
+
+    def call(self, patches: Any, training: bool = False) -> Any:
+        """(batch, columns, rows, width) -> the same shape."""
+        columns = ops.shape(patches)[1]
+        if not isinstance(columns, int):
+            patches = patches[:, : self.columns]
+            columns = ops.shape(patches)[1]
+        elif columns > self.columns:
+            raise _refusal(
+                f"this PaSST takes at most {self.longest} frames ({self.columns} patches of time), received {columns} "
+                "patches: cut the input into windows, or build it with more frames"
+            )
+        time = self._run(columns) if training else self.time[:columns]
+        return patches + ops.expand_dims(time, 1) + self.frequency
+
+    def _run(self, columns: Any) -> Any:
+        first = keras.random.randint((), 0, self.columns - columns + 1, seed=self.seed_generator)
+        return ops.take(self.time, first + ops.arange(columns, dtype="int32"), axis=0)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Shape of the output for a shape of the input."""
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Settings that make the same layer again."""
+        settings = {"columns": self.columns, "patch": self.patch, "stride": self.stride, "seed": self.seed}
+        return {**super().get_config(), **settings}
+
+
+@keras.saving.register_keras_serializable(package="audiotag")
+class Patchout(keras.layers.Layer):
+    """Lays the grid of patches out as a sequence; in training it leaves random ones out (arXiv 2110.05069, 2.2).
+
+    One draw serves the whole batch, so the count left is fixed.
+
+    Args:
+        time: columns (steps of time) left out.
+        frequency: rows (bands) left out.
+        unstructured: patches left out anywhere, after columns and rows.
+        seed: seed of the draw.
+
+    Raises:
+        AudiotagError: in training, input so short that nothing would be left.
+    """
+
+    def __init__(
+        self, time: int = 0, frequency: int = 0, unstructured: int = 0, seed: int | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.time, self.frequency, self.unstructured, self.seed = time, frequency, unstructured, seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def call(self, patches: Any, training: bool = False) -> Any:
+        """(batch, columns, rows, width) -> (batch, patches left, width)."""
+        if training:
+            patches = self._leave_out(patches, self.time, 1, "columns of time")
+            patches = self._leave_out(patches, self.frequency, 2, "rows of frequency")
+        batch, columns, rows, width = ops.shape(patches)
+        patches = ops.reshape(patches, (batch, columns * rows, width))
+        return self._leave_out(patches, self.unstructured, 1, "patches") if training else patches
+
+    def _leave_out(self, patches: Any, dropped: int, axis: int, what: str) -> Any:
+        if dropped == 0:
+            return patches
+        count = ops.shape(patches)[axis]
+        if isinstance(count, int) and dropped >= count:
+            raise _refusal(
+                f"patchout must leave some of the {count} {what} of the input, received {dropped} to leave out: "
+                "choose a smaller patchout or longer clips"
+            )
+        return ops.take(patches, _sorted_choice(count, count - dropped, self.seed_generator), axis=axis)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Shape of the output for a shape of the input."""
+        batch, columns, rows, width = input_shape
+        drops = self.time or self.frequency or self.unstructured
+        fixed = None if drops or columns is None or rows is None else columns * rows
+        return (batch, fixed, width)
+
+    def get_config(self) -> dict[str, Any]:
+        """Settings that make the same layer again."""
+        settings = {"time": self.time, "frequency": self.frequency, "unstructured": self.unstructured}
+        return {**super().get_config(), **settings, "seed": self.seed}
+
+
+@keras.saving.register_keras_serializable(package="audiotag")
+class ClassTokens(keras.layers.Layer):
+    """Puts the class token and the distillation token, with their own positions, before the sequence."""
+
+    def build(self, input_shape: Shape) -> None:
+        """Make the weights for an input shape."""
+        width = input_shape[-1]
+        self.class_token = self.add_weight(shape=(1, width), initializer=_normal(), name="class_token")
+        self.distillation_token = self.add_weight(shape=(1, width), initializer=_normal(), name="distillation_token")
+        self.positions = self.add_weight(shape=(2, width), initializer=_normal(), name="positions")
+
+    def call(self, patches: Any) -> Any:
+        """(batch, patches, width) -> (batch, 2 + patches, width)."""
+        tokens = ops.concatenate(
+            [self.class_token + self.positions[:1], self.distillation_token + self.positions[1:]], 0
+        )
+        batch, _, width = ops.shape(patches)
+        return ops.concatenate([ops.broadcast_to(tokens, (batch, 2, width)), patches], axis=1)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Shape of the output for a shape of the input."""
+        batch, patches, width = input_shape
+        return (batch, None if patches is None else patches + 2, width)
+
+
+@keras.saving.register_keras_serializable(package="audiotag")
+class TakeTokens(keras.layers.Layer):
+    """The class and distillation tokens, the first two of the sequence."""
+
+    def call(self, sequence: Any) -> Any:
+        """(batch, 2 + patches, width) -> (batch, 2, width)."""
+        return sequence[:, :2]
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Shape of the output for a shape of the input."""
+        return (input_shape[0], 2, input_shape[2])
+
+
+@keras.saving.register_keras_serializable(package="audiotag")
+class SelfAttention(keras.layers.Layer):
+    """Scaled dot-product attention between the tokens of one sequence; the projections are layers of their own.
+
+    Args:
+        heads: number of heads; it divides the width.
+    """
+
+    def __init__(self, heads: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.heads = heads
+
+    def call(self, projected: Any) -> Any:
+        """(batch, tokens, 3 width), [queries | keys | values] of heads x head width each -> (batch, tokens, width)."""
+        batch, tokens, tripled = ops.shape(projected)
+        size = tripled // 3 // self.heads
+        parts = ops.reshape(projected, (batch, tokens, 3, self.heads, size))
+        query, key, value = ops.unstack(ops.transpose(parts, (2, 0, 3, 1, 4)), 3, axis=0)
+        scores = ops.matmul(query * size**-0.5, ops.transpose(key, (0, 1, 3, 2)))
+        mixed = ops.matmul(ops.softmax(scores, axis=-1), value)
+        return ops.reshape(ops.transpose(mixed, (0, 2, 1, 3)), (batch, tokens, self.heads * size))
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Shape of the output for a shape of the input."""
+        return (*input_shape[:-1], input_shape[-1] // 3)
+
+    def get_config(self) -> dict[str, Any]:
+        """Settings that make the same layer again."""
+        return {**super().get_config(), "heads": self.heads}

@@ -1,0 +1,230 @@
+"""MN, the MobileNetV3-Large students of EfficientAT (arXiv 2211.04772), of standard Keras layers only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import keras
+from keras import layers, ops
+
+from audiotag.errors import AudiotagError, suggest
+
+HEADS = ("mlp", "fully_convolutional", "multihead_attention_pooling")
+FUSIONS = {"max": layers.Maximum, "avg": layers.Average, "add": layers.Add, "min": layers.Minimum}
+STEM_CHANNELS = 16
+FINAL_KERNEL_SCALE = 6  # channels of the last convolution over those of the last block
+HIDDEN_UNITS = 1280
+
+
+class Block(NamedTuple):
+    """One inverted residual block at width 1; `stride` is 0 … 3 for s0 … s3, None for stride 1."""
+
+    kernel: int
+    expanded: int
+    channels: int
+    squeezes: bool
+    activation: str
+    stride: int | None = None
+
+
+BLOCKS = (
+    Block(3, 16, 16, False, "relu"),
+    Block(3, 64, 24, False, "relu", 0),
+    Block(3, 72, 24, False, "relu"),
+    Block(5, 72, 40, True, "relu", 1),
+    Block(5, 120, 40, True, "relu"),
+    Block(5, 120, 40, True, "relu"),
+    Block(3, 240, 80, False, "hard_silu", 2),
+    Block(3, 200, 80, False, "hard_silu"),
+    Block(3, 184, 80, False, "hard_silu"),
+    Block(3, 184, 80, False, "hard_silu"),
+    Block(3, 480, 112, True, "hard_silu"),
+    Block(3, 672, 112, True, "hard_silu"),
+    Block(5, 672, 160, True, "hard_silu", 3),
+    Block(5, 960, 160, True, "hard_silu"),
+    Block(5, 960, 160, True, "hard_silu"),
+)
+DILATED_BLOCKS = (13, 14, 15)
+
+
+def make_divisible(value: float, divisor: int = 8) -> int:
+    """The multiple of `divisor` nearest to `value`, at least `divisor` and never below 0.9 `value`."""
+    nearest = max(divisor, int(value + divisor / 2) // divisor * divisor)
+    return nearest + divisor if nearest < 0.9 * value else nearest
+
+
+@dataclass(frozen=True)
+class MN:
+    """An MN student.
+
+    Args:
+        width: multiplier of every channel count, positive. Default 1.
+        head: "mlp" (pooling, a hidden layer, dropout), "fully_convolutional" (1x1 convolution, then pooling) or
+            "multihead_attention_pooling" (weighted mean over time, arXiv 2102.01243). Default "mlp".
+        strides: strides s0 … s3 of blocks 2, 4, 7 and 13, each 1 or 2. Default (2, 2, 2, 2).
+        dilated: blocks 13-15 dilate by 2 instead of striding. Default False.
+        se_dims: what squeeze-and-excitation gates: letters of "c" (channels), "f" (frequency) and "t" (time), or
+            "none"; "f" fixes the number of mels, "t" that of frames. Default "c".
+        se_fusion: how several gated maps become one: "max", "avg", "add" or "min". Default "max".
+        attention_heads: heads of the attention pooling. Default 4.
+        dropout: rate before the last layer of the mlp head. Default 0.2.
+
+    Raises:
+        AudiotagError: a value outside its range.
+    """
+
+    width: float = 1.0
+    head: str = "mlp"
+    strides: tuple[int, ...] = (2, 2, 2, 2)
+    dilated: bool = False
+    se_dims: str = "c"
+    se_fusion: str = "max"
+    attention_heads: int = 4
+    dropout: float = 0.2
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "strides", tuple(self.strides))
+        if self.se_dims != "none":
+            # Published blocks number their gates in this order.
+            object.__setattr__(self, "se_dims", "".join(sorted(self.se_dims)))
+        if not self.width > 0:
+            raise AudiotagError(f"width of an MN is a positive multiplier, received {self.width}")
+        for value, kind, known in ((self.head, "head", HEADS), (self.se_fusion, "se_fusion", FUSIONS)):
+            if value not in known:
+                raise AudiotagError(f"no {kind} of an MN is named {value!r}: {suggest(str(value), known)}")
+        if len(self.strides) != 4 or not set(self.strides) <= {1, 2}:
+            raise AudiotagError(f"strides of an MN are four of 1 or 2, received {self.strides}")
+        dims = "" if self.se_dims == "none" else self.se_dims
+        if not set(dims) <= set("cft") or len(set(dims)) != len(dims) or self.se_dims == "":
+            raise AudiotagError(f"se_dims are letters of 'cft', each once, or 'none', received {self.se_dims!r}")
+        if self.attention_heads < 1 or not 0 <= self.dropout < 1:
+            raise AudiotagError(
+                "an MN has at least 1 attention head and a dropout in 0 to 1, received "
+                f"attention_heads {self.attention_heads}, dropout {self.dropout}"
+            )
+
+    def channels(self, count: int) -> int:
+        """A channel count of width 1, at this width."""
+        return make_divisible(count * self.width)
+
+    def network(self, name: str, classes: int, mels: int, frames: int | None) -> keras.Model:
+        """The model: (batch, frames, mels, 1) -> logits (batch, classes).
+
+        Args:
+            name: name of the model.
+            classes: number of classes.
+            mels: mel bands of the input.
+            frames: frames of the input; used, and then fixed, only where `se_dims` has a "t".
+
+        Raises:
+            AudiotagError: `se_dims` has a "t" and `frames` is not given.
+        """
+        over_time = self.se_dims != "none" and "t" in self.se_dims
+        if over_time and frames is None:
+            raise AudiotagError(f"se_dims {self.se_dims!r} gates time and fixes the input's length: give frames")
+        spectrogram = keras.Input((frames if over_time else None, mels, 1), name="log_mel")
+        x = _convolution(spectrogram, self.channels(STEM_CHANNELS), 3, 2, "stem")
+        x = _normalization(x, "stem", "hard_silu")
+        for number, block in enumerate(BLOCKS, 1):
+            x = self._block(x, block, number)
+        x = _convolution(x, FINAL_KERNEL_SCALE * x.shape[-1], 1, 1, "last")
+        x = _normalization(x, "last", "hard_silu")
+        head = {HEADS[0]: self._mlp, HEADS[1]: self._fully_convolutional, HEADS[2]: self._attention_pooling}[self.head]
+        return keras.Model(spectrogram, head(x, classes), name=name)
+
+    def _block(self, x: keras.KerasTensor, block: Block, number: int) -> keras.KerasTensor:
+        name, entry = f"block{number}", x
+        expanded, channels = self.channels(block.expanded), self.channels(block.channels)
+        stride = 1 if block.stride is None else self.strides[block.stride]
+        dilation = 2 if self.dilated and number in DILATED_BLOCKS else 1
+        # As published, a stride that dilation replaces still rules out the residual.
+        residual = stride == 1 and channels == x.shape[-1]
+        if expanded != x.shape[-1]:
+            x = _convolution(x, expanded, 1, 1, f"{name}_expand")
+            x = _normalization(x, f"{name}_expand", block.activation)
+        x = _depthwise(x, block.kernel, 1 if dilation > 1 else stride, dilation, f"{name}_depthwise")
+        x = _normalization(x, f"{name}_depthwise", block.activation)
+        if block.squeezes and self.se_dims != "none":
+            gated = [_squeeze_excitation(x, dim, f"{name}_squeeze_{dim}") for dim in self.se_dims]
+            x = gated[0] if len(gated) == 1 else FUSIONS[self.se_fusion](name=f"{name}_squeeze_fusion")(gated)
+        x = _convolution(x, channels, 1, 1, f"{name}_project")
+        x = _normalization(x, f"{name}_project")
+        return layers.Add(name=f"{name}_add")([x, entry]) if residual else x
+
+    def _mlp(self, x: keras.KerasTensor, classes: int) -> keras.KerasTensor:
+        x = layers.GlobalAveragePooling2D(name="features")(x)
+        x = _dense(x, self.channels(HIDDEN_UNITS), "hidden")
+        x = layers.Activation("hard_silu", name="hidden_activation")(x)
+        x = layers.Dropout(self.dropout, name="dropout")(x)
+        return _dense(x, classes, "logits")
+
+    def _fully_convolutional(self, x: keras.KerasTensor, classes: int) -> keras.KerasTensor:
+        x = _convolution(x, classes, 1, 1, "logits")
+        x = layers.BatchNormalization(epsilon=1e-5, momentum=0.9, name="logits_normalization")(x)
+        return layers.GlobalAveragePooling2D(name="logits")(x)
+
+    def _attention_pooling(self, x: keras.KerasTensor, classes: int) -> keras.KerasTensor:
+        heads = self.attention_heads
+        x = layers.AveragePooling2D((1, x.shape[2]), name="frequency_mean")(x)
+        x = layers.Reshape((-1, x.shape[-1]), name="steps")(x)
+        x = _dense(x, 2 * heads * classes, "attention_projection")
+        x = layers.Reshape((-1, 2, heads * classes), name="attention_and_value")(x)
+        attention = ops.clip(ops.sigmoid(x[:, :, 0]), 1e-7, 1 - 1e-7)
+        pooled = ops.sum(attention * x[:, :, 1], axis=1) / ops.sum(attention, axis=1)
+        x = layers.Reshape((heads, classes), name="heads")(pooled)
+        x = layers.Permute((2, 1), name="heads_last")(x)
+        initializer = keras.initializers.Constant(1 / heads)
+        x = layers.Dense(1, use_bias=False, kernel_initializer=initializer, name="head_weights")(x)
+        return layers.Reshape((classes,), name="logits")(x)
+
+
+def _convolution(x: keras.KerasTensor, channels: int, kernel: int, stride: int, name: str) -> keras.KerasTensor:
+    if kernel > 1:
+        x = layers.ZeroPadding2D(kernel // 2, name=f"{name}_padding")(x)
+    # kaiming_normal_(mode="fan_out")
+    initializer = keras.initializers.VarianceScaling(2, "fan_out", "untruncated_normal")
+    return layers.Conv2D(
+        channels, kernel, stride, use_bias=False, kernel_initializer=initializer, name=f"{name}_convolution"
+    )(x)
+
+
+def _depthwise(x: keras.KerasTensor, kernel: int, stride: int, dilation: int, name: str) -> keras.KerasTensor:
+    padding = "same"
+    if stride > 1:
+        # Keras pads "same" unevenly at stride 2; PyTorch pads both sides alike.
+        x, padding = layers.ZeroPadding2D(kernel // 2, name=f"{name}_padding")(x), "valid"
+    # PyTorch's fan_out of a depthwise kernel counts every channel, which is fan_in in Keras' layout of it.
+    initializer = keras.initializers.VarianceScaling(2, "fan_in", "untruncated_normal")
+    return layers.DepthwiseConv2D(
+        kernel,
+        stride,
+        padding,
+        dilation_rate=dilation,
+        use_bias=False,
+        depthwise_initializer=initializer,
+        name=f"{name}_convolution",
+    )(x)
+
+
+def _normalization(x: keras.KerasTensor, name: str, activation: str | None = None) -> keras.KerasTensor:
+    x = layers.BatchNormalization(epsilon=1e-3, momentum=0.99, name=f"{name}_normalization")(x)
+    return layers.Activation(activation, name=f"{name}_activation")(x) if activation else x
+
+
+def _dense(x: keras.KerasTensor, units: int, name: str, activation: str | None = None) -> keras.KerasTensor:
+    initializer = keras.initializers.RandomNormal(stddev=0.01)
+    return layers.Dense(units, activation, kernel_initializer=initializer, name=name)(x)
+
+
+def _squeeze_excitation(x: keras.KerasTensor, dim: str, name: str) -> keras.KerasTensor:
+    """Gate one axis of (frames, mels, channels) by what the mean over the other two says (arXiv 1709.01507)."""
+    order = {"t": (3, 2, 1), "f": (1, 3, 2), "c": (1, 2, 3)}[dim]
+    squeezed = x if dim == "c" else layers.Permute(order, name=f"{name}_permute")(x)
+    squeezed = layers.GlobalAveragePooling2D(name=f"{name}_mean")(squeezed)
+    size = squeezed.shape[-1]
+    gate = _dense(squeezed, make_divisible(size // 4), f"{name}_reduce", "relu")
+    gate = _dense(gate, size, f"{name}_expand", "sigmoid")
+    shape = {"t": (size, 1, 1), "f": (1, size, 1), "c": (1, 1, size)}[dim]
+    gate = layers.Reshape(shape, name=f"{name}_gate")(gate)
+    return layers.Multiply(name=f"{name}_multiply")([x, gate])

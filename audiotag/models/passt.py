@@ -1,0 +1,133 @@
+"""PaSST, the patchout spectrogram transformer (arXiv 2110.05069), as a functional Keras model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import keras
+from keras import layers
+
+from audiotag.errors import AudiotagError
+from audiotag.models.layers import ClassTokens, Patchout, PositionEmbedding, SelfAttention, TakeTokens
+
+FRAMES = 998
+
+
+@dataclass(frozen=True)
+class PaSST:
+    """A patchout spectrogram transformer.
+
+    Args:
+        width: channels of a token, a multiple of `heads`. Default 768.
+        depth: number of transformer blocks. Default 12.
+        heads: attention heads of a block. Default 12.
+        patch: edge of a square patch, frames and mel bands. Default 16.
+        stride: distance of two patches, in frames and in mel bands, or (frames, mel bands). Default 10.
+        columns: length of the time embedding in patches, where published weights fix it. Default: as `frames` gives.
+        patchout_time: columns left out in training (AudioSet 40, ESC-50 10). Default 0.
+        patchout_frequency: rows left out in training (AudioSet 4, ESC-50 3). Default 0.
+        patchout: single patches left out in training. Default 0.
+
+    Raises:
+        AudiotagError: a value outside its range.
+    """
+
+    width: int = 768
+    depth: int = 12
+    heads: int = 12
+    patch: int = 16
+    stride: int | tuple[int, int] = 10
+    columns: int | None = None
+    patchout_time: int = 0
+    patchout_frequency: int = 0
+    patchout: int = 0
+
+    def __post_init__(self) -> None:
+        stride = (self.stride, self.stride) if isinstance(self.stride, int) else tuple(self.stride)
+        object.__setattr__(self, "stride", stride)
+        if len(stride) != 2 or min(stride) < 1:
+            raise AudiotagError(f"stride is one positive number or two (frames, mel bands), received {stride}")
+        for name in ("width", "depth", "heads", "patch"):
+            if getattr(self, name) < 1:
+                raise AudiotagError(f"{name} of a PaSST must be at least 1, received {getattr(self, name)}")
+        if self.width % self.heads:
+            raise AudiotagError(
+                f"the heads of a PaSST share its width evenly, received width {self.width} and {self.heads} heads: "
+                "choose a width that is a multiple of heads"
+            )
+        for name in ("patchout_time", "patchout_frequency", "patchout"):
+            if getattr(self, name) < 0:
+                raise AudiotagError(f"{name} is 0 or more, received {getattr(self, name)}")
+
+    def grid(self, frames: int, mels: int) -> tuple[int, int]:
+        """Columns and rows of patches of an input of `frames` x `mels`."""
+        if frames < self.patch or mels < self.patch:
+            raise AudiotagError(
+                f"input must hold one patch of {self.patch} x {self.patch}, received {frames} frames x {mels} mels: "
+                "use longer clips or a smaller patch"
+            )
+        return (frames - self.patch) // self.stride[0] + 1, (mels - self.patch) // self.stride[1] + 1
+
+    def network(self, name: str, classes: int, mels: int, frames: int | None) -> keras.Model:
+        """The model: (batch, frames, mels, 1) -> logits (batch, classes); any length up to the grid's.
+
+        Args:
+            name: name of the model.
+            classes: number of classes.
+            mels: mel bands of the input.
+            frames: longest input, frames. Default 998 (10 s at a hop of 10 ms), or what `columns` holds.
+        """
+        columns = self._checked_columns(frames, mels)
+        spectrogram = keras.Input((None, mels, 1), name="log_mel")
+        limit = (self.patch * self.patch) ** -0.5
+        tokens = layers.Conv2D(
+            self.width,
+            self.patch,
+            self.stride,
+            kernel_initializer=keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform"),
+            bias_initializer=keras.initializers.RandomUniform(-limit, limit),
+            name="patches",
+        )(spectrogram)
+        tokens = PositionEmbedding(columns, self.patch, self.stride[0], name="position")(tokens)
+        tokens = Patchout(self.patchout_time, self.patchout_frequency, self.patchout, name="patchout")(tokens)
+        tokens = ClassTokens(name="tokens")(tokens)
+        for number in range(1, self.depth + 1):
+            tokens = self._block(tokens, f"block{number}")
+        # Normalising is per token: only the two that are read need it.
+        tokens = _normalize(TakeTokens(name="read_tokens")(tokens), "normalization")
+        features = layers.GlobalAveragePooling1D(name="features")(tokens)
+        hidden = layers.LayerNormalization(epsilon=1e-5, name="logits_normalization")(features)
+        return keras.Model(spectrogram, _dense(hidden, classes, "logits"), name=name)
+
+    def _checked_columns(self, frames: int | None, mels: int) -> int:
+        columns, _ = self.grid(frames or FRAMES, mels)
+        if self.columns is not None:
+            if frames is not None and columns > self.columns:
+                longest = (self.columns - 1) * self.stride[0] + self.patch + self.stride[0] - 1
+                raise AudiotagError(
+                    f"this PaSST takes at most {longest} frames ({self.columns} patches of time), received {frames}: "
+                    "cut the clips into windows, or choose an architecture for longer ones (passt_s_20sec, passt)"
+                )
+            columns = self.columns
+        return columns
+
+    def _block(self, tokens: keras.KerasTensor, name: str) -> keras.KerasTensor:
+        hidden = _normalize(tokens, f"{name}_attention_normalization")
+        hidden = _dense(hidden, 3 * self.width, f"{name}_attention_projection")
+        hidden = SelfAttention(self.heads, name=f"{name}_attention")(hidden)
+        hidden = _dense(hidden, self.width, f"{name}_attention_output")
+        tokens = layers.Add(name=f"{name}_attention_add")([tokens, hidden])
+        hidden = _normalize(tokens, f"{name}_mlp_normalization")
+        hidden = _dense(hidden, 4 * self.width, f"{name}_mlp_hidden", "gelu")
+        hidden = _dense(hidden, self.width, f"{name}_mlp_output")
+        return layers.Add(name=f"{name}_mlp_add")([tokens, hidden])
+
+
+def _normalize(tokens: keras.KerasTensor, name: str) -> keras.KerasTensor:
+    return layers.LayerNormalization(epsilon=1e-6, name=name)(tokens)
+
+
+def _dense(tokens: keras.KerasTensor, units: int, name: str, activation: str | None = None) -> keras.KerasTensor:
+    # The published trunc_normal_(std=.02) cuts at +-2, a hundred deviations away: a plain normal.
+    initializer = keras.initializers.RandomNormal(stddev=0.02)
+    return layers.Dense(units, activation, kernel_initializer=initializer, name=name)(tokens)

@@ -1,0 +1,240 @@
+"""Building a data set: from declared clips to a folder of verified shards, resumable at any moment."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from audiotag import progress, storage
+from audiotag.augment import Policy
+from audiotag.augment import policy as named_policy
+from audiotag.errors import AudiotagError
+from audiotag.frontend import LogMelConfig, preset
+from audiotag.records import plan
+from audiotag.records.declaration import Declaration
+from audiotag.records.journal import FinishedShard, Journal
+from audiotag.records.manifest import CLIPS, LABELS, MANIFEST, RECORDS, Manifest, write_clips
+from audiotag.records.pool import make_shards
+from audiotag.records.worker import Job
+
+
+@dataclass(frozen=True)
+class BuildReport:
+    """What a build did.
+
+    Args:
+        path: the data set.
+        clips: declared clips.
+        rejected: how many of them could not be used; `clips.csv` gives the reasons.
+        examples: records written, all variants.
+        seconds: how long it took.
+        existed: True where the data set was already there, whole and the same, and nothing was done.
+    """
+
+    path: Path
+    clips: int
+    rejected: int
+    examples: int
+    seconds: float
+    existed: bool = False
+
+
+def build(
+    declaration: Declaration,
+    out: str | Path,
+    *,
+    front_end: str | LogMelConfig = "efficientat",
+    policy: Policy | None = None,
+    variants: int = 0,
+    seed: int = 0,
+    workers: int | None = None,
+    resume: bool = True,
+) -> BuildReport:
+    """Build a data set in worker processes.
+
+    Shards appear in a hidden `.NAME.incomplete` folder beside `out`, which is renamed at the end. A build that was
+    interrupted, even by `kill -9` or a full disk, goes on when it is run again. The bytes depend on the declaration,
+    front end, policy, variants and seed only.
+
+    Args:
+        declaration: what to build; see `declare`.
+        out: folder of the data set; it must not exist, or hold the same data set.
+        front_end: name or configuration. Default "efficientat".
+        policy: augmentation of variants 1, 2 …; needed where `variants` is not 0. Default: none.
+        variants: augmented views of every clip, beside the untouched one, not negative. Default 0.
+        seed: of the augmentation, not negative. Default 0.
+        workers: worker processes. Default: one a core.
+        resume: go on with an interrupted build of the same data set; False starts anew. Default True.
+
+    Returns:
+        A report; the clips that were rejected are in `clips.csv` with a reason.
+
+    Raises:
+        AudiotagError: an option out of range, `out` holds something else, the disk is full or read-only, every clip
+            was rejected, or a worker died.
+    """
+    started = time.monotonic()
+    front_end, policy = preset(front_end), policy or named_policy("none")
+    _check(policy, variants, seed, workers)
+    out = Path(out).absolute()
+    folder = out.with_name(f".{out.name}.incomplete")
+    samples = round(declaration.seconds * front_end.sample_rate)
+    if front_end.frames(samples) < 1:
+        raise AudiotagError(f"{declaration.seconds:g} s are too short for a frame of {front_end.describe()}: use more")
+    description = plan.describe(declaration, front_end, policy, variants, seed)
+    job = Job(
+        folder / "data" / RECORDS,
+        Path(declaration.root).absolute(),
+        declaration.read,
+        declaration.labels,
+        front_end,
+        samples,
+        declaration.pad,
+        policy,
+        variants,
+        seed,
+    )
+    with _disk_errors(out):
+        if (manifest := _finished(out, description)) is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+            rejected = len(declaration.clips) - sum(one.examples for one in manifest.shards) // (1 + variants)
+            return _report(out, manifest, rejected, started, existed=True)
+        with _claimed(folder):
+            finished = _make(declaration, job, folder, description, workers or _cores(), resume, out)
+            manifest, rejected = _finish(declaration, folder, description, finished)
+            (folder / "data").replace(out)
+        shutil.rmtree(folder, ignore_errors=True)
+    return _report(out, manifest, rejected, started)
+
+
+def _check(policy: Policy, variants: int, seed: int, workers: int | None) -> None:
+    for name, value, least in (("variants", variants, 0), ("seed", seed, 0), ("workers", workers, 1)):
+        if value is not None and (not isinstance(value, int) or value < least):
+            raise AudiotagError(f"{name} must be a whole number, at least {least}, received {value!r}")
+    if variants and policy.name == "none":
+        raise AudiotagError(f"{variants} variants without a policy would be copies: choose one ('light', 'standard' …)")
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def _disk_errors(out: Path) -> Iterator[None]:
+    """A full, read-only or missing disk is one line."""
+    try:
+        yield
+    except OSError as error:
+        raise AudiotagError(
+            f"cannot write {out} ({error.strerror or error}): make room, or choose a folder that can be written, "
+            "and run the build again; finished shards are kept"
+        ) from error
+
+
+def _finished(out: Path, description: dict[str, Any]) -> Manifest | None:
+    """The manifest of a whole data set in `out`; None where there is nothing; else an error."""
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return None
+    if not out.is_dir() or not (out / MANIFEST).is_file():
+        raise AudiotagError(f"{out} exists and is not a data set: choose another folder to build in, or delete it")
+    manifest = Manifest.read(out, check=False)
+    if different := plan.difference(manifest.description, description):
+        raise AudiotagError(
+            f"{out} holds another data set; they differ in {different} (there / wanted): "
+            "choose another folder to build in, or delete it"
+        )
+    for shard in manifest.shards:
+        path = out / RECORDS / shard.name
+        if not path.is_file() or path.stat().st_size != shard.bytes:
+            raise AudiotagError(f"{out} is damaged ({shard.name} is missing or cut off): delete it and build it again")
+    return manifest
+
+
+@contextmanager
+def _claimed(folder: Path) -> Iterator[None]:
+    """Hold the folder against a second build of the same data set; the claim ends with this process."""
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    with (folder / "lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise AudiotagError(f"another process is building into {folder}: wait for it or end it") from error
+        yield
+
+
+def _make(
+    declaration: Declaration,
+    job: Job,
+    folder: Path,
+    description: dict[str, Any],
+    workers: int,
+    resume: bool,
+    out: Path,
+) -> dict[str, FinishedShard]:
+    """Make every shard that an earlier run had not finished."""
+    views = 1 + job.variants
+    example_bytes = 2 * job.front_end.mels * job.front_end.frames(job.samples)
+    shards = plan.plan_shards(declaration.clips, job.variants, example_bytes)
+    journal = Journal(folder / "journal.jsonl", description)
+    job.folder.mkdir(parents=True, exist_ok=True)
+    finished = journal.load(job.folder) if resume else {}
+    journal.start(finished)
+    _clean(folder / "data", {f"{RECORDS}/{name}" for name in finished})
+    waiting = [shard for shard in shards if shard.name not in finished]
+    done = views * sum(len(shard.clips) for shard in shards if shard.name in finished)
+    total = views * len(declaration.clips)
+    with (
+        progress.bar(f"Building {out.name}", total, "views", done=done) as advance,
+        closing(make_shards(job, waiting, min(workers, len(waiting)), advance)) as made,
+    ):
+        for one in made:
+            journal.add(one)
+            finished[one.shard.name] = one
+    _clean(folder / "data", {f"{RECORDS}/{name}" for name in finished})
+    return {shard.name: finished[shard.name] for shard in shards}
+
+
+def _clean(data: Path, keep: set[str]) -> None:
+    """Delete what a killed run left half-written."""
+    for path in data.rglob("*"):
+        if path.is_file() and path.relative_to(data).as_posix() not in keep:
+            path.unlink()
+
+
+def _finish(
+    declaration: Declaration, folder: Path, description: dict[str, Any], finished: dict[str, FinishedShard]
+) -> tuple[Manifest, int]:
+    """Write the tables and the manifest."""
+    data = folder / "data"
+    rejected = {clip_id: reason for one in finished.values() for clip_id, reason in one.rejected.items()}
+    if len(rejected) == len(declaration.clips):
+        shutil.rmtree(folder, ignore_errors=True)
+        first = declaration.clips[0].clip_id
+        raise AudiotagError(
+            f"all {len(rejected)} clips were rejected, {first!r} because: {rejected[first]}. "
+            f"Is {declaration.root} the folder of the recordings?"
+        )
+    declaration.labels.write(data / LABELS)
+    write_clips(data, declaration.clips, rejected)
+    files = {name: storage.sha256(data / name) for name in (LABELS, CLIPS)}
+    shards = tuple(one.shard for one in finished.values())
+    manifest = Manifest(description, declaration.licence, declaration.citation, files, shards)
+    manifest.write(data)
+    return manifest, len(rejected)
+
+
+def _report(out: Path, manifest: Manifest, rejected: int, started: float, *, existed: bool = False) -> BuildReport:
+    examples = sum(shard.examples for shard in manifest.shards)
+    clips = manifest.description["clips"]["count"]
+    return BuildReport(out, clips, rejected, examples, time.monotonic() - started, existed)

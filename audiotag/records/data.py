@@ -1,0 +1,268 @@
+"""A built data set, opened: its labels, front end, splits and clips, and its records as a `tf.data.Dataset`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from audiotag import storage
+from audiotag.errors import AudiotagError, suggest
+from audiotag.frontend import LogMelConfig
+from audiotag.labels import Labels, split_cell
+from audiotag.records import balance, plan, splits
+from audiotag.records.declaration import Task
+from audiotag.records.manifest import CLIPS, LABELS, RECORDS, TEACHERS, Manifest, Shard
+
+if TYPE_CHECKING:
+    import pandas
+    import tensorflow as tf
+
+Variants = int | Sequence[int] | None
+
+
+def open(path: str | Path) -> Data:
+    """Open a data set that `build` made.
+
+    Raises:
+        AudiotagError: there is none, its build was interrupted, or its manifest is damaged.
+    """
+    return Data(Path(path))
+
+
+class Data:
+    """A data set on disk; nothing but its manifest and labels is read before it is needed.
+
+    Args:
+        path: folder of the data set.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+        self.manifest = Manifest.read(self.path)
+        description = self.manifest.description
+        self.name: str = description["name"]
+        self.task: Task = description["task"]
+        self.labels: Labels = Labels.read(self.path / LABELS)
+        self.front_end = LogMelConfig.from_dict(description["front_end"])
+        self.seconds: float = description["seconds"]
+        self.pad: str = description["pad"]
+        self.variants: int = description["variants"]
+        self.frames: int = self.front_end.frames(round(self.seconds * self.front_end.sample_rate))
+        self.fingerprint: str = self.manifest.fingerprint
+
+    def __repr__(self) -> str:
+        return f"Data({str(self.path)!r}: {self.name}, {len(self.labels)} classes, {sum(self.splits.values())} clips)"
+
+    @cached_property
+    def clips(self) -> pandas.DataFrame:
+        """`clips.csv`: every declared clip with its split, labels (one cell), status and reason."""
+        import pandas
+
+        table = pandas.read_csv(self.path / CLIPS, dtype=str, keep_default_na=False)
+        return table.assign(start=table["start"].astype(float), end=pandas.to_numeric(table["end"]).astype(float))
+
+    @cached_property
+    def splits(self) -> dict[str, int]:
+        """Number of clips in the records, by split."""
+        sizes: dict[str, int] = {}
+        for shard in self.manifest.shards:
+            sizes[shard.split] = sizes.get(shard.split, 0) + shard.examples // (1 + self.variants)
+        return sizes
+
+    @property
+    def teachers(self) -> list[str]:
+        """Names of the teachers whose outputs lie beside the records."""
+        return sorted(path.parent.name for path in (self.path / TEACHERS).glob("*/teacher.json"))
+
+    def teacher_folder(self, name: str) -> Path:
+        """Where a teacher's shards lie, whether they exist or not."""
+        return storage.inside(self.path / TEACHERS, name)
+
+    def select(self, expression: str) -> list[str]:
+        """The splits an expression names: "fold1..4", "train", "train+fold2", "fold1,fold3", "all"."""
+        return splits.select(expression, list(self.splits))
+
+    def count(self, expression: str, variants: Variants = None) -> int:
+        """Number of examples in splits.
+
+        Args:
+            expression: see `select`.
+            variants: which views of a clip: None for all, a number for one, or several numbers.
+        """
+        views = len(self.chosen_variants(variants))
+        return views * sum(self.splits[split] for split in self.select(expression))
+
+    def steps(self, expression: str, batch_size: int, variants: Variants = None, drop_remainder: bool = False) -> int:
+        """Number of batches of an epoch; arguments as in `read`."""
+        examples = self.count(expression, variants)
+        return examples // batch_size if drop_remainder else -(-examples // batch_size)
+
+    def chosen_variants(self, variants: Variants) -> list[int]:
+        """The numbers of the views that `variants` chooses, checked and sorted."""
+        known = range(1 + self.variants)
+        chosen = list(known) if variants is None else [variants] if isinstance(variants, int) else sorted({*variants})
+        if not chosen or any(variant not in known for variant in chosen):
+            raise AudiotagError(
+                f"{self.name} has variants 0 (untouched) to {self.variants}, received {variants!r}: choose among them"
+            )
+        return chosen
+
+    def shards(self, split: str) -> list[Path]:
+        """Files of a split, in the order of reading."""
+        self.select(split)
+        return [self.path / RECORDS / shard.name for shard in self.manifest.shards if shard.split == split]
+
+    def keys(self, shard: str | Path) -> list[tuple[str, int]]:
+        """Clip id and variant of every record of a shard, in the order of the file.
+
+        Args:
+            shard: path or name of a shard.
+        """
+        known = {one.name: one for one in self.manifest.shards}
+        name = Path(shard).name
+        if name not in known:
+            raise AudiotagError(f"{self.name} has no shard {name!r}: {suggest(name, known)}")
+        siblings = [one.name for one in self.manifest.shards if one.split == known[name].split]
+        clip_ids, clip, variant, sizes = self._arrangement(known[name].split)
+        end = int(sizes[: siblings.index(name) + 1].sum())
+        begin = end - int(sizes[siblings.index(name)])
+        return [(clip_ids[clip[row]], int(variant[row])) for row in range(begin, end)]
+
+    def _accepted(self, split: str) -> pandas.DataFrame:
+        return self.clips[(self.clips["split"] == split) & (self.clips["status"] == "ok")]
+
+    def _arrangement(self, split: str) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
+        """Accepted clips of a split; clip and variant of every record in order; records of each shard."""
+        if split not in self._arrangements:
+            clip_ids = self._accepted(split)["clip_id"].tolist()
+            self._arrangements[split] = (clip_ids, *plan.arrange(clip_ids, self.variants, len(self.shards(split))))
+        return self._arrangements[split]
+
+    @cached_property
+    def _arrangements(self) -> dict[str, tuple[list[str], np.ndarray, np.ndarray, np.ndarray]]:
+        return {}
+
+    def record_weights(self, expression: str, variants: Variants = None, *, balanced: bool = False) -> np.ndarray:
+        """Sampler weight of every record of some splits, in the order of reading.
+
+        Args:
+            expression: see `select`.
+            variants: views that may be drawn; the weight of others is 0.
+            balanced: weights by class rarity (`balance.weights`); else 1.
+
+        Returns:
+            (records,), float64.
+        """
+        chosen = self.chosen_variants(variants)
+        selected = self.select(expression)
+        cells = [cell for split in selected for cell in self._accepted(split)["labels"]]
+        clip_weights = np.ones(len(cells))
+        if balanced:
+            clip_weights = balance.weights(self._class_indices(cells), len(self.labels))
+        parts, begin = [np.zeros(0)], 0
+        for split in selected:
+            clip_ids, clip, variant, _ = self._arrangement(split)
+            parts.append(np.where(np.isin(variant, chosen), clip_weights[begin:][clip], 0.0))
+            begin += len(clip_ids)
+        return np.concatenate(parts)
+
+    def _class_indices(self, cells: Iterable[str]) -> list[list[int]]:
+        return [[self.labels.index(name) for name in split_cell(cell)] for cell in cells]
+
+    def draws(self, expression: str, *, variants: Variants = None, seed: int = 0, epoch: int = 0) -> np.ndarray:
+        """How often each class is drawn in one epoch of `read(..., balance=True, first_epoch=0)`.
+
+        Args:
+            expression: see `select`.
+            variants: as in `read`.
+            seed: as in `read`.
+            epoch: which epoch of the endless stream.
+
+        Returns:
+            (classes,), int64: examples that have the class.
+        """
+        drawn = balance.draws(self.record_weights(expression, variants, balanced=True), seed, epoch)
+        totals, begin = np.zeros(len(self.labels), np.int64), 0
+        for split in self.select(expression):
+            clip_ids, clip, _, _ = self._arrangement(split)
+            by_clip = np.bincount(clip, drawn[begin : begin + len(clip)], len(clip_ids)).astype(np.int64)
+            for labels, times in zip(self._class_indices(self._accepted(split)["labels"]), by_clip, strict=True):
+                totals[labels] += times
+            begin += len(clip)
+        return totals
+
+    def selected_shards(self, expression: str) -> list[Shard]:
+        """The manifest's entries for the shards of some splits, in the order of reading."""
+        return [shard for split in self.select(expression) for shard in self.manifest.shards if shard.split == split]
+
+    def read(
+        self,
+        expression: str,
+        *,
+        batch_size: int | None = None,
+        variants: Variants = None,
+        shuffle: bool = False,
+        balance: bool = False,
+        mixup: float = 0.0,
+        teacher: str | None = None,
+        label_weight: float = 0.1,
+        temperature: float = 1.0,
+        separate: bool = False,
+        keys: bool = False,
+        seed: int = 0,
+        first_epoch: int | None = None,
+        drop_remainder: bool = False,
+    ) -> tf.data.Dataset:
+        """Records as a `tf.data.Dataset`, ready for `fit`.
+
+        Args:
+            expression: splits; see `select`.
+            batch_size: examples a batch. Default: no batches, single examples.
+            variants: views of a clip: None for all, 0 for the untouched one, or several numbers.
+            shuffle: in an order that depends on `seed` and the epoch; else in the order of the files.
+            balance: draw records of rare classes more often (`balance.weights`), with replacement; an epoch has as
+                many draws as records.
+            mixup: alpha of the Beta distribution that mixes two examples of a batch, 0 for none. Log-mel and targets
+                are mixed with weight max(w, 1 - w), drawn for every example.
+            teacher: name of a teacher whose outputs enter the targets:
+                `label_weight * labels + (1 - label_weight) * p`, p = sigmoid (multilabel) or softmax (multiclass) of
+                logits / temperature. Clips for which it has none keep their labels.
+            label_weight: weight of the labels beside a teacher, 0 to 1.
+            temperature: divides the teacher's logits, positive.
+            separate: give labels and teacher apart, as {"label": …, "distillation": …}.
+            keys: give clip ids and variants too.
+            seed: of everything random, not negative.
+            first_epoch: None for a finite data set that is drawn anew each time it is gone through; k for the endless
+                stream of epochs k, k + 1, …, each a pure function of seed and epoch and `steps` batches long: the
+                stream from k is the stream from 0 without its first k epochs, which is what an exact resume needs.
+            drop_remainder: leave out an incomplete last batch.
+
+        Returns:
+            Elements (log_mel (batch, frames, mels, 1) float32, target (batch, classes) float32), with `keys` also
+            clip_id (batch,) string and variant (batch,) int64.
+
+        Raises:
+            AudiotagError: an option out of range, unknown splits, variants or teacher, or a teacher of other data.
+        """
+        from audiotag.records import pipeline
+
+        options = pipeline.Reading(
+            batch_size=batch_size,
+            variants=tuple(self.chosen_variants(variants)),
+            shuffle=shuffle,
+            balance=balance,
+            mixup=mixup,
+            teacher=teacher,
+            label_weight=label_weight,
+            temperature=temperature,
+            separate=separate,
+            keys=keys,
+            seed=seed,
+            first_epoch=first_epoch,
+            drop_remainder=drop_remainder,
+        )
+        return pipeline.read(self, expression, options)

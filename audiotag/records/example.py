@@ -1,0 +1,166 @@
+"""What one record holds, a `tf.train.Example`: written without TensorFlow, parsed in batches inside tf.data."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+# Field numbers of tensorflow/core/example/feature.proto.
+_BYTES_LIST, _FLOAT_LIST, _INT64_LIST = 1, 2, 3
+EventRow = tuple[float, float, int]
+"""A strong label: onset and offset in seconds, class index."""
+
+
+def encode_example(
+    clip_id: str, variant: int, log_mel: np.ndarray, labels: Iterable[int], events: Sequence[EventRow] = ()
+) -> bytes:
+    """Serialise one view of one clip; the same arguments give the same bytes on every machine.
+
+    Args:
+        clip_id: name of the clip.
+        variant: 0 for the untouched clip, 1, 2 … for its augmented views.
+        log_mel: (frames, mels), stored as float16, frame-major.
+        labels: class indices.
+        events: strong labels; where there are none, the features `event_*` are left out.
+
+    Raises:
+        ValueError: a value that float16 cannot hold, NaN and infinities included.
+    """
+    with np.errstate(over="ignore"):
+        stored = np.ascontiguousarray(log_mel, dtype="<f2")
+    if stored.ndim != 2 or not np.isfinite(stored).all():
+        raise ValueError(f"log-mel values must be finite in float16 and of shape (frames, mels), got {log_mel.shape}")
+    features: dict[str, bytes] = {
+        "clip_id": _bytes_feature(clip_id.encode()),
+        "variant": _int64_feature([variant]),
+        "log_mel": _bytes_feature(stored.tobytes()),
+        "frames": _int64_feature([len(stored)]),
+        "labels": _int64_feature(sorted(set(labels))),
+    }
+    if events:
+        onsets, offsets, classes = zip(*events, strict=True)
+        features |= {
+            "event_onset": _float_feature(onsets),
+            "event_offset": _float_feature(offsets),
+            "event_class": _int64_feature(classes),
+        }
+    return _example(features)
+
+
+def encode_teacher(clip_id: str, variant: int, logits: np.ndarray | None) -> bytes:
+    """Serialise a teacher's outputs for one record.
+
+    Args:
+        clip_id: name of the clip, as in the record.
+        variant: as in the record.
+        logits: (classes,), stored as float32; None: the teacher has none for this clip, and its labels are kept.
+    """
+    stored = b"" if logits is None else np.ascontiguousarray(logits, dtype="<f4").tobytes()
+    return _example(
+        {
+            "clip_id": _bytes_feature(clip_id.encode()),
+            "variant": _int64_feature([variant]),
+            "logits": _bytes_feature(stored),
+        }
+    )
+
+
+def _varint(value: int) -> bytes:
+    parts = bytearray()
+    while value > 0x7F:
+        parts.append(value & 0x7F | 0x80)
+        value >>= 7
+    parts.append(value)
+    return bytes(parts)
+
+
+def _field(number: int, payload: bytes) -> bytes:
+    """A length-delimited protobuf field."""
+    return _varint(number << 3 | 2) + _varint(len(payload)) + payload
+
+
+def _bytes_feature(value: bytes) -> bytes:
+    return _field(_BYTES_LIST, _field(1, value))
+
+
+def _int64_feature(values: Iterable[int]) -> bytes:
+    packed = b"".join(_varint(int(value)) for value in values)
+    return _field(_INT64_LIST, _field(1, packed) if packed else b"")
+
+
+def _float_feature(values: Iterable[float]) -> bytes:
+    return _field(_FLOAT_LIST, _field(1, b"".join(struct.pack("<f", value) for value in values)))
+
+
+def _example(features: dict[str, bytes]) -> bytes:
+    """An Example whose map entries lie in the order of their keys, as protobuf's deterministic mode writes them."""
+    entries = (_field(1, _field(1, key.encode()) + _field(2, features[key])) for key in sorted(features))
+    return _field(1, b"".join(entries))
+
+
+def parse_examples(serialized: tf.Tensor, *, frames: int, mels: int, classes: int) -> dict[str, tf.Tensor]:
+    """Parse a batch of records.
+
+    Args:
+        serialized: (batch,), string.
+        frames: frames of every example.
+        mels: mel bands of every example.
+        classes: number of classes.
+
+    Returns:
+        `log_mel` (batch, frames, mels, 1) float32, `target` (batch, classes) float32, `clip_id` (batch,) string,
+        `variant` (batch,) int64.
+    """
+    import tensorflow as tf
+
+    parsed: dict[str, Any] = tf.io.parse_example(
+        serialized,
+        {
+            "clip_id": tf.io.FixedLenFeature([], tf.string),
+            "variant": tf.io.FixedLenFeature([], tf.int64),
+            "log_mel": tf.io.FixedLenFeature([], tf.string),
+            "labels": tf.io.VarLenFeature(tf.int64),
+        },
+    )
+    batch = serialized.shape[0] or -1  # static where it is known, as compilers like it
+    log_mel = tf.cast(tf.io.decode_raw(parsed["log_mel"], tf.float16), tf.float32)
+    target = tf.cast(tf.sparse.to_indicator(parsed["labels"], classes), tf.float32)
+    return {
+        "log_mel": tf.reshape(log_mel, [batch, frames, mels, 1]),
+        "target": tf.reshape(target, [batch, classes]),
+        "clip_id": parsed["clip_id"],
+        "variant": parsed["variant"],
+    }
+
+
+def parse_teachers(serialized: tf.Tensor, *, classes: int) -> dict[str, tf.Tensor]:
+    """Parse a batch of teacher records; an empty string parses to an empty key.
+
+    Args:
+        serialized: (batch,), string.
+        classes: number of classes.
+
+    Returns:
+        `clip_id` (batch,) string, `variant` (batch,) int64, `logits` (batch, classes) float32, `known` (batch,) bool:
+        False where the teacher has no outputs (the logits are 0 there).
+    """
+    import tensorflow as tf
+
+    parsed = tf.io.parse_example(
+        serialized,
+        {
+            "clip_id": tf.io.FixedLenFeature([], tf.string, default_value=""),
+            "variant": tf.io.FixedLenFeature([], tf.int64, default_value=-1),
+            "logits": tf.io.FixedLenFeature([], tf.string, default_value=""),
+        },
+    )
+    known = tf.strings.length(parsed["logits"]) > 0
+    filled = tf.where(known, parsed["logits"], tf.constant(bytes(4 * classes)))
+    logits = tf.reshape(tf.io.decode_raw(filled, tf.float32), [-1, classes])
+    return {"clip_id": parsed["clip_id"], "variant": parsed["variant"], "logits": logits, "known": known}

@@ -1,0 +1,119 @@
+"""`dataset.json` and `clips.csv`: what a finished data set says about itself."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import importlib.metadata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from audiotag import storage
+from audiotag.errors import AudiotagError
+from audiotag.labels import join_cell
+from audiotag.records.declaration import Clip
+from audiotag.records.plan import FORMAT
+
+MANIFEST, LABELS, CLIPS, RECORDS, TEACHERS = "dataset.json", "labels.csv", "clips.csv", "records", "teachers"
+COLUMNS = ("clip_id", "source", "start", "end", "split", "labels", "status", "reason")
+_MADE_WITH = ("audiotag", "audiomentations", "librosa", "numpy", "scipy", "soundfile", "soxr")
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A shard as the manifest lists it."""
+
+    name: str
+    split: str
+    examples: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The contents of `dataset.json`.
+
+    Args:
+        description: what decided the bytes; see `plan.describe`.
+        licence: licence of the recordings.
+        citation: what to cite.
+        files: SHA-256 of `labels.csv` and `clips.csv`.
+        shards: every shard, split after split.
+    """
+
+    description: dict[str, Any]
+    licence: str
+    citation: str
+    files: dict[str, str]
+    shards: tuple[Shard, ...]
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over everything above, the checksums of the shards included."""
+        return storage.fingerprint(dataclasses.asdict(self))
+
+    def write(self, folder: Path) -> None:
+        """Write `dataset.json`, with the versions of the libraries that computed the records."""
+        value = {**self.description, "licence": self.licence, "citation": self.citation}
+        value |= {"fingerprint": self.fingerprint, "files": self.files}
+        value["made_with"] = {name: importlib.metadata.version(name) for name in _MADE_WITH}
+        value["shards"] = [dataclasses.asdict(shard) for shard in self.shards]
+        storage.write_json(folder / MANIFEST, value)
+
+    @classmethod
+    def read(cls, folder: Path, *, check: bool = True) -> Manifest:
+        """Read `dataset.json`; with `check`, its fingerprint must hold.
+
+        Raises:
+            AudiotagError: the folder is no data set, an unfinished one, or its manifest was damaged or edited.
+        """
+        folder = Path(folder)
+        if not (folder / MANIFEST).is_file():
+            resolved = folder.resolve()
+            begun = resolved.with_name(f".{resolved.name}.incomplete").is_dir()
+            remedy = "its build was interrupted: run it again" if begun else "make one with `audiotag build`"
+            raise AudiotagError(f"{folder} is not a data set (it has no {MANIFEST}): {remedy}")
+        value = storage.read_json(folder / MANIFEST)
+        try:
+            if value["format"] != FORMAT:
+                raise AudiotagError(
+                    f"{folder} has format {value['format']}, this audiotag reads format {FORMAT}: build it again"
+                )
+            apart = ("licence", "citation", "fingerprint", "files", "made_with", "shards")
+            manifest = cls(
+                {key: part for key, part in value.items() if key not in apart},
+                value["licence"],
+                value["citation"],
+                value["files"],
+                tuple(Shard(**shard) for shard in value["shards"]),
+            )
+            if check and manifest.fingerprint != value["fingerprint"]:
+                raise AudiotagError(
+                    f"{folder / MANIFEST} does not have the fingerprint it states: it was damaged or edited; "
+                    "restore it or build the data set again"
+                )
+        except (KeyError, TypeError) as error:
+            raise AudiotagError(f"{folder / MANIFEST} lacks {error}: restore it or build the data set again") from error
+        return manifest
+
+
+def write_clips(folder: Path, clips: Sequence[Clip], rejected: dict[str, str]) -> None:
+    """Write `clips.csv`: a row a declared clip, in the order declared.
+
+    Args:
+        folder: where to write it.
+        clips: every declared clip.
+        rejected: reason by clip id.
+    """
+    with storage.write_atomically(folder / CLIPS) as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for clip in clips:
+            reason = " ".join(rejected.get(clip.clip_id, "").split())
+            status = "rejected" if clip.clip_id in rejected else "ok"
+            end = "" if clip.end is None else clip.end
+            labels = join_cell(clip.labels)
+            writer.writerow([clip.clip_id, clip.source, clip.start, end, clip.split, labels, status, reason])

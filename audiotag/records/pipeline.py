@@ -1,0 +1,205 @@
+"""The tf.data pipeline: from shards to batches of log-mel and targets, every epoch a function of (seed, epoch)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tensorflow as tf
+
+from audiotag.errors import AudiotagError
+from audiotag.records import balance, targets, teachers
+from audiotag.records.example import parse_examples, parse_teachers
+from audiotag.records.manifest import RECORDS
+
+if TYPE_CHECKING:
+    from audiotag.records.data import Data
+
+_SHUFFLE_BYTES = 256 << 20  # of records waiting in the shuffle buffer
+_OPEN_SHARDS = 16  # read side by side where the order is shuffled
+_FILE_BUFFER = 1 << 20
+_UNBATCHED = 64  # examples parsed together where the user wants single ones
+_DRAWN_TOGETHER = 8  # records of a shard that are repeated or left out in one step
+# What a random number is for: no two uses share a seed.
+_SHARD_ORDER, _BUFFER_ORDER, _MIXUP = 1, 2, 3
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How records are read; the fields are the arguments of `Data.read`."""
+
+    batch_size: int | None
+    variants: tuple[int, ...]
+    shuffle: bool
+    balance: bool
+    mixup: float
+    teacher: str | None
+    label_weight: float
+    temperature: float
+    separate: bool
+    keys: bool
+    seed: int
+    first_epoch: int | None
+    drop_remainder: bool
+
+    def __post_init__(self) -> None:
+        whole = {"batch_size": (self.batch_size, 1), "seed": (self.seed, 0), "first_epoch": (self.first_epoch, 0)}
+        for name, (value, least) in whole.items():
+            if value is not None and (not isinstance(value, (int, np.integer)) or value < least):
+                raise AudiotagError(f"{name} must be a whole number, at least {least}, received {value!r}")
+        if self.seed is None:
+            raise AudiotagError("seed must be a whole number, received None: choose one, for example 0")
+        if not (math.isfinite(self.mixup) and self.mixup >= 0):
+            raise AudiotagError(f"mixup must be 0 (none) or a positive alpha, received {self.mixup!r}")
+        if self.mixup and self.batch_size is None:
+            raise AudiotagError("mixup mixes the examples of a batch: give a batch_size")
+        if not 0 <= self.label_weight <= 1:
+            raise AudiotagError(f"label_weight must be from 0 to 1, received {self.label_weight!r}")
+        if not (math.isfinite(self.temperature) and self.temperature > 0):
+            raise AudiotagError(f"temperature must be positive, received {self.temperature!r}")
+        if self.separate and self.teacher is None:
+            raise AudiotagError("separate gives labels and a teacher's outputs apart: name a teacher")
+
+
+def read(data: Data, expression: str, options: Reading) -> tf.data.Dataset:
+    """Records of some splits; see `Data.read`."""
+    with tf.device("CPU:0"):
+        return _read(data, expression, options)
+
+
+def _read(data: Data, expression: str, options: Reading) -> tf.data.Dataset:
+    examples = data.count(expression, options.variants)
+    if not examples:
+        raise AudiotagError(f"split {expression!r} of {data.name} holds no clip: choose another split")
+    batch_size = options.batch_size or _UNBATCHED
+    drop_remainder = options.drop_remainder and options.batch_size is not None
+    steps = examples // batch_size if drop_remainder else -(-examples // batch_size)
+    if not steps:
+        raise AudiotagError(
+            f"split {expression!r} of {data.name} holds {examples} examples, less than one batch of {batch_size}: "
+            "choose a smaller batch_size, or keep the incomplete batch"
+        )
+    serialized = _epochs_of_records(data, expression, options, examples)
+
+    def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
+        batches = serialized(epoch).batch(batch_size, drop_remainder=drop_remainder)
+        batches = batches.apply(tf.data.experimental.assert_cardinality(steps))
+        return batches.enumerate().map(lambda step, records: (epoch, step, records))
+
+    if options.first_epoch is None:
+        epochs = tf.data.Dataset.random(seed=options.seed, rerandomize_each_iteration=True).take(1)
+    else:
+        epochs = tf.data.Dataset.range(options.first_epoch, np.iinfo(np.int64).max)
+    dataset = epochs.flat_map(one_epoch).map(_decoder(data, options), num_parallel_calls=tf.data.AUTOTUNE)
+    size = steps
+    if options.batch_size is None:
+        dataset, size = dataset.unbatch(), examples
+    if options.first_epoch is not None:
+        size = tf.data.INFINITE_CARDINALITY
+    return dataset.apply(tf.data.experimental.assert_cardinality(size)).prefetch(tf.data.AUTOTUNE)
+
+
+def _seed(options: Reading, epoch: tf.Tensor, purpose: int) -> tf.Tensor:
+    """A stateless seed (2,) int64 for one use in one epoch."""
+    pair = tf.stack([tf.constant(options.seed, tf.int64), epoch])
+    return tf.random.fold_in(pair, purpose)
+
+
+def _epochs_of_records(data: Data, expression: str, options: Reading, examples: int) -> Any:
+    """A function from an epoch to its serialised records, (record,) or (record, teacher's record)."""
+    shards = data.selected_shards(expression)
+    paths = [tf.constant([str(data.path / RECORDS / shard.name) for shard in shards])]
+    if options.teacher is not None:
+        paths.append(tf.constant([str(path) for path in teachers.shards(data, options.teacher, expression)]))
+    ends = np.cumsum([shard.examples for shard in shards])
+    starts = tf.constant(ends - [shard.examples for shard in shards], tf.int64)
+    sizes = tf.constant([shard.examples for shard in shards], tf.int64)
+    times_drawn = _times_drawn(data, expression, options)
+    record_bytes = 2 * data.frames * data.front_end.mels
+    buffer_size = min(max(_SHUFFLE_BYTES // record_bytes, 256), examples)
+
+    def epoch_of_records(epoch: tf.Tensor) -> tf.data.Dataset:
+        drawn = times_drawn(epoch)
+
+        def shard_of_records(shard: tf.Tensor) -> tf.data.Dataset:
+            files = [tf.data.TFRecordDataset(some[shard], buffer_size=_FILE_BUFFER) for some in paths]
+            # A teacher's shard that ends early must not end the records silently: an empty record has a wrong key.
+            files[1:] = [file.concatenate(tf.data.Dataset.from_tensors("").repeat()) for file in files[1:]]
+            records = tf.data.Dataset.zip(tuple(files))
+            if drawn is None:
+                return records
+            times = tf.data.Dataset.from_tensor_slices(drawn[starts[shard] : starts[shard] + sizes[shard]])
+            together = tf.data.Dataset.zip(records, times).batch(_DRAWN_TOGETHER)
+            return together.map(_repeat_records).unbatch()
+
+        order = tf.range(len(shards), dtype=tf.int64)
+        if not options.shuffle:
+            return tf.data.Dataset.from_tensor_slices(order).flat_map(shard_of_records)
+        scores = tf.random.stateless_uniform([len(shards)], _seed(options, epoch, _SHARD_ORDER), dtype=tf.float64)
+        records = tf.data.Dataset.from_tensor_slices(tf.gather(order, tf.argsort(scores))).interleave(
+            shard_of_records,
+            cycle_length=min(_OPEN_SHARDS, len(shards)),
+            block_length=1,
+            num_parallel_calls=tf.data.AUTOTUNE,
+            deterministic=True,
+        )
+        buffer_seed = tf.random.stateless_uniform(
+            [], _seed(options, epoch, _BUFFER_ORDER), minval=1, maxval=1 << 62, dtype=tf.int64
+        )
+        return records.shuffle(buffer_size, seed=buffer_seed, reshuffle_each_iteration=False)
+
+    return epoch_of_records
+
+
+def _times_drawn(data: Data, expression: str, options: Reading) -> Any:
+    """A function from an epoch to how often each record is drawn, (records,) int64; None: each once."""
+    if not options.balance and len(options.variants) == 1 + data.variants:
+        return lambda epoch: None
+    weights = data.record_weights(expression, options.variants, balanced=options.balance)
+    if not options.balance:
+        constant = tf.constant(weights, tf.int64)
+        return lambda epoch: constant
+
+    def balanced(epoch: tf.Tensor) -> tf.Tensor:
+        drawn = tf.numpy_function(
+            lambda number: balance.draws(weights, options.seed, int(number)), [epoch], tf.int64, stateful=False
+        )
+        return tf.ensure_shape(drawn, [len(weights)])
+
+    return balanced
+
+
+def _repeat_records(records: tuple[tf.Tensor, ...], times: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    rows = tf.repeat(tf.range(tf.size(times)), times)
+    return tuple(tf.gather(part, rows) for part in records)
+
+
+def _decoder(data: Data, options: Reading) -> Any:
+    """A function from (epoch, step, serialised batch) to what the user receives."""
+    classes = len(data.labels)
+
+    def decode(epoch: tf.Tensor, step: tf.Tensor, records: tuple[tf.Tensor, ...]) -> tuple[Any, ...]:
+        parsed = parse_examples(records[0], frames=data.frames, mels=data.front_end.mels, classes=classes)
+        parts = {"label": parsed["target"]}
+        if options.teacher is not None:
+            taught = parse_teachers(records[1], classes=classes)
+            with tf.control_dependencies([targets.same_keys(parsed, taught, options.teacher)]):
+                parts["distillation"] = targets.soften(
+                    parsed["target"], taught, task=data.task, temperature=options.temperature
+                )
+        log_mel = parsed["log_mel"]
+        if options.mixup:
+            seed = tf.random.fold_in(_seed(options, epoch, _MIXUP), step)
+            log_mel, parts = targets.mixup(log_mel, parts, options.mixup, seed)
+        if options.separate or options.teacher is None:
+            target = parts if options.separate else parts["label"]
+        else:
+            weight = options.label_weight
+            target = weight * parts["label"] + (1.0 - weight) * parts["distillation"]
+        if options.keys:
+            return log_mel, target, parsed["clip_id"], parsed["variant"]
+        return log_mel, target
+
+    return decode

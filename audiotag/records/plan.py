@@ -1,0 +1,150 @@
+"""What a build will write, before it is written: shards, the order of records, and what two builds differ in.
+
+Everything here follows from the declaration and the configuration alone: not from the number of workers, the
+machine, its paths or the time.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from audiotag import storage
+from audiotag.augment import Policy
+from audiotag.frontend import LogMelConfig
+from audiotag.records.declaration import Clip, Declaration
+
+FORMAT = 1
+SHARD_BYTES = 16 << 20
+MOST_SHARDS = 1024
+_FEW_SHARDS, _FEW_EXAMPLES = 8, 64  # small data sets are split too, so that several workers have something to do
+
+
+@dataclass(frozen=True)
+class ShardPlan:
+    """One unit of work: the clips whose records go into one file."""
+
+    name: str
+    split: str
+    clips: tuple[Clip, ...]
+
+
+def natural_key(name: str) -> list[tuple[int, int | str]]:
+    """Sort key that puts fold2 before fold10."""
+    return [(0, int(part)) if part.isdigit() else (1, part) for part in re.split(r"([0-9]+)", name)]
+
+
+def shard_name(split: str, index: int, count: int) -> str:
+    """File name of a shard: `train-00003-of-00016.tfrecord`."""
+    return f"{split}-{index:05d}-of-{count:05d}.tfrecord"
+
+
+def shard_count(clips: int, variants: int, example_bytes: int) -> int:
+    """Number of shards of a split: about 16 MB each, at least a few, at most 1024."""
+    examples = clips * (1 + variants)
+    by_bytes = math.ceil(examples * example_bytes / SHARD_BYTES)
+    few = min(_FEW_SHARDS, math.ceil(examples / _FEW_EXAMPLES))
+    return min(max(by_bytes, few), MOST_SHARDS)
+
+
+def _hash(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+
+
+def shard_index(clip_id: str, count: int) -> int:
+    """Which of `count` shards holds a clip, with all its variants."""
+    return _hash(f"shard {clip_id}") % count
+
+
+def order_key(clip_id: str, variant: int) -> int:
+    """Records of a shard are sorted by this, which scatters the variants of a clip."""
+    return _hash(f"order {variant} {clip_id}")
+
+
+def arrange(clip_ids: Sequence[str], variants: int, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where the records of a split lie.
+
+    Args:
+        clip_ids: the clips of the split that were not rejected.
+        variants: augmented views of every clip, beside the untouched one.
+        count: number of shards.
+
+    Returns:
+        Two arrays over all records, shard after shard in the order of the file, clip (index into `clip_ids`) and
+        variant; and the number of records of each shard, (count,).
+    """
+    views = 1 + variants
+    shard = np.repeat([shard_index(clip_id, count) for clip_id in clip_ids], views).astype(np.int64)
+    keys = np.array([order_key(clip_id, view) for clip_id in clip_ids for view in range(views)], np.uint64)
+    order = np.lexsort((keys, shard))
+    return order // views, order % views, np.bincount(shard, minlength=count)
+
+
+def plan_shards(clips: Iterable[Clip], variants: int, example_bytes: int) -> list[ShardPlan]:
+    """Every shard of a data set, split after split in natural order; a shard may be empty."""
+    splits: dict[str, list[Clip]] = {}
+    for clip in clips:
+        splits.setdefault(clip.split, []).append(clip)
+    plans = []
+    for split in sorted(splits, key=natural_key):
+        count = shard_count(len(splits[split]), variants, example_bytes)
+        members: list[list[Clip]] = [[] for _ in range(count)]
+        for clip in splits[split]:
+            members[shard_index(clip.clip_id, count)].append(clip)
+        plans += [ShardPlan(shard_name(split, i, count), split, tuple(held)) for i, held in enumerate(members)]
+    return plans
+
+
+def describe(
+    declaration: Declaration, front_end: LogMelConfig, policy: Policy, variants: int, seed: int
+) -> dict[str, Any]:
+    """Everything that decides the bytes of the records, ready for JSON."""
+    clips = [dataclasses.astuple(clip) for clip in declaration.clips]
+    labels = [declaration.labels.ids, declaration.labels.names]
+    description = {
+        "format": FORMAT,
+        "name": declaration.name,
+        "version": declaration.version,
+        "task": declaration.task,
+        "seconds": float(declaration.seconds),
+        "pad": declaration.pad,
+        "front_end": front_end.to_dict(),
+        "augmentation": policy.to_dict(),
+        "variants": variants,
+        "seed": seed,
+        "labels": {"count": len(declaration.labels), "sha256": storage.fingerprint(labels)},
+        "clips": {"count": len(clips), "sha256": storage.fingerprint(clips)},
+    }
+    return json.loads(json.dumps(description))
+
+
+def difference(there: dict[str, Any], wanted: dict[str, Any]) -> str:
+    """What two descriptions differ in, for people: `front end (mels 128 / 64), seed (0 / 1)`, `there` first."""
+    parts = []
+    for key, value in wanted.items():
+        if there.get(key) == value:
+            continue
+        title = key.replace("_", " ")
+        if key == "front_end":
+            phrase = LogMelConfig.from_dict(there[key]).difference(LogMelConfig.from_dict(value))
+            phrase = phrase or f"{there[key]['name']} / {value['name']}"
+        elif key == "augmentation":
+            phrase = f"{there[key].get('name')} / {value.get('name')}"
+            if there[key].get("name") == value.get("name"):
+                phrase = "its parameters or its sound files"
+        elif key in ("labels", "clips"):
+            phrase = f"{there[key]['count']} / {value['count']}"
+            if there[key]["count"] == value["count"]:
+                phrase = f"as many, not the same {key}"
+        else:
+            phrase = f"{there.get(key)} / {value}"
+        parts.append(f"{title} ({phrase})")
+    return ", ".join(parts)

@@ -1,0 +1,79 @@
+"""Targets of a batch as transforms of tensors: a teacher's outputs, the check of their keys, and mixup."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+
+def same_keys(parsed: dict[str, tf.Tensor], taught: dict[str, tf.Tensor], teacher: str) -> tf.Operation:
+    """An operation that fails, naming both keys, unless every teacher record belongs to its record.
+
+    Args:
+        parsed: a batch from `parse_examples`.
+        taught: the batch beside it from `parse_teachers`.
+        teacher: its name, for the message.
+    """
+    different = (parsed["clip_id"] != taught["clip_id"]) | (parsed["variant"] != taught["variant"])
+    first = tf.argmax(tf.cast(different, tf.int32))
+    named = [
+        tf.strings.join(["'", batch["clip_id"][first], "' variant ", tf.strings.as_string(batch["variant"][first])])
+        for batch in (parsed, taught)
+    ]
+    message = tf.strings.join(
+        [
+            f"a record of teacher '{teacher}' does not belong to its record: the record is ",
+            named[0],
+            ", the teacher's ",
+            named[1],
+            " (variant -1: its shard ends early). Delete its folder and teach again",
+        ]
+    )
+    return tf.debugging.Assert(~tf.reduce_any(different), [message])
+
+
+def soften(target: tf.Tensor, taught: dict[str, tf.Tensor], *, task: str, temperature: float) -> tf.Tensor:
+    """The teacher's probabilities, and the labels themselves where it has none.
+
+    Args:
+        target: (batch, classes) float32.
+        taught: a batch from `parse_teachers`.
+        task: "multiclass" (softmax) or "multilabel" (sigmoid).
+        temperature: divides the logits.
+
+    Returns:
+        (batch, classes) float32.
+    """
+    activation = tf.nn.softmax if task == "multiclass" else tf.nn.sigmoid
+    return tf.where(taught["known"][:, None], activation(taught["logits"] / temperature), target)
+
+
+def mixup(
+    log_mel: tf.Tensor, parts: dict[str, tf.Tensor], alpha: float, seed: tf.Tensor
+) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+    """Mix every example with another of its batch (Zhang et al., arXiv 1710.09412), the weight drawn for each.
+
+    The weight is max(w, 1 - w) with w from Beta(alpha, alpha), as in EfficientAT: an example stays the larger part.
+
+    Args:
+        log_mel: (batch, frames, mels, 1) float32.
+        parts: targets by name, each (batch, classes) float32.
+        alpha: positive.
+        seed: (2,) int64; equal seeds mix equally.
+
+    Returns:
+        The mixed log-mel and targets.
+    """
+    batch = tf.shape(log_mel)[0]
+    seeds = tf.random.split(seed, 3)
+    # Beta from two Gammas, in float64 for small alpha underflows in float32; 0 / 0 counts as 0, thus weight 1.
+    first, second = (tf.random.stateless_gamma([batch], seeds[i], alpha, dtype=tf.float64) for i in range(2))
+    share = tf.math.divide_no_nan(first, first + second)
+    foreign = tf.cast(tf.minimum(share, 1.0 - share), tf.float32)[:, None]
+    partner = tf.argsort(tf.random.stateless_uniform([batch], seeds[2], dtype=tf.float64))
+
+    def mix(values: tf.Tensor) -> tf.Tensor:
+        flat = tf.reshape(values, [batch, -1])
+        mixed = flat + foreign * (tf.gather(flat, partner) - flat)
+        return tf.ensure_shape(tf.reshape(mixed, tf.shape(values)), values.shape)
+
+    return mix(log_mel), {name: mix(part) for name, part in parts.items()}

@@ -1,0 +1,66 @@
+"""Teacher shards beside the records: what `teacher.json` must say before their outputs are used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from audiotag import storage
+from audiotag.errors import AudiotagError, suggest
+
+if TYPE_CHECKING:
+    from audiotag.records.data import Data
+
+CARD = "teacher.json"
+
+
+def card(data: Data, name: str) -> dict[str, Any]:
+    """`teacher.json` of a teacher that fits the data set.
+
+    Raises:
+        AudiotagError: no such teacher, or its outputs are those of another data set.
+    """
+    folder = data.teacher_folder(name)
+    if not (folder / CARD).is_file():
+        raise AudiotagError(
+            f"{data.path} has no outputs of a teacher {name!r}: {suggest(name, data.teachers)}; "
+            f"make them with `audiotag teach`"
+        )
+    value = storage.read_json(folder / CARD)
+    missing = [key for key in ("fingerprint", "classes", "shards") if key not in value]
+    if missing:
+        raise AudiotagError(f"{folder / CARD} lacks {missing[0]!r}: teach again")
+    if value["fingerprint"] != data.fingerprint:
+        raise AudiotagError(
+            f"the outputs of teacher {name!r} belong to another data set or another build of it "
+            f"({value['fingerprint'][:12]}…, {data.path} is {data.fingerprint[:12]}…): delete {folder} and teach again"
+        )
+    if value["classes"] != len(data.labels):
+        raise AudiotagError(
+            f"teacher {name!r} has {value['classes']} classes, {data.name} has {len(data.labels)}: "
+            "a teacher must know the same classes"
+        )
+    return value
+
+
+def shards(data: Data, name: str, expression: str) -> list[Path]:
+    """The teacher's shards for some splits, in the order of reading.
+
+    Raises:
+        AudiotagError: see `card`; also a shard that is missing or holds another number of records.
+    """
+    listed = card(data, name)["shards"]
+    paths = []
+    for shard in data.selected_shards(expression):
+        path = data.teacher_folder(name) / shard.name
+        if shard.name not in listed or not path.is_file():
+            raise AudiotagError(
+                f"teacher {name!r} has no outputs for {shard.name}: finish with `audiotag teach {data.path}`"
+            )
+        if listed[shard.name]["examples"] != shard.examples:
+            raise AudiotagError(
+                f"teacher {name!r} has {listed[shard.name]['examples']} outputs for {shard.name}, which holds "
+                f"{shard.examples} records: delete {data.teacher_folder(name)} and teach again"
+            )
+        paths.append(path)
+    return paths

@@ -1,0 +1,200 @@
+"""Verifying a data set: every file, checksum and record, and the teachers beside it; problems say where."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from audiotag import progress, storage
+from audiotag.errors import AudiotagError
+from audiotag.labels import split_cell
+from audiotag.records import teachers, tfrecord
+from audiotag.records.data import Data
+from audiotag.records.manifest import CLIPS, LABELS, MANIFEST, RECORDS, TEACHERS
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+Key = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with a data set.
+
+    Args:
+        shard: file, relative to the data set.
+        offset: byte at which the record begins; None where the problem is not one record's.
+        clip_id: clip that the record holds or should hold; "" where the problem is not one clip's.
+        message: what is wrong.
+    """
+
+    shard: str
+    offset: int | None
+    clip_id: str
+    message: str
+
+    def __str__(self) -> str:
+        place = self.shard + (f", byte {self.offset}" if self.offset is not None else "")
+        return f"{place}{f', clip {self.clip_id}' if self.clip_id else ''}: {self.message}"
+
+
+def verify(path: str | Path) -> list[Problem]:
+    """Check a data set: tables, every shard's checksum, every record's contents and place, teachers, stray files.
+
+    Args:
+        path: folder of the data set.
+
+    Returns:
+        What is wrong; an empty list where all is well.
+
+    Raises:
+        AudiotagError: the folder is no data set, or its manifest or labels cannot be read at all.
+    """
+    data = Data(Path(path))
+    problems = _tables(data)
+    if any(problem.shard == CLIPS for problem in problems):
+        return problems  # without the table of clips nothing can be said about the records
+    taught = {name: _card(data, name, problems) for name in data.teachers}
+    records = sum(shard.examples for shard in data.manifest.shards)
+    records += sum(one["examples"] for card in taught.values() for one in card.values())
+    with progress.bar(f"Verifying {data.path.name}", records, "records") as advance:
+        for shard in data.manifest.shards:
+            file = f"{RECORDS}/{shard.name}"
+            check = _record_check(data, file, data.keys(shard.name))
+            problems += _shard(data, file, shard.sha256, check, data.keys(shard.name), advance)
+        for name, listed in taught.items():
+            for shard, entry in listed.items():
+                file = f"{TEACHERS}/{name}/{shard}"
+                keys = data.keys(shard)
+                problems += _shard(data, file, entry["sha256"], _teacher_check(data), keys, advance)
+    return problems + _strays(data, taught)
+
+
+def _tables(data: Data) -> list[Problem]:
+    problems = []
+    for name, expected in data.manifest.files.items():
+        if not (data.path / name).is_file():
+            problems.append(Problem(name, None, "", "the file is missing"))
+        elif storage.sha256(data.path / name) != expected:
+            problems.append(Problem(name, None, "", "the file does not have its checksum: it was damaged or edited"))
+    return problems
+
+
+def _card(data: Data, name: str, problems: list[Problem]) -> dict[str, Any]:
+    """What the teacher's card lists, for the shards that the data set has."""
+    try:
+        listed = teachers.card(data, name)["shards"]
+    except AudiotagError as error:
+        problems.append(Problem(f"{TEACHERS}/{name}/{teachers.CARD}", None, "", str(error)))
+        return {}
+    examples = {shard.name: shard.examples for shard in data.manifest.shards}
+    for shard, entry in listed.items():
+        if entry["examples"] != examples.get(shard):
+            message = f"{entry['examples']} outputs for {examples.get(shard, 'no')} records"
+            problems.append(Problem(f"{TEACHERS}/{name}/{shard}", None, "", message))
+    return {shard: entry for shard, entry in listed.items() if shard in examples}
+
+
+def _shard(
+    data: Data,
+    file: str,
+    checksum: str,
+    check: Callable[[tf.train.Example, Key], str],
+    keys: Sequence[Key],
+    advance: Callable[[int], None],
+) -> Iterator[Problem]:
+    """Problems of one file of records."""
+    path = data.path / file
+    if not path.is_file():
+        yield Problem(file, None, "", "the shard is missing")
+        return
+    whole = storage.sha256(path) == checksum
+    if not whole:
+        yield Problem(file, None, "", "the shard does not have its checksum")
+    found = 0
+    for record in tfrecord.walk(path, check=not whole):
+        key = keys[found] if found < len(keys) else ("", 0)
+        message = record.damage or _parsed(record.data, check, key)
+        if found >= len(keys):
+            message = f"the shard has more than its {len(keys)} records"
+        if message:
+            yield Problem(file, record.offset, key[0], message)
+        found += 1
+        advance(1)
+    if found < len(keys):
+        first = keys[found][0]
+        yield Problem(file, path.stat().st_size, first, f"the shard ends after {found} of {len(keys)} records")
+
+
+def _parsed(record: bytes, check: Callable[[tf.train.Example, Key], str], key: Key) -> str:
+    import tensorflow as tf
+    from google.protobuf.message import DecodeError
+
+    try:
+        return check(tf.train.Example.FromString(record), key)
+    except (DecodeError, IndexError, UnicodeDecodeError) as error:
+        return f"the record is not an example of audiotag ({error})"
+
+
+def _key_of(example: tf.train.Example) -> Key:
+    feature = example.features.feature
+    return feature["clip_id"].bytes_list.value[0].decode(), feature["variant"].int64_list.value[0]
+
+
+def _wrong_key(example: tf.train.Example, key: Key) -> str:
+    found = _key_of(example)
+    return "" if found == key else f"the record is {found[0]!r} variant {found[1]}, not {key[0]!r} variant {key[1]}"
+
+
+def _record_check(data: Data, file: str, keys: Sequence[Key]) -> Callable[[tf.train.Example, Key], str]:
+    """A function from an example and its expected key to what is wrong with it."""
+    held = {clip_id for clip_id, _ in keys}
+    rows = data.clips[data.clips["clip_id"].isin(held)]
+    labels = {
+        clip_id: sorted(data.labels.index(name) for name in split_cell(cell))
+        for clip_id, cell in zip(rows["clip_id"], rows["labels"], strict=True)
+    }
+
+    def check(example: tf.train.Example, key: Key) -> str:
+        feature = example.features.feature
+        values = np.frombuffer(feature["log_mel"].bytes_list.value[0], "<f2")
+        shape = (data.frames, data.front_end.mels)
+        if wrong := _wrong_key(example, key):
+            return wrong
+        if feature["frames"].int64_list.value[0] != data.frames or values.size != shape[0] * shape[1]:
+            return f"the log-mel has {values.size} values, {shape} have {shape[0] * shape[1]}"
+        if not np.isfinite(values).all():
+            return "the log-mel holds NaN or infinite values"
+        if list(feature["labels"].int64_list.value) != labels[key[0]]:
+            return f"the labels {list(feature['labels'].int64_list.value)} are not those of {CLIPS}, {labels[key[0]]}"
+        return ""
+
+    return check
+
+
+def _teacher_check(data: Data) -> Callable[[tf.train.Example, Key], str]:
+    def check(example: tf.train.Example, key: Key) -> str:
+        stored = example.features.feature["logits"].bytes_list.value[0]
+        if wrong := _wrong_key(example, key):
+            return wrong
+        if len(stored) not in (0, 4 * len(data.labels)):
+            return f"the teacher's outputs have {len(stored)} bytes, {len(data.labels)} classes need 4 each"
+        if not np.isfinite(np.frombuffer(stored, "<f4")).all():
+            return "the teacher's outputs hold NaN or infinite values"
+        return ""
+
+    return check
+
+
+def _strays(data: Data, taught: dict[str, Any]) -> list[Problem]:
+    """Files that nothing lists."""
+    known = {MANIFEST, LABELS, CLIPS} | {f"{RECORDS}/{shard.name}" for shard in data.manifest.shards}
+    for name, listed in taught.items():
+        known |= {f"{TEACHERS}/{name}/{file}" for file in (teachers.CARD, *listed)}
+    found = (path.relative_to(data.path).as_posix() for path in sorted(data.path.rglob("*")) if path.is_file())
+    return [Problem(file, None, "", "the file does not belong to the data set") for file in found if file not in known]

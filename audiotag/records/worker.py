@@ -1,0 +1,225 @@
+"""A worker process of a build: reads clips, augments them, computes log-mel and writes one shard after another."""
+
+from __future__ import annotations
+
+import math
+import os
+import pickle
+import signal
+import tempfile
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import numpy as np
+
+from audiotag import audio
+from audiotag.augment import Policy
+from audiotag.errors import AudioError, AudiotagError
+from audiotag.frontend import LogMelConfig, log_mel
+from audiotag.labels import Labels
+from audiotag.records import tfrecord
+from audiotag.records.declaration import Clip, Event, load_file
+from audiotag.records.example import encode_example
+from audiotag.records.journal import FinishedShard
+from audiotag.records.manifest import Shard
+from audiotag.records.plan import ShardPlan, order_key
+
+_MEMORY = 64 << 20  # bytes of a shard held in memory; the rest waits in an unnamed file beside the shards
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker needs to know, the same for every shard.
+
+    Args:
+        folder: where shards are written.
+        root: folder of the recordings.
+        read: the declaration's function.
+        labels: vocabulary.
+        front_end: log-mel configuration.
+        samples: length of every example at the front end's rate.
+        pad: how a short clip is filled up.
+        policy: what variants 1, 2 … are made with.
+        variants: number of augmented views of every clip.
+        seed: of the augmentation.
+    """
+
+    folder: Path
+    root: Path
+    read: Callable[[Path, Clip, int], np.ndarray]
+    labels: Labels
+    front_end: LogMelConfig
+    samples: int
+    pad: str
+    policy: Policy
+    variants: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Advance:
+    """Message of a worker: so many views are done."""
+
+    views: int
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Message of a worker: the build cannot go on.
+
+    Args:
+        reason: one line for the user.
+        details: a traceback where the fault is not the user's; else "".
+    """
+
+    reason: str
+    details: str
+
+
+class Rejected(Exception):
+    """A clip cannot become part of the data set; the message is the reason."""
+
+
+def main(dataset_files: Sequence[Path], pickled_job: bytes, connection: Connection) -> None:
+    """Run a worker: a shard to make comes through the connection, messages and the finished shard go back.
+
+    It ends when the other end is closed, so that workers do not outlive a killed build.
+
+    Args:
+        dataset_files: modules that the job's functions come from, imported here by path.
+        pickled_job: a `Job`.
+        connection: to the build.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.dup2(2, 1)  # what a dataset file prints must not mix with the output of `--json`
+    from threadpoolctl import threadpool_limits
+
+    try:
+        with threadpool_limits(1):
+            for path in dataset_files:
+                load_file(path)
+            job = pickle.loads(pickled_job)
+            while True:
+                connection.send(make_shard(job, connection.recv(), lambda views: connection.send(Advance(views))))
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        return
+    except AudiotagError as error:
+        connection.send(Failure(str(error), ""))
+    except BaseException as error:
+        connection.send(Failure(f"{type(error).__name__}: {error}", traceback.format_exc()))
+
+
+def make_shard(job: Job, plan: ShardPlan, advance: Callable[[int], None]) -> FinishedShard:
+    """Compute and write one shard.
+
+    Args:
+        job: what is the same for every shard.
+        plan: which clips.
+        advance: called with the number of views done, clip after clip.
+
+    Raises:
+        AudiotagError: the shard cannot be written, or the policy refuses its input.
+    """
+    rejected: dict[str, str] = {}
+    places: dict[tuple[str, int], tuple[int, int]] = {}
+    try:
+        with tempfile.SpooledTemporaryFile(_MEMORY, dir=job.folder) as spool:
+            for clip in plan.clips:
+                try:
+                    encoded = list(examples(job, clip))
+                except Rejected as reason:
+                    rejected[clip.clip_id] = str(reason)
+                else:
+                    for variant, example in enumerate(encoded):
+                        places[clip.clip_id, variant] = (spool.tell(), len(example))
+                        spool.write(example)
+                advance(1 + job.variants)
+
+            def take(place: tuple[int, int]) -> bytes:
+                spool.seek(place[0])
+                return spool.read(place[1])
+
+            ordered = sorted(places, key=lambda key: (order_key(*key), key))
+            written = tfrecord.write(job.folder / plan.name, (take(places[key]) for key in ordered))
+    except (BrokenPipeError, ConnectionResetError):
+        raise
+    except OSError as error:
+        raise AudiotagError(
+            f"cannot write {job.folder / plan.name} ({error.strerror or error}): make room on the disk"
+        ) from error
+    return FinishedShard(Shard(plan.name, plan.split, written.examples, written.bytes, written.sha256), rejected)
+
+
+def examples(job: Job, clip: Clip) -> Iterator[bytes]:
+    """The serialised views of a clip, the untouched one first.
+
+    Raises:
+        Rejected: it cannot be read, or a view of it has no finite log-mel.
+    """
+    rate = job.front_end.sample_rate
+    read = _read(job, clip)
+    labels = [job.labels.index(label) for label in clip.labels]
+    events = fit_events(clip.events, len(read), job.samples, rate, job.pad)
+    waveform = audio.fit(read, job.samples, job.pad)
+    for variant in range(1 + job.variants):
+        view, view_events = waveform, events
+        try:
+            if variant:
+                view, view_events = job.policy.apply(
+                    waveform, rate, seed=job.seed, clip_id=clip.clip_id, variant=variant, events=events
+                )
+                view_events = fit_events(view_events, len(view), job.samples, rate, job.pad)
+                view = audio.fit(view, job.samples, job.pad)
+            rows = [(event.onset, event.offset, job.labels.index(event.label)) for event in view_events]
+            yield encode_example(clip.clip_id, variant, log_mel(view, job.front_end), labels, rows)
+        except (AudioError, ValueError) as error:
+            raise Rejected(f"variant {variant}: {_describe(error)}") from error
+
+
+def _read(job: Job, clip: Clip) -> np.ndarray:
+    """The clip's waveform; whatever goes wrong inside the declaration's `read` rejects the clip, no more."""
+    try:
+        waveform = np.asarray(job.read(job.root, clip, job.front_end.sample_rate), np.float32)
+    except Exception as error:
+        raise Rejected(_describe(error)) from error
+    if waveform.ndim != 1 or not len(waveform):
+        raise Rejected(f"a waveform has shape (samples,) and at least one sample, received shape {waveform.shape}")
+    if not np.isfinite(waveform).all():
+        raise Rejected("the waveform holds NaN or infinite samples")
+    return waveform
+
+
+def _describe(error: Exception) -> str:
+    if isinstance(error, AudiotagError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    return f"{type(error).__name__}: {error}"
+
+
+def fit_events(events: Sequence[Event], length: int, samples: int, rate: int, pad: str) -> list[Event]:
+    """Strong labels after `audio.fit`: repeated with the sound, cut where it is cut.
+
+    Args:
+        events: strong labels of the waveform before.
+        length: its length, samples.
+        samples: its length after.
+        rate: sample rate, Hz.
+        pad: "repeat" or "zero".
+
+    Returns:
+        Strong labels within [0, samples / rate], those of no length left out.
+    """
+    heard, wanted = length / rate, samples / rate
+    copies = math.ceil(samples / length) if pad == "repeat" else 1
+    fitted = []
+    for copy in range(copies):
+        for event in events:
+            onset = min(max(event.onset, 0.0), heard) + copy * heard
+            offset = min(min(max(event.offset, 0.0), heard) + copy * heard, wanted)
+            if offset > onset:
+                fitted.append(replace(event, onset=onset, offset=offset))
+    return fitted

@@ -1,0 +1,86 @@
+"""Open a tagger by name: a published model, a `.keras` file or a run folder."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from audiotag.errors import AudiotagError
+
+if TYPE_CHECKING:
+    from audiotag.tagging.tagger import AudioTagger
+
+REGISTERED_NAME = "audiotag>AudioTagger"
+
+
+def load(name: str | Path) -> AudioTagger:
+    """Open a tagger.
+
+    Args:
+        name: name of a published model ("mn04_as": downloaded once, AudioSet's 527 labels, windows of 10 s), a
+            `.keras` file (a tagger, or a student, which its own card makes into a tagger), or the folder of a run.
+
+    Raises:
+        AudiotagError: nothing of that name; the nearest known one is suggested.
+
+    Example:
+        >>> audiotag.load("mn10_as").tag("street.wav", top=5)
+    """
+    path = Path(name)
+    if path.is_dir():
+        return _from_file(_file_of_run(path))
+    if path.suffix == ".keras":
+        return _from_file(path)
+    if path.is_file():
+        raise AudiotagError(f"a tagger is a .keras file, a run folder or a published name, received the file {path}")
+    return _published(str(name))
+
+
+def _file_of_run(run: Path) -> Path:
+    for file in ("tagger.keras", "student.keras"):
+        if (run / file).is_file():
+            return run / file
+    raise AudiotagError(f"{run} holds neither tagger.keras nor student.keras: name the folder of a finished run")
+
+
+def _from_file(path: Path) -> AudioTagger:
+    import keras
+
+    from audiotag.models import files
+    from audiotag.tagging.tagger import AudioTagger
+
+    if not _holds_tagger(path):
+        network, card = files.load(path)
+        return AudioTagger(network, card.labels, card.front_end, card.task, card.seconds, card.pad)
+    try:
+        return keras.saving.load_model(path, compile=False)
+    except Exception as error:  # Keras raises errors of many kinds for an archive that it cannot use
+        reason = str(error).strip().split("\n")[0]
+        raise AudiotagError(f"{path} cannot be opened ({reason}): is the file whole, and of this version?") from error
+
+
+def _holds_tagger(path: Path) -> bool:
+    """Whether a .keras file is a whole tagger rather than a bare network."""
+    try:
+        with zipfile.ZipFile(path) as packed:
+            return json.loads(packed.read("config.json")).get("registered_name") == REGISTERED_NAME
+    except FileNotFoundError as error:
+        raise AudiotagError(f"no such file: {path}") from error
+    except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise AudiotagError(f"{path} is not a .keras file, or not a whole one: copy it or train it again") from error
+
+
+def _published(name: str) -> AudioTagger:
+    from audiotag import models
+    from audiotag.tagging.tagger import AudioTagger
+
+    preset = models.preset(name)
+    if preset.labels != "audioset":
+        raise AudiotagError(
+            f"{name} is a start for training ({preset.labels}) and names no sounds: load an AudioSet one"
+        )
+    labels = models.audioset_labels()
+    network = models.build(preset.architecture, classes=len(labels), weights=preset.name, mels=preset.front_end.mels)
+    return AudioTagger(network, labels, preset.front_end, "multilabel", preset.seconds, pad="none")

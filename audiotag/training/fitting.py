@@ -1,0 +1,189 @@
+"""`train`: from a recipe to a run folder, by plain `model.fit`, resumable at any moment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import keras
+
+from audiotag import models, records
+from audiotag.training import run as run_folder
+from audiotag.training.callbacks import (
+    DivergedError,
+    EpochLine,
+    KeepState,
+    SeedEveryEpoch,
+    StopWhereNotFinite,
+    ValidationLoss,
+    say,
+)
+from audiotag.training.checkpoints import Checkpoints, Progress
+from audiotag.training.losses import trainee
+from audiotag.training.recipe import Recipe, resolve
+from audiotag.training.run import Run
+from audiotag.training.start import check_front_end, jit_compile, prepare_backend
+
+if TYPE_CHECKING:
+    from audiotag.records import Data
+
+
+def train(recipe: Recipe, out: Path | str) -> Run:
+    """Train as a recipe says, or go on where an interrupted run of the same recipe stopped.
+
+    The run folder `out` then holds `recipe.toml` (everything resolved, versions, fingerprint of the data set),
+    `train/` and `validation/` (TensorBoard), `checkpoints/`, `student.keras` (log-mel to logits, weights of the
+    best epoch) and `tagger.keras` (waveform to scores). On a CPU a run that was killed and resumed ends with the
+    same weights, bit for bit, as one that was not.
+
+    Args:
+        recipe: what to train on what, and how.
+        out: the run folder: new, empty, or of the same recipe.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        AudiotagError: the recipe does not fit the data set, the weights need another front end, `out` holds another
+            run, or the loss became NaN or infinite (the message says where; the best weights so far are kept).
+    """
+    out = Path(out)
+    data = records.open(recipe.data)
+    recipe = resolve(recipe, data)
+    if recipe.weights is not None:
+        check_front_end(recipe.model, recipe.weights, data)
+    run_folder.claim(out, run_folder.describe(recipe, data, out))
+    prepare_backend(recipe.seed)
+    network = models.build(
+        recipe.model,
+        classes=len(data.labels),
+        weights=recipe.weights,
+        mels=data.front_end.mels,
+        frames=data.frames,
+        **recipe.model_options,
+    )
+    return fit(network, data, recipe, out)
+
+
+def fit(network: keras.Model, data: Data, recipe: Recipe, out: Path) -> Run:
+    """Train a network as a resolved recipe says, from the newest checkpoint in `out` or from the start.
+
+    Args:
+        network: uncompiled, log-mel (batch, frames, mels, 1) to logits (batch, classes).
+        data: the open data set.
+        recipe: resolved for this data set.
+        out: run folder.
+
+    Returns:
+        The finished run; see `train`.
+    """
+    label_weight = None if recipe.teacher is None else recipe.label_weight
+    model = trainee(network, data.task, _optimizer(recipe), label_weight, jit_compile=jit_compile())
+    model.optimizer.build(model.trainable_variables)
+    checkpoints = Checkpoints(out / "checkpoints")
+    state = checkpoints.restore(network, model.optimizer) or Progress()
+    if state.epoch:
+        say(f"Resuming {out} after epoch {state.epoch} of {recipe.epochs}")
+    if state.epoch < recipe.epochs and not state.stopped:
+        _fit(model, network, data, recipe, out, checkpoints, state)
+    _finish(network, data, out, checkpoints, state)
+    return Run(out, recipe, state.epoch, state.best_epoch, state.best_value, tuple(state.history))
+
+
+def _fit(
+    model: keras.Model,
+    network: keras.Model,
+    data: Data,
+    recipe: Recipe,
+    out: Path,
+    checkpoints: Checkpoints,
+    state: Progress,
+) -> None:
+    reading = {"batch_size": recipe.batch_size}
+    if recipe.teacher is not None:
+        reading |= {"teacher": recipe.teacher, "temperature": recipe.temperature, "separate": True}
+    # A last batch of a few examples would disturb batch normalisation; every epoch leaves out other ones.
+    drop_remainder = data.count(recipe.train) >= recipe.batch_size
+    stream = data.read(
+        recipe.train,
+        shuffle=True,
+        balance=recipe.balance,
+        mixup=recipe.mixup,
+        seed=recipe.seed,
+        first_epoch=state.epoch,
+        drop_remainder=drop_remainder,
+        **reading,
+    )
+    try:
+        model.fit(
+            stream,
+            steps_per_epoch=data.steps(recipe.train, recipe.batch_size, drop_remainder=drop_remainder),
+            initial_epoch=state.epoch,
+            epochs=recipe.epochs,
+            shuffle=False,
+            verbose=0,
+            callbacks=_callbacks(network, data, recipe, out, checkpoints, state),
+        )
+    except DivergedError as error:
+        kept = "no epoch had been finished"
+        if state.best_epoch:
+            _finish(network, data, out, checkpoints, state)
+            kept = f"the weights of epoch {state.best_epoch}, the best so far, are in {out / run_folder.STUDENT}"
+        raise DivergedError(f"{error}; {kept}. Try a lower learning_rate than {recipe.learning_rate}") from error
+
+
+def _callbacks(
+    network: keras.Model, data: Data, recipe: Recipe, out: Path, checkpoints: Checkpoints, state: Progress
+) -> list[keras.callbacks.Callback]:
+    """In the order in which each needs what the one before it did to the epoch's logs."""
+    callbacks = [
+        SeedEveryEpoch(recipe.seed),
+        keras.callbacks.LearningRateScheduler(recipe.schedule),
+        StopWhereNotFinite(network),
+    ]
+    if recipe.validates:
+        from audiotag.evaluation import ValidationMetrics
+
+        watched = trainee(network, data.task, _optimizer(recipe), None, jit_compile=jit_compile())
+        callbacks += [
+            ValidationLoss(watched, data, recipe.validation, recipe.batch_size),
+            ValidationMetrics(watched, data, recipe.validation, recipe.batch_size, out / "validation"),
+        ]
+    return [
+        *callbacks,
+        keras.callbacks.TensorBoard(out, write_graph=False),
+        KeepState(network, checkpoints, state, recipe.monitor, recipe.patience),
+        EpochLine(recipe.epochs, state),
+    ]
+
+
+def _optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
+    if recipe.optimizer == "adamw":
+        return keras.optimizers.AdamW(recipe.learning_rate, weight_decay=recipe.weight_decay)
+    return keras.optimizers.Adam(recipe.learning_rate)
+
+
+def _finish(network: keras.Model, data: Data, out: Path, checkpoints: Checkpoints, state: Progress) -> None:
+    """Write `student.keras` and `tagger.keras` with the weights of the best epoch."""
+    from audiotag import tagging
+
+    checkpoints.load_weights(state.best_epoch, network)
+    card = models.ModelCard(
+        name=out.resolve().name,
+        labels=data.labels,
+        front_end=data.front_end,
+        task=data.task,
+        seconds=data.seconds,
+        pad=data.pad,
+        data_set=data.name,
+        fingerprint=data.fingerprint,
+    )
+    models.save(network, out / run_folder.STUDENT, card)
+    tagger = tagging.AudioTagger(network, data.labels, data.front_end, data.task, data.seconds, data.pad)
+    _save_atomically(tagger, out / run_folder.TAGGER)
+
+
+def _save_atomically(model: keras.Model, path: Path) -> None:
+    partial = path.with_name(f".partial-{path.name}")
+    model.save(partial)
+    partial.replace(path)

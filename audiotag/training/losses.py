@@ -1,0 +1,59 @@
+"""Losses: one by task, and the label and distillation terms reported apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from audiotag.errors import AudiotagError
+
+
+def loss_for(data: Any) -> keras.losses.Loss:
+    """The loss that a data set's task asks for, from logits and with soft targets.
+
+    Args:
+        data: an open data set (`records.open`), or its task: "multilabel" or "multiclass".
+
+    Returns:
+        Binary cross-entropy averaged over classes and examples for "multilabel", categorical cross-entropy for
+        "multiclass". Both are linear in the target, which is what makes distillation a step of the input pipeline.
+    """
+    task = data if isinstance(data, str) else data.task
+    if task == "multilabel":
+        return keras.losses.BinaryCrossentropy(from_logits=True)
+    if task == "multiclass":
+        return keras.losses.CategoricalCrossentropy(from_logits=True)
+    raise AudiotagError(f"task must be multiclass or multilabel, received {task!r}")
+
+
+def trainee(
+    network: keras.Model,
+    task: str,
+    optimizer: keras.optimizers.Optimizer,
+    label_weight: float | None,
+    jit_compile: bool | str,
+) -> keras.Model:
+    """A compiled model around `network`, sharing its layers; the network itself stays uncompiled.
+
+    Args:
+        network: log-mel (batch, frames, mels, 1) to logits (batch, classes).
+        task: "multilabel" or "multiclass".
+        optimizer: a fresh optimizer.
+        label_weight: None: one loss. Otherwise the logits leave the model twice, as "label" and "distillation",
+            and the loss is `label_weight * label + (1 - label_weight) * distillation`: the same as one loss
+            against the blended target, but Keras reports `label_loss` and `distillation_loss` beside it.
+        jit_compile: as in `keras.Model.compile`.
+    """
+    if label_weight is None:
+        model = keras.Model(network.input, network.output)
+        model.compile(optimizer, loss_for(task), jit_compile=jit_compile)
+        return model
+    model = keras.Model(network.input, {"label": network.output, "distillation": network.output})
+    model.compile(
+        optimizer,
+        loss={"label": loss_for(task), "distillation": loss_for(task)},
+        loss_weights={"label": label_weight, "distillation": 1 - label_weight},
+        jit_compile=jit_compile,
+    )
+    return model

@@ -1,0 +1,188 @@
+"""What a training run is: every choice in one frozen dataclass, and the defaults a data set implies."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from audiotag.errors import AudiotagError, suggest
+from audiotag.training.schedule import Schedule
+
+if TYPE_CHECKING:
+    from audiotag.records import Data
+
+LAST = "last"
+MONITORS = {"val_mAP": 1, "val_accuracy": 1, "val_loss": -1, LAST: 0}  # 1: higher is better, -1: lower is
+OPTIMIZERS = ("adam", "adamw")
+NO_VALIDATION = "none"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Every choice of a training run. None means: what the data set and the other choices imply (`resolve`).
+
+    Args:
+        data: folder of the built data set.
+        model: architecture, as `models.build` names it.
+        model_options: keyword arguments of the architecture.
+        weights: published weights to start from ("audioset", a preset, a `.pt`, `.safetensors` or `.keras`
+            file); a new head is put on where the classes differ. Default: from scratch.
+        teacher: name of the teacher whose stored outputs are distilled. Default: none, labels only.
+        label_weight: weight of the labels beside the teacher, 0 to 1. Default 0.1 (arXiv 2211.04772).
+        temperature: divides the teacher's logits, positive. Default 1.
+        train: splits to train on. Default: "train".
+        validation: splits to measure after every epoch, "none" for none. Default: "validation".
+        fold: instead of both: validate on this fold, train on all the others.
+        epochs: passes over the training examples. Default 40.
+        batch_size: examples a step. Default 32.
+        learning_rate: peak of the schedule. Default 1e-3, or 3e-4 from published weights.
+        optimizer: "adam" or "adamw".
+        weight_decay: decoupled weight decay of adamw, 0 or more.
+        warmup: epochs of warm-up. Default: an eighth of the epochs.
+        ramp_start: epoch at which the ramp-down begins. Default: the end of the warm-up.
+        ramp_epochs: length of the ramp-down in epochs. Default: four fifths of the epochs.
+        last: learning rate at the end, as a fraction of the peak. Default 0.01.
+        mixup: alpha of log-mel mixup, 0 for none. Default 0.3.
+        balance: draw rare classes more often.
+        seed: of weights, dropout, order and mixup.
+        monitor: "val_mAP", "val_accuracy" or "val_loss", by which the best epoch is kept, or "last" to keep the last
+            one. Default: val_mAP where the task is multilabel, val_accuracy where it is multiclass, last without
+            validation. Where the same split is also reported on, only "last" gives an honest figure.
+        patience: stop after this many epochs without a better one. Default: never.
+
+    Raises:
+        AudiotagError: a value outside its range.
+    """
+
+    data: str | Path
+    model: str = "mn04"
+    model_options: dict[str, Any] = field(default_factory=dict)
+    weights: str | Path | None = None
+    teacher: str | None = None
+    label_weight: float = 0.1
+    temperature: float = 1.0
+    train: str | None = None
+    validation: str | None = None
+    fold: int | None = None
+    epochs: int = 40
+    batch_size: int = 32
+    learning_rate: float | None = None
+    optimizer: str = "adam"
+    weight_decay: float = 0.0
+    warmup: int | None = None
+    ramp_start: int | None = None
+    ramp_epochs: int | None = None
+    last: float = 0.01
+    mixup: float = 0.3
+    balance: bool = False
+    seed: int = 0
+    monitor: str | None = None
+    patience: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size"):
+            if getattr(self, name) < 1:
+                raise AudiotagError(f"{name} must be at least 1, received {getattr(self, name)}")
+        if self.seed < 0:
+            raise AudiotagError(f"seed is 0 or more, received {self.seed}")
+        if self.optimizer not in OPTIMIZERS:
+            raise AudiotagError(f"no optimizer is named {self.optimizer!r}: {suggest(self.optimizer, OPTIMIZERS)}")
+        if self.weight_decay < 0 or (self.weight_decay and self.optimizer == "adam"):
+            raise AudiotagError(
+                f"weight_decay is 0 or more and needs optimizer='adamw', received {self.weight_decay} "
+                f"with {self.optimizer!r}"
+            )
+        if not 0 <= self.label_weight <= 1:
+            raise AudiotagError(f"label_weight lies in 0 to 1, received {self.label_weight}")
+        if not self.temperature > 0:
+            raise AudiotagError(f"temperature must be positive, received {self.temperature}")
+        if self.mixup < 0:
+            raise AudiotagError(f"mixup (the alpha of a Beta distribution) is 0 or more, received {self.mixup}")
+        if self.monitor is not None and self.monitor not in MONITORS:
+            raise AudiotagError(f"nothing to monitor is named {self.monitor!r}: {suggest(self.monitor, MONITORS)}")
+        if self.patience is not None and self.patience < 1:
+            raise AudiotagError(f"patience is 1 epoch or more, or None for no early stop, received {self.patience}")
+        if None in self.model_options.values():
+            raise AudiotagError(f"model_options are stated or left out, received None in {self.model_options}")
+        if self.fold is not None and (self.train is not None or self.validation is not None):
+            raise AudiotagError(
+                f"fold={self.fold} already says what to train and validate on: leave out train and validation"
+            )
+        if self.validation == NO_VALIDATION and self.monitor not in (None, LAST):
+            raise AudiotagError(f"monitor {self.monitor!r} needs a validation split, received validation='none'")
+        if self.patience is not None and (self.monitor == LAST or self.validation == NO_VALIDATION):
+            raise AudiotagError(
+                f"patience={self.patience} waits for a better epoch: it needs a validation split and another "
+                f"monitor than {LAST!r}"
+            )
+
+    @property
+    def schedule(self) -> Schedule:
+        """The learning rate of every epoch; the recipe must be resolved."""
+        return Schedule(self.learning_rate, self.warmup, self.ramp_start, self.ramp_epochs, self.last)
+
+    @property
+    def validates(self) -> bool:
+        """Whether a split is measured after every epoch; the recipe must be resolved."""
+        return self.validation != NO_VALIDATION
+
+
+def resolve(recipe: Recipe, data: Data) -> Recipe:
+    """The recipe with everything that was left open filled in for a data set.
+
+    Raises:
+        AudiotagError: unknown splits or teacher, or no split to train or validate on.
+    """
+    train, validation = _splits(recipe, data)
+    warmup = recipe.epochs // 8 if recipe.warmup is None else recipe.warmup
+    implied: dict[str, Any] = {
+        "data": str(Path(recipe.data).resolve()),
+        "weights": None if recipe.weights is None else str(recipe.weights),
+        "train": train,
+        "validation": validation,
+        "fold": None,
+        "learning_rate": (1e-3 if recipe.weights is None else 3e-4)
+        if recipe.learning_rate is None
+        else recipe.learning_rate,
+        "warmup": warmup,
+        "ramp_start": warmup if recipe.ramp_start is None else recipe.ramp_start,
+        "ramp_epochs": max(1, recipe.epochs * 4 // 5) if recipe.ramp_epochs is None else recipe.ramp_epochs,
+    }
+    if recipe.monitor == "val_accuracy" and data.task == "multilabel":
+        raise AudiotagError(f"{data.name} is multilabel: monitor 'val_mAP' or 'val_loss', received 'val_accuracy'")
+    if recipe.monitor is None:
+        measured = "val_mAP" if data.task == "multilabel" else "val_accuracy"
+        implied["monitor"] = LAST if validation == NO_VALIDATION else measured
+    if recipe.teacher is not None and recipe.teacher not in data.teachers:
+        known = suggest(recipe.teacher, data.teachers) if data.teachers else "it has none yet, see `audiotag teach`"
+        raise AudiotagError(f"{data.name} has no outputs of a teacher {recipe.teacher!r}: {known}")
+    return dataclasses.replace(recipe, **implied)
+
+
+def _splits(recipe: Recipe, data: Data) -> tuple[str, str]:
+    if recipe.fold is not None:
+        held_out = f"fold{recipe.fold}"
+        data.select(held_out)
+        others = [split for split in data.splits if split.startswith("fold") and split != held_out]
+        if not others:
+            raise AudiotagError(f"training needs another fold beside {held_out}, {data.name} has none")
+        return "+".join(others), held_out
+    train = recipe.train or _implied("train", data)
+    validation = recipe.validation or _implied("validation", data)
+    trained = set(data.select(train))
+    if validation != NO_VALIDATION and (both := trained & set(data.select(validation))):
+        raise AudiotagError(
+            f"validation must not use what is trained on, received {', '.join(sorted(both))} in both: choose others"
+        )
+    return train, validation
+
+
+def _implied(split: str, data: Data) -> str:
+    if split in data.splits:
+        return split
+    folds = [name for name in data.splits if name.startswith("fold")]
+    remedy = f"say fold=1 (it has {len(folds)} folds)" if folds else f"say {split}='…'"
+    without = ", or validation='none' to train without" if split == "validation" else ""
+    raise AudiotagError(f"{data.name} has no split {split!r} (it has {', '.join(data.splits)}): {remedy}{without}")

@@ -1,0 +1,129 @@
+"""A run folder: what was trained, how, on what, and how it went."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import platform
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from audiotag import __version__, storage
+from audiotag.errors import AudiotagError
+from audiotag.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from audiotag.records import Data
+
+RECIPE = "recipe.toml"
+STUDENT = "student.keras"
+TAGGER = "tagger.keras"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run.
+
+    Args:
+        path: the run folder.
+        recipe: the recipe, resolved.
+        epochs: epochs trained.
+        best_epoch: the epoch whose weights were kept, counted from 1.
+        best_value: what the monitor was then; None where it is "last".
+        history: what was measured, one dictionary an epoch.
+    """
+
+    path: Path
+    recipe: Recipe
+    epochs: int
+    best_epoch: int
+    best_value: float | None
+    history: tuple[dict[str, float], ...]
+
+    @property
+    def student(self) -> Path:
+        """The network: log-mel to logits, plain Keras."""
+        return self.path / STUDENT
+
+    @property
+    def tagger(self) -> Path:
+        """The tagger: waveform to scores."""
+        return self.path / TAGGER
+
+
+def describe(recipe: Recipe, data: Data, out: Path) -> dict[str, Any]:
+    """What `recipe.toml` says: the resolved recipe, what it was trained on, and with which versions.
+
+    Returns:
+        The recipe's fields (None left out), then `data_relative` (the data set seen from the run folder, so that
+        both can move together), `data_name`, `fingerprint` of the data set, `teacher_fingerprint`, `backend`,
+        `versions`.
+    """
+    import keras
+    import tensorflow as tf
+
+    fields = {name: value for name, value in dataclasses.asdict(recipe).items() if value is not None}
+    described = fields | {
+        "data_relative": Path(os.path.relpath(recipe.data, out.resolve())).as_posix(),
+        "data_name": data.name,
+        "fingerprint": data.fingerprint,
+        "backend": keras.backend.backend(),
+    }
+    if recipe.teacher is not None:
+        outputs = storage.read_json(data.teacher_folder(recipe.teacher) / "teacher.json")
+        described["teacher_fingerprint"] = storage.fingerprint(outputs["shards"])
+    packages = {"keras": keras, "tensorflow": tf, "numpy": np}
+    versions = {name: package.__version__ for name, package in packages.items()}
+    described["versions"] = {"audiotag": __version__, **versions, "python": platform.python_version()}
+    return described
+
+
+def claim(out: Path, described: dict[str, Any]) -> None:
+    """Make the run folder and write its `recipe.toml`, or check that the one it has is the same.
+
+    Raises:
+        AudiotagError: the folder holds something else, or another recipe; the differing fields are named.
+    """
+    import tomli_w
+
+    path = out / RECIPE
+    if not path.exists():
+        if out.exists() and not out.is_dir():
+            raise AudiotagError(f"a run needs a folder, {out} is a file: choose another")
+        if out.is_dir() and any(not file.name.startswith(".") for file in out.iterdir()):
+            raise AudiotagError(f"{out} holds files but no {RECIPE}: train into a new or empty folder")
+        with storage.write_atomically(path) as file:
+            file.write(tomli_w.dumps(described))
+        return
+    earlier, described = read(out), tomllib.loads(tomli_w.dumps(described))
+    names = [field.name for field in dataclasses.fields(Recipe) if field.name != "data"]
+    names += ["fingerprint", "teacher_fingerprint", "backend"]
+    changed = [
+        f"{name} ({_shown(earlier.get(name))} there, {_shown(described.get(name))} now)"
+        for name in names
+        if earlier.get(name) != described.get(name)
+    ]
+    if changed:
+        raise AudiotagError(
+            f"{out} holds a run of another recipe, different in {', '.join(changed)}: "
+            "train into a new folder, or ask for the same recipe to resume"
+        )
+
+
+def read(out: Path) -> dict[str, Any]:
+    """What a run folder's `recipe.toml` says."""
+    path = Path(out) / RECIPE
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise AudiotagError(f"{out} is not a run folder: it has no {RECIPE}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise AudiotagError(f"{path} is not valid TOML ({error}): train into a new folder") from error
+
+
+def _shown(value: Any) -> str:
+    return f"{value[:12]}…" if isinstance(value, str) and len(value) == 64 else repr(value)

@@ -1,0 +1,67 @@
+"""Before the first step: reproducible random numbers, the right compiler, features that fit the weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import keras
+
+from audiotag import models
+from audiotag.errors import AudiotagError
+from audiotag.frontend import LogMelConfig
+
+if TYPE_CHECKING:
+    from audiotag.records import Data
+
+
+def on_tensorflow_cpu() -> bool:
+    """Whether Keras computes with TensorFlow and without a GPU."""
+    if keras.backend.backend() != "tensorflow":
+        return False
+    import tensorflow as tf
+
+    return not tf.config.list_physical_devices("GPU")
+
+
+def prepare_backend(seed: int) -> None:
+    """Seed weights and every other random number; on TensorFlow's CPU device also fix the order of sums.
+
+    On a GPU the order stays free: several convolution gradients have no reproducible version there.
+    """
+    keras.utils.set_random_seed(seed)
+    if on_tensorflow_cpu():
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+
+
+def jit_compile() -> bool | str:
+    """`jit_compile` for `keras.Model.compile`: XLA slows a convolutional network down on TensorFlow's CPU device."""
+    return False if on_tensorflow_cpu() else "auto"
+
+
+def check_front_end(model: str, weights: str, data: Data) -> None:
+    """Refuse published weights, or a model file with a card, that were trained on other features than the data's.
+
+    Raises:
+        AudiotagError: naming both front ends and what differs.
+    """
+    front_end = _front_end_of(model, weights)
+    if front_end is None:
+        return
+    difference = front_end.difference(data.front_end)
+    if difference:
+        raise AudiotagError(
+            f"weights {weights!r} hear through the front end {front_end.name!r}, {data.name} was built with "
+            f"{data.front_end.name!r} ({difference}): build it with front_end={front_end.name!r}"
+        )
+
+
+def _front_end_of(model: str, weights: str) -> LogMelConfig | None:
+    path = Path(weights)
+    if path.suffix == ".keras":
+        return models.card(path).front_end
+    if path.suffix in (".pt", ".safetensors"):
+        return None
+    return models.preset(model if weights == "audioset" else weights).front_end

@@ -1,0 +1,241 @@
+"""Your own recordings: a folder a class, or a table of clips; long recordings are cut into consecutive clips."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from audiotag import audio, storage
+from audiotag.errors import AudioError, AudiotagError
+from audiotag.labels import Labels, split_cell
+from audiotag.records import Clip, Declaration
+
+LICENCE = "not stated: the licence of your recordings"
+CITATION = "your own recordings"
+SPLITS = ("train", "validation", "test")
+HELD_OUT = 0.15
+SHORTEST_REST = 0.02  # of a clip: encoders lengthen a recording by some milliseconds, which are no clip
+# Cannot be decoded here, so that their clips are rejected with a reason instead of being overlooked.
+FOREIGN_SUFFIXES = (".m4a", ".aac", ".wma", ".amr", ".ape", ".webm")
+COLUMNS = {
+    "path": "path",
+    "filename": "path",
+    "source": "path",
+    "label": "labels",
+    "labels": "labels",
+    "clip_id": "clip_id",
+    "start": "start",
+    "end": "end",
+    "split": "split",
+    "fold": "split",
+}
+
+
+@dataclass(frozen=True)
+class Part:
+    """A recording or a part of it: fields as in `Clip`; `split` is "" where still to be drawn."""
+
+    clip_id: str
+    source: str
+    labels: tuple[str, ...]
+    split: str = ""
+    start: float = 0.0
+    end: float | None = None
+    readable: bool = True
+
+
+def _recordings(root: Path) -> list[str]:
+    """Sound files under `root` as sorted relative paths; hidden files and folders are left out."""
+    suffixes = audio.SUFFIXES + FOREIGN_SUFFIXES
+    found = (path for path in root.rglob("*") if path.suffix.lower() in suffixes and not path.is_dir())
+    relative = (path.relative_to(root) for path in found)
+    names = sorted(path.as_posix() for path in relative if not any(part.startswith(".") for part in path.parts))
+    for name in names:
+        if re.search("[\udc80-\udcff]", name):  # bytes that are not UTF-8, as Python shows them
+            raise AudiotagError(f"file names must be UTF-8, received {name!r} in {root}: rename it")
+    return names
+
+
+def _parts_of_folders(root: Path) -> list[Part]:
+    files = _recordings(root)
+    if not files:
+        raise AudiotagError(f"{root} holds no sound files ({' '.join(audio.SUFFIXES)}): put a folder a class into it")
+    has_splits = {file.split("/")[0] for file in files} <= set(SPLITS)
+    depth = 1 if has_splits else 0
+    loose = [file for file in files if file.count("/") <= depth]
+    if loose:
+        raise AudiotagError(
+            f"recordings lie in a folder a class, {len(loose)} of {root} do not, {loose[0]!r} for one: "
+            "move them into class folders, or list them in a table with columns path,labels"
+        )
+    return [
+        Part(file, file, (file.split("/")[depth],), split=file.split("/")[0] if has_splits else "") for file in files
+    ]
+
+
+def _header(columns: list[str], table: Path) -> dict[str, str]:
+    """Meaning of each column of the table: {"path": "filename", …}."""
+    unknown = [column for column in columns if column not in COLUMNS]
+    if unknown:
+        raise AudiotagError(
+            f"{table} has unknown columns {', '.join(map(repr, unknown))}: rename or remove them "
+            f"(known: {', '.join(COLUMNS)})"
+        )
+    meanings = Counter(COLUMNS[column] for column in columns)
+    twice = [column for column in columns if meanings[COLUMNS[column]] > 1]
+    if twice:
+        raise AudiotagError(f"{table} has columns that mean the same: {', '.join(twice)}: keep one")
+    for needed, names in (("path", "path, filename or source"), ("labels", "label or labels")):
+        if needed not in meanings:
+            raise AudiotagError(f"{table} has no column {names}, received {', '.join(columns) or 'no header'}")
+    return {COLUMNS[column]: column for column in columns}
+
+
+def _seconds(cell: str, name: str, where: str) -> float | None:
+    if not cell:
+        return None
+    try:
+        value = float(cell)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value >= 0):
+        raise AudiotagError(f"{where}: {name} must be seconds from the recording's beginning, received {cell!r}")
+    return value
+
+
+def _split_name(cell: str, column: str, where: str) -> str:
+    split = f"fold{cell}" if column == "fold" and not cell.startswith("fold") else cell
+    if not cell or not re.fullmatch(r"[A-Za-z0-9_-]+", split):
+        example = "1" if column == "fold" else "train"
+        raise AudiotagError(
+            f"{where}: {column} must be letters, digits, _ or -, for example {example}, received {cell!r}"
+        )
+    return split
+
+
+def _part_of_row(row: dict[str, str], header: dict[str, str], root: Path, where: str) -> Part:
+    if None in row or None in row.values():
+        raise AudiotagError(f"{where} does not have {len(header)} cells: quote cells that hold commas")
+    cells = {meaning: row[column].strip() for meaning, column in header.items()}
+    if not cells["path"]:
+        raise AudiotagError(f"{where}: the cell {header['path']} is empty: name the recording")
+    source = storage.inside(root, cells["path"]).relative_to(storage.inside(root, ".")).as_posix()
+    start, end = (_seconds(cells.get(name, ""), name, where) for name in ("start", "end"))
+    start = start or 0.0
+    if end is not None and end <= start:
+        raise AudiotagError(f"{where}: end must come after start, received {start:g} to {end:g} s")
+    split = _split_name(cells["split"], header["split"], where) if "split" in header else ""
+    clip_id = cells.get("clip_id") or (f"{source}#{start:.3f}" if start or end is not None else source)
+    return Part(clip_id, source, split_cell(cells["labels"]), split, start, end)
+
+
+def _parts_of_table(root: Path, table: Path) -> list[Part]:
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, strict=True)
+            header = _header(list(reader.fieldnames or ()), table)
+            parts = [_part_of_row(row, header, root, f"{table} line {reader.line_num}") for row in reader]
+    except OSError as error:
+        raise AudiotagError(f"the table {table} cannot be read ({error.strerror}): is the path right?") from error
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise AudiotagError(f"{table} is not a UTF-8 table with commas ({error}): export it as CSV") from error
+    if not any(part.labels for part in parts):
+        raise AudiotagError(f"{table} names no label in any row: fill the column {header['labels']}")
+    return parts
+
+
+def _cut(part: Part, root: Path, seconds: float) -> Iterator[Part]:
+    """The part in consecutive pieces of `seconds`, the last one moved back so that it ends where the part ends."""
+    try:
+        length = audio.info(root / part.source).seconds
+    except AudioError:
+        yield replace(part, readable=False)  # stays one clip, so that the build rejects it and says why
+        return
+    end = length if part.end is None else min(part.end, length)
+    whole, window = math.floor((end - part.start) * 1000), round(seconds * 1000)  # both in milliseconds
+    if whole % window < SHORTEST_REST * window:
+        whole -= whole % window
+    if whole <= window:
+        yield part
+        return
+    name = part.source if part.clip_id.startswith(f"{part.source}#") else part.clip_id
+    for first in audio.windows(whole, window, window):
+        start = round(part.start + first / 1000, 3)
+        yield replace(part, clip_id=f"{name}#{start:.3f}", start=start, end=round(start + seconds, 3))
+
+
+def _draw_splits(parts: list[Part]) -> list[Part]:
+    """Draw train, validation and test for whole recordings, class by class, beginning with the rarest."""
+    labels_of: dict[str, set[str]] = {}
+    for part in parts:
+        if part.readable:  # what will be rejected must not use up a class's few places
+            labels_of.setdefault(part.source, set()).update(part.labels or {""})
+    counts = Counter(label for labels in labels_of.values() for label in labels)
+    order = sorted(labels_of, key=lambda source: hashlib.sha256(source.encode()).digest())
+    split_of: dict[str, str] = {}
+    for label in sorted(counts, key=lambda name: (counts[name], name)):
+        members = [source for source in order if label in labels_of[source]]
+        free = [source for source in members if source not in split_of]
+        for split in ("validation", "test"):
+            held = sum(split_of.get(source) == split for source in members)
+            wanted = max(round(HELD_OUT * len(members)) - held, 0)
+            split_of.update(dict.fromkeys(free[:wanted], split))
+            free = free[wanted:]
+        split_of.update(dict.fromkeys(free, "train"))
+        if not any(split_of[source] == "train" for source in members):
+            split_of[members[0]] = "train"
+    return [replace(part, split=part.split or split_of.get(part.source, "train")) for part in parts]
+
+
+def declare(source: str | Path, table: str | Path | None = None, seconds: float = 5.0) -> Declaration:
+    """Declare a folder of recordings.
+
+    Without a table, a recording's class is its folder in `source`, however deep the recording lies in it:
+    `dog/3.wav`, `dog/park/4.flac`. Folders `train`, `validation` and `test` around the class folders
+    (`train/dog/3.wav`) set the splits. With a table, its rows are the clips and other files do not matter. Its columns
+    are path (or filename, or source; relative to `source`), label or labels (several separated by `;`) and, if wanted,
+    clip_id, start, end (seconds), and split or fold. If a row has several labels or none, the task is multilabel.
+
+    Where splits are not set, they are drawn by recording, from its path alone: all clips of one recording are in one
+    split; of each class about 70 % are for training (at least one recording), 15 % for validation, 15 % for test.
+
+    A recording that cannot be opened stays a clip, which the build rejects with a reason.
+
+    Args:
+        source: folder of the recordings.
+        table: CSV file; also looked for in `source`. None: a folder a class.
+        seconds: length of a clip, at least 0.001 s. Longer recordings (or rows) are cut into consecutive clips named
+            `path#start`, the last one moved back to end with the recording (a rest below 2 % of a clip is left out);
+            shorter ones are filled up.
+    """
+    root = Path(source).resolve()
+    if not root.is_dir():
+        raise AudiotagError(f"source must be a folder of recordings, received {source}: no such folder")
+    if not seconds >= 0.001:
+        raise AudiotagError(f"seconds must be at least 0.001, received {seconds}")
+    if table is None:
+        parts = _parts_of_folders(root)
+    else:
+        parts = _parts_of_table(root, Path(table) if Path(table).is_file() else root / table)
+    cut = [piece for part in parts for piece in _cut(part, root, seconds)]
+    if not all(part.split for part in cut):
+        cut = _draw_splits(cut)
+    clips = tuple(Clip(part.clip_id, part.source, part.labels, part.split, part.start, part.end) for part in cut)
+    rows = sorted(repr((clip.clip_id, clip.source, clip.labels, clip.split, clip.start, clip.end)) for clip in clips)
+    return Declaration(
+        name=root.name,
+        version=storage.fingerprint([seconds, *rows])[:12],
+        task="multiclass" if all(len(clip.labels) == 1 for clip in clips) else "multilabel",
+        licence=LICENCE,
+        citation=CITATION,
+        labels=Labels(tuple(sorted({label for clip in clips for label in clip.labels}))),
+        clips=clips,
+        seconds=seconds,
+        root=root,
+    )

@@ -1,0 +1,162 @@
+"""The AudioTagger against its parts done by hand, on three backends, from its file, and against misuse."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from audiotag import audio
+from audiotag.errors import AudioError, AudiotagError
+from audiotag.frontend import log_mel
+from audiotag.labels import Labels
+from audiotag.tagging import AudioTagger
+
+RATE = 8000
+
+
+def logits_by_hand(tagger: AudioTagger, waveform: np.ndarray) -> np.ndarray:
+    """Front end in NumPy, then the network: (classes,)."""
+    features = log_mel(waveform, tagger.front_end)[None, :, :, None]
+    return np.asarray(tagger.network(features))[0].astype(np.float64)
+
+
+def test_scores_are_the_sigmoid_of_the_network_on_the_numpy_log_mel(tagger, noise):
+    starts, scores = tagger.scores(noise)
+    assert starts.tolist() == [0, RATE, 2 * RATE, round(2.3 * RATE)]
+    assert scores.dtype == np.float32
+    for start, row in zip(starts, scores, strict=True):
+        expected = 1 / (1 + np.exp(-logits_by_hand(tagger, noise[start : start + RATE])))
+        np.testing.assert_allclose(row, expected, atol=2e-5)
+
+
+def test_scores_of_a_multiclass_tagger_are_a_softmax(network_for, labels, front_end, noise):
+    tagger = AudioTagger(network_for(), labels, front_end, task="multiclass", seconds=1.0)
+    powers = np.exp(logits_by_hand(tagger, noise[:RATE]))
+    np.testing.assert_allclose(tagger.scores(noise[:RATE])[1][0], powers / powers.sum(), atol=2e-5)
+
+
+def test_tags_are_best_first_in_each_window_and_carry_its_times(tagger, noise):
+    _, scores = tagger.scores(noise, window=1.0, hop=0.5)
+    tags = tagger.tag(noise, top=2, window=1.0, hop=0.5)
+    assert len(tags) == 2 * len(scores)
+    for number, row in enumerate(scores):
+        best, second = tags[2 * number : 2 * number + 2]
+        assert best.score == row.max()
+        assert best.label == tagger.labels.names[row.argmax()]
+        assert second.score == np.sort(row)[-2]
+        assert best.start == pytest.approx(min(0.5 * number, 2.3))
+        assert best.end == pytest.approx(best.start + 1.0)
+    assert len(tagger.tag(noise[:RATE], top=None)) == 3
+
+
+def test_a_short_signal_is_repeated_and_its_tags_end_where_it_ends(tagger, noise):
+    short = noise[:3000]
+    np.testing.assert_allclose(tagger.scores(short)[1], tagger.scores(np.resize(short, RATE))[1], atol=1e-6)
+    assert tagger.tag(short, top=1)[0].end == 3000 / RATE
+
+
+def test_without_padding_a_short_signal_is_scored_as_it_is(network_for, labels, front_end, noise):
+    tagger = AudioTagger(network_for(), labels, front_end, seconds=1.0, pad="none")
+    expected = 1 / (1 + np.exp(-logits_by_hand(tagger, noise[:3000])))
+    np.testing.assert_allclose(tagger.scores(noise[:3000])[1][0], expected, atol=2e-5)
+    with pytest.raises(AudioError, match="are needed, received 50"):
+        tagger.tag(noise[:50])
+
+
+def test_a_file_of_another_rate_and_its_waveform_give_the_same_tags(tagger, tmp_path):
+    waveform = np.random.default_rng(1).uniform(-0.3, 0.3, 2 * 11_025).astype(np.float32)
+    audio.write(tmp_path / "a.wav", waveform, 11_025)
+    from_file = tagger.tag(tmp_path / "a.wav")
+    from_waveform = tagger.tag(waveform, sample_rate=11_025)
+    assert [(tag.label, tag.start, tag.end) for tag in from_file] == [
+        (tag.label, tag.start, tag.end) for tag in from_waveform
+    ]
+    np.testing.assert_allclose([tag.score for tag in from_file], [tag.score for tag in from_waveform], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("waveform", "options", "message"),
+    [
+        (np.zeros((2, RATE), np.float32), {}, r"mono floats of shape \(samples,\).*shape \(2, 8000\)"),
+        (np.zeros(RATE, np.int16), {}, "received int16"),
+        (np.zeros(0, np.float32), {}, "not empty"),
+        (np.full(RATE, np.nan), {}, "finite"),
+        (np.zeros(RATE), {"top": 0}, "top must be at least 1"),
+        (np.zeros(RATE), {"window": 0}, "window and hop must be positive"),
+        (np.zeros(RATE), {"hop": -1.0}, "window and hop must be positive"),
+        (np.zeros(RATE), {"window": 0.001}, "samples .* are needed"),
+        (np.zeros(RATE), {"sample_rate": 0}, "sample_rate must be positive"),
+        ("a.wav", {"sample_rate": 8000}, "sample_rate is for waveforms"),
+        ("nowhere.wav", {}, "nowhere.wav is missing"),
+    ],
+)
+def test_what_cannot_be_tagged_is_refused_in_one_line(tagger, waveform, options, message):
+    with pytest.raises(AudiotagError, match=message) as caught:
+        tagger.tag(waveform, **options)
+    assert "\n" not in str(caught.value)
+
+
+def test_parts_that_do_not_fit_are_refused(network_for, labels, front_end):
+    with pytest.raises(AudiotagError, match="received 2 labels for 3 outputs"):
+        AudioTagger(network_for(), Labels(("a", "b")), front_end)
+    with pytest.raises(AudiotagError, match="tiny takes 20, small gives 16"):
+        AudioTagger(network_for(mels=20), labels, front_end)
+    for wrong in ({"task": "regression"}, {"pad": "mirror"}, {"seconds": 0}):
+        with pytest.raises(AudiotagError, match="received"):
+            AudioTagger(network_for(), labels, front_end, **wrong)
+
+
+def test_a_network_of_fixed_length_takes_only_its_own_windows(network_for, labels, front_end, noise):
+    tagger = AudioTagger(network_for(frames=front_end.frames(RATE)), labels, front_end, seconds=1.0)
+    assert len(tagger.tag(noise, top=1)) == 4
+    with pytest.raises(AudiotagError, match=r"takes exactly 100 frames, 2 s give 200: use windows of 1 s"):
+        tagger.tag(noise, window=2.0)
+
+
+def test_a_half_precision_policy_does_not_round_the_waveform(network_for, labels, front_end, tagger, noise):
+    import keras
+
+    network = network_for()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        halved = AudioTagger(network, labels, front_end, seconds=1.0)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    np.testing.assert_allclose(halved.scores(noise)[1], tagger.scores(noise)[1], atol=1e-6)
+
+
+RELOAD = """
+import sys
+{imports}
+import numpy as np
+tagger = keras.saving.load_model(sys.argv[1])
+assert isinstance(tagger, audiotag.AudioTagger)
+assert keras.config.backend() == sys.argv[4]
+np.savez(sys.argv[3], scores=tagger.scores(np.load(sys.argv[2]))[1], names=tagger.labels.names, ids=tagger.labels.ids)
+"""
+
+
+@pytest.mark.parametrize(
+    ("backend", "imports"),
+    [
+        ("tensorflow", "import audiotag, keras"),
+        ("jax", "import keras, audiotag"),
+        ("torch", "import audiotag, keras"),
+    ],
+)
+def test_the_saved_file_gives_the_same_scores_in_another_process(tagger, noise, tmp_path, backend, imports):
+    pytest.importorskip(backend)
+    tagger.save(tmp_path / "tagger.keras")
+    np.save(tmp_path / "noise.npy", noise)
+    code = RELOAD.format(imports=imports)
+    arguments = [str(tmp_path / name) for name in ("tagger.keras", "noise.npy", "out.npz")]
+    environment = {**os.environ, "KERAS_BACKEND": backend}
+    subprocess.run([sys.executable, "-c", code, *arguments, backend], check=True, env=environment)
+    out = np.load(tmp_path / "out.npz")
+    np.testing.assert_allclose(out["scores"], tagger.scores(noise)[1], atol=1e-5)
+    assert tuple(out["names"]) == tagger.labels.names
+    assert tuple(out["ids"]) == tagger.labels.ids

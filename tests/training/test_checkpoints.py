@@ -1,0 +1,122 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from audiotag.errors import AudiotagError
+from audiotag.training.checkpoints import Checkpoints, Progress
+
+
+@pytest.fixture
+def trained(network: Callable[..., Any]) -> Callable[[int], tuple[Any, Any]]:
+    """A network and its optimizer after some steps, or before the first."""
+
+    def make(steps: int) -> tuple[Any, Any]:
+        net = network(seed=steps)
+        model = keras.Model(net.input, net.output)
+        model.compile("adam", keras.losses.CategoricalCrossentropy(from_logits=True), jit_compile=False)
+        model.optimizer.build(model.trainable_variables)
+        if steps:
+            generator = np.random.default_rng(0)
+            log_mel, target = (
+                generator.normal(size=(4 * steps, 8, 16, 1)),
+                np.eye(3)[generator.integers(3, size=4 * steps)],
+            )
+            model.fit(log_mel, target, batch_size=4, verbose=0)
+        return net, model.optimizer
+
+    return make
+
+
+def state_of(net: Any, optimizer: Any) -> list[np.ndarray]:
+    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in (*net.variables, *optimizer.variables)]
+
+
+def same(first: list[np.ndarray], second: list[np.ndarray]) -> bool:
+    return all(np.array_equal(one, other) for one, other in zip(first, second, strict=True))
+
+
+def test_a_checkpoint_brings_back_weights_statistics_optimizer_seeds_and_progress(
+    trained: Callable[[int], tuple[Any, Any]], tmp_path: Path
+) -> None:
+    net, optimizer = trained(3)
+    progress = Progress(2, 1, 0.5, 1, False, [{"loss": 1.0}, {"loss": float("nan")}])
+    Checkpoints(tmp_path).save(net, optimizer, progress)
+    fresh, its_optimizer = trained(0)
+    assert not same(state_of(net, optimizer), state_of(fresh, its_optimizer))
+    restored = Checkpoints(tmp_path).restore(fresh, its_optimizer)
+    assert repr(restored) == repr(progress)
+    assert same(state_of(net, optimizer), state_of(fresh, its_optimizer))
+    assert any("seed" in variable.path for variable in fresh.variables), "the dropout's seed is part of the state"
+    assert int(its_optimizer.iterations) == 3
+
+
+def test_the_last_two_epochs_and_the_best_ones_they_know_are_kept(
+    trained: Callable[[int], tuple[Any, Any]], tmp_path: Path
+) -> None:
+    net, optimizer = trained(0)
+    kept = []
+    for epoch, best in enumerate([1, 2, 2, 2, 2, 6, 6], 1):
+        Checkpoints(tmp_path).save(net, optimizer, Progress(epoch, best))
+        kept.append(Checkpoints(tmp_path).epochs())
+    assert kept == [[1], [1, 2], [2, 3], [2, 3, 4], [2, 4, 5], [2, 5, 6], [6, 7]]
+
+
+@pytest.mark.parametrize("damage", ["torn", "flipped", "empty", "text"])
+def test_a_damaged_newest_checkpoint_gives_way_to_the_one_before(
+    trained: Callable[[int], tuple[Any, Any]], tmp_path: Path, damage: str
+) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    net, optimizer = trained(1)
+    checkpoints.save(net, optimizer, Progress(1, 1))
+    expected = state_of(net, optimizer)
+    checkpoints.save(*trained(2), Progress(2, 2))
+    newest = checkpoints.path(2)
+    whole = newest.read_bytes()
+    middle = len(whole) // 2
+    newest.write_bytes(
+        {
+            "torn": whole[:middle],
+            "flipped": whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :],
+            "empty": b"",
+            "text": b"not a checkpoint",
+        }[damage]
+    )
+    fresh = trained(0)
+    assert checkpoints.restore(*fresh).epoch == 1
+    assert same(state_of(*fresh), expected)
+    assert checkpoints.epochs() == [1]
+
+
+def test_every_flipped_byte_is_noticed_or_harmless(trained: Callable[[int], tuple[Any, Any]], tmp_path: Path) -> None:
+    checkpoints, saved, fresh = Checkpoints(tmp_path), trained(1), trained(0)
+    checkpoints.save(*saved, Progress(1, 1))
+    whole, expected = checkpoints.path(1).read_bytes(), state_of(*saved)
+    for position in np.random.default_rng(0).choice(len(whole), 60, replace=False):
+        checkpoints.path(1).write_bytes(whole[:position] + bytes([whole[position] ^ 0x10]) + whole[position + 1 :])
+        restored = checkpoints.restore(*fresh)
+        assert restored is None or (restored == Progress(1, 1) and same(state_of(*fresh), expected))
+
+
+def test_without_a_checkpoint_there_is_nothing_to_restore(
+    trained: Callable[[int], tuple[Any, Any]], tmp_path: Path
+) -> None:
+    assert Checkpoints(tmp_path / "none").restore(*trained(0)) is None
+
+
+def test_a_checkpoint_of_another_network_is_refused_and_kept(
+    trained: Callable[[int], tuple[Any, Any]], network: Callable[..., Any], tmp_path: Path
+) -> None:
+    net, optimizer = trained(0)
+    Checkpoints(tmp_path).save(net, optimizer, Progress(1, 1))
+    with pytest.raises(AudiotagError, match="another network"):
+        Checkpoints(tmp_path).restore(network(classes=5), optimizer)
+    assert Checkpoints(tmp_path).epochs() == [1]
+
+
+def test_a_missing_best_epoch_is_named(trained: Callable[[int], tuple[Any, Any]], tmp_path: Path) -> None:
+    with pytest.raises(AudiotagError, match=r"epoch-0003.npz \(the best epoch\) is missing"):
+        Checkpoints(tmp_path).load_weights(3, trained(0)[0])

@@ -1,0 +1,218 @@
+import dataclasses
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+import audiotag
+from audiotag import models, records
+from audiotag.errors import AudiotagError
+from audiotag.training import Recipe, train
+from audiotag.training.fitting import fit
+from audiotag.training.recipe import resolve
+
+TINY = {"width": 8, "depth": 1, "heads": 2, "patch": 4, "stride": 4}
+
+
+def a_recipe(data: records.Data, **choices: Any) -> Recipe:
+    defaults = {"epochs": 3, "batch_size": 6, "learning_rate": 0.02, "model": "passt", "model_options": TINY}
+    return Recipe(data.path, **defaults | choices)
+
+
+@pytest.fixture(scope="module")
+def finished(tones: records.Data, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return train(a_recipe(tones, seed=3), tmp_path_factory.mktemp("runs") / "tones")
+
+
+def test_a_run_folder_holds_all_that_was_promised(finished: Any) -> None:
+    names = {path.name for path in finished.path.iterdir()}
+    assert names == {"recipe.toml", "train", "validation", "checkpoints", "student.keras", "tagger.keras"}
+
+
+def test_the_recipe_beside_the_run_says_everything(finished: Any, tones: records.Data) -> None:
+    import tomllib
+
+    written = tomllib.loads((finished.path / "recipe.toml").read_text(encoding="utf-8"))
+    assert Path(written["data"]) == tones.path.resolve()
+    assert (finished.path / written["data_relative"]).resolve() == tones.path.resolve()
+    assert {
+        "train": "train",
+        "validation": "validation",
+        "seed": 3,
+        "model": "passt",
+        "monitor": "val_accuracy",
+    }.items() <= written.items()
+    assert written["fingerprint"] == tones.fingerprint
+    assert set(written["versions"]) == {"audiotag", "keras", "tensorflow", "numpy", "python"}
+    assert (
+        Recipe(**{k: v for k, v in written.items() if k in {f.name for f in dataclasses.fields(Recipe)}})
+        == finished.recipe
+    )
+
+
+def test_the_student_holds_the_best_epoch_and_its_card(finished: Any, tones: records.Data) -> None:
+    from audiotag.evaluation import predict
+
+    network, card = models.load(finished.student)
+    assert (card.labels, card.front_end, card.task, card.seconds) == (tones.labels, tones.front_end, tones.task, 0.25)
+    assert card.fingerprint == tones.fingerprint
+    found = predict(network, tones, "validation")
+    accuracy = np.mean(found.scores.argmax(1) == found.targets.argmax(1))
+    assert accuracy == pytest.approx(finished.best_value)
+    values = [epoch["val_accuracy"] for epoch in finished.history]
+    assert finished.best_value == max(values)
+    assert finished.best_epoch == values.index(max(values)) + 1
+
+
+def test_the_validation_loss_is_the_cross_entropy_of_the_labels(tones: records.Data, tmp_path: Path) -> None:
+    run = train(a_recipe(tones, epochs=1), tmp_path / "run")
+    network = models.load(run.student)[0]
+    ((log_mel, target),) = tones.read("validation", batch_size=7).as_numpy_iterator()
+    logits = network.predict(log_mel, verbose=0).astype(np.float64)
+    log_p = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    assert run.history[0]["val_loss"] == pytest.approx(-np.mean((target * log_p).sum(axis=1)), rel=1e-4)
+
+
+def test_the_tagger_scores_as_the_student_does(finished: Any, tones: records.Data) -> None:
+    tagger = audiotag.load(finished.path)
+    waveform = np.random.default_rng(0).normal(scale=0.1, size=2000).astype(np.float32)
+    log_mel = audiotag.frontend.log_mel(waveform, tones.front_end)[None, :, :, None]
+    logits = models.load(finished.student)[0].predict(log_mel, verbose=0)[0]
+    expected = np.exp(logits) / np.exp(logits).sum()
+    np.testing.assert_allclose(np.asarray(tagger(waveform[None]))[0], expected, atol=1e-4)
+
+
+def test_tensorboard_finds_losses_rates_and_metrics(finished: Any) -> None:
+    tags = {}
+    for part in ("train", "validation"):
+        events = EventAccumulator(str(finished.path / part), size_guidance={"tensors": 0})
+        tags[part] = events.Reload().Tags()
+    assert {"epoch_loss", "epoch_learning_rate"} <= set(tags["train"]["tensors"])
+    assert {"epoch_loss", "epoch_mAP", "epoch_accuracy"} <= set(tags["validation"]["tensors"])
+
+
+def test_a_finished_run_is_not_trained_again(finished: Any, tones: records.Data) -> None:
+    before = (finished.path / "checkpoints" / "epoch-0003.npz").stat().st_mtime_ns
+    again = train(a_recipe(tones, seed=3), finished.path)
+    assert again == finished
+    assert (finished.path / "checkpoints" / "epoch-0003.npz").stat().st_mtime_ns == before
+
+
+def test_another_recipe_in_the_same_folder_is_refused_and_the_difference_named(
+    finished: Any, tones: records.Data
+) -> None:
+    with pytest.raises(
+        AudiotagError,
+        match=r"different in seed \(3 there, 4 now\), mixup \(0.3 there, 0.0 now\)|different in mixup .*, seed",
+    ):
+        train(a_recipe(tones, seed=4, mixup=0.0), finished.path)
+
+
+def test_a_folder_with_other_files_is_refused(tones: records.Data, tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(AudiotagError, match="holds files but no recipe.toml"):
+        train(a_recipe(tones), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_weights_of_another_front_end_are_refused_before_anything_is_written(
+    tones: records.Data, tmp_path: Path
+) -> None:
+    with pytest.raises(AudiotagError, match="'efficientat', tones was built with 'small'"):
+        train(Recipe(tones.path, model="mn04", weights="audioset"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_student_is_a_start_for_another_run(finished: Any, tones: records.Data, tmp_path: Path) -> None:
+    tuned = train(a_recipe(tones, weights=str(finished.student), epochs=1, learning_rate=1e-9), tmp_path / "tuned")
+    for one, other in zip(
+        models.load(finished.student)[0].get_weights(), models.load(tuned.student)[0].get_weights(), strict=True
+    ):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def fitted(network: Any, data: records.Data, out: Path, **choices: Any) -> Any:
+    return fit(network, data, resolve(a_recipe(data, **choices), data), out)
+
+
+def test_training_stops_when_patience_ends_and_a_finished_run_stays_stopped(
+    tones: records.Data, network: Callable[..., Any], tmp_path: Path
+) -> None:
+    choices = {"epochs": 9, "learning_rate": 1e-12, "warmup": 0, "monitor": "val_accuracy", "patience": 2}
+    run = fitted(network(), tones, tmp_path, **choices)
+    assert (run.epochs, run.best_epoch) == (3, 1)
+    assert fitted(network(), tones, tmp_path, **choices).epochs == 3
+
+
+def test_a_loss_can_be_watched_and_lower_is_better(
+    tones: records.Data, network: Callable[..., Any], tmp_path: Path
+) -> None:
+    run = fitted(network(), tones, tmp_path, epochs=4, monitor="val_loss", mixup=0.0)
+    losses = [epoch["val_loss"] for epoch in run.history]
+    assert run.best_value == min(losses) == losses[run.best_epoch - 1]
+
+
+def test_without_validation_the_last_epoch_is_the_student(
+    tones: records.Data, network: Callable[..., Any], tmp_path: Path
+) -> None:
+    run = fitted(network(), tones, tmp_path, train="all", validation="none", epochs=2)
+    assert (run.best_epoch, run.best_value) == (2, None)
+    assert not any(name.startswith("val_") for name in run.history[0])
+
+
+class Spoil(keras.callbacks.Callback):
+    """Puts infinity into a weight before one step."""
+
+    def __init__(self, network: Any, epoch: int, step: int) -> None:
+        super().__init__()
+        self.network, self.at, self.epoch = network, (epoch, step), 0
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.epoch = epoch
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        if (self.epoch, batch) == self.at:
+            self.network.weights[0].assign(np.full(self.network.weights[0].shape, np.inf))
+
+
+def test_a_loss_that_is_not_a_number_stops_the_run_says_where_and_keeps_the_last_good_weights(
+    tones: records.Data, network: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from audiotag.training import fitting
+
+    net, original = network(), fitting._callbacks
+    monkeypatch.setattr(fitting, "_callbacks", lambda *all_of: [Spoil(net, 1, 2), *original(*all_of)])
+    with pytest.raises(
+        AudiotagError, match=r"loss became nan in epoch 2, step 3; the weights of epoch 1.* learning_rate"
+    ):
+        fitted(net, tones, tmp_path, monitor="last")
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["epoch-0001.npz"]
+    assert all(np.isfinite(weights).all() for weights in models.load(tmp_path / "student.keras")[0].get_weights())
+
+
+def test_weights_spoilt_by_the_last_step_of_an_epoch_are_noticed(
+    tones: records.Data, network: Callable[..., Any], tmp_path: Path
+) -> None:
+    with pytest.raises(AudiotagError, match=r"in epoch 1.*no epoch had been finished"):
+        fitted(network(), tones, tmp_path, learning_rate=1e38, warmup=0, mixup=0.0, batch_size=18)
+    assert not (tmp_path / "student.keras").exists()
+
+
+def test_the_student_opens_where_audiotag_cannot_be_imported(
+    tones: records.Data, network: Callable[..., Any], tmp_path: Path
+) -> None:
+    run = fitted(network(), tones, tmp_path, epochs=1)
+    script = (
+        "import sys, json; sys.modules['audiotag'] = None; import keras; "
+        "network = keras.saving.load_model(sys.argv[1]); "
+        "print(json.dumps([network.input_shape, network.output_shape, network.optimizer is None]))"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(run.student)], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout.splitlines()[-1]) == [[None, None, 16, 1], [None, 3], True]

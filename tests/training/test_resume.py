@@ -1,0 +1,99 @@
+"""Real `kill -9` of real training processes: what is left must be continued to the same weights."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from audiotag import distill, models, records
+from audiotag.training import Recipe, train
+
+KILLED = """
+import os, signal, sys
+import numpy as np
+from audiotag.training import Recipe, callbacks, checkpoints, train
+
+moment, data, out = sys.argv[1:]
+
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def in_a_step(self, batch, logs=None, original=callbacks.StopWhereNotFinite.on_train_batch_end):
+    original(self, batch, logs)
+    if (self.epoch, batch) == (3, 1):
+        die()
+
+def in_a_checkpoint(file, original=np.savez, **arrays):
+    original(file, **arrays)
+    if "epoch-0004" in file.name:
+        file.truncate(1000)
+        die()
+
+if moment == "step":
+    callbacks.StopWhereNotFinite.on_train_batch_end = in_a_step
+else:
+    checkpoints.np.savez = in_a_checkpoint
+train(Recipe(data, **{choices}), out)
+"""
+CHOICES: dict[str, Any] = {
+    "model": "mn01",
+    "model_options": {"width": 0.02},
+    "teacher": "random",
+    "epochs": 5,
+    "batch_size": 6,
+    "learning_rate": 0.01,
+    "seed": 7,
+    "patience": 4,
+    "monitor": "val_loss",
+}
+
+
+@pytest.fixture(scope="module")
+def taught(build_tones: Any, tmp_path_factory: pytest.TempPathFactory) -> records.Data:
+    data = records.open(build_tones(tmp_path_factory.mktemp("taught")))
+    clip_ids = data.clips["clip_id"].tolist()[3:]
+    logits = np.random.default_rng(0).normal(size=(len(clip_ids), 3)).astype(np.float32)
+    np.savez(data.path / "logits.npz", logits=logits, clip_id=clip_ids)
+    distill.import_logits(data, data.path / "logits.npz", name="random")
+    return data
+
+
+def killed(moment: str, data: records.Data, out: Path) -> None:
+    script = KILLED.replace("{choices}", repr(CHOICES))
+    done = subprocess.run(
+        [sys.executable, "-c", script, moment, str(data.path), str(out)],
+        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == -9, done.stderr
+
+
+def last_state(out: Path) -> dict[str, np.ndarray]:
+    with np.load(out / "checkpoints" / "epoch-0005.npz") as archive:
+        return {name: archive[name] for name in archive.files}
+
+
+def test_a_run_killed_in_a_step_and_in_a_checkpoint_ends_with_the_same_bits(
+    taught: records.Data, tmp_path: Path
+) -> None:
+    broken, whole = tmp_path / "broken", tmp_path / "whole"
+    killed("step", taught, broken)
+    assert {path.name for path in (broken / "checkpoints").glob("epoch-*")} >= {"epoch-0001.npz", "epoch-0002.npz"}
+    assert not (broken / "student.keras").exists()
+    killed("checkpoint", taught, broken)
+    assert not (broken / "checkpoints" / "epoch-0004.npz").exists()
+    recipe = Recipe(taught.path, **CHOICES)
+    resumed, straight = train(recipe, broken), train(recipe, whole)
+    first, second = last_state(broken), last_state(whole)
+    assert first.keys() == second.keys()
+    for name in first:
+        np.testing.assert_array_equal(first[name], second[name], err_msg=name)
+    assert resumed.history == straight.history
+    assert (resumed.best_epoch, resumed.best_value) == (straight.best_epoch, straight.best_value)
+    students = [models.load(run.student)[0].get_weights() for run in (resumed, straight)]
+    assert all(np.array_equal(one, other) for one, other in zip(*students, strict=True))
