@@ -124,6 +124,7 @@ def evaluate(
 
     report = evaluation.evaluate(run, data=data, split=split)
     if as_json:
-        typer.echo(json.dumps(report.summary, default=str))
+        undefined_as_null = {name: None if value != value else value for name, value in report.summary.items()}
+        typer.echo(json.dumps(undefined_as_null))
     else:
         evaluation.show(report, Console())

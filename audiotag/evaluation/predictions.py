@@ -118,7 +118,7 @@ def gather(
     for log_mel, target, clip_id, _ in data.read(split, batch_size=batch_size, variants=0, keys=True):
         clip_ids += [key.decode() for key in np.asarray(clip_id).tolist()]
         targets.append(np.asarray(target))
-        logits.append(np.asarray(model.predict_on_batch(np.asarray(log_mel)), np.float32))
+        logits.append(_logits(model, np.asarray(log_mel), batch_size))
         if logits[-1].shape != targets[-1].shape:
             raise AudiotagError(
                 f"a model must give one logit a class, {logits[-1].shape[1:]} for {len(data.labels)} classes of "
@@ -130,6 +130,13 @@ def gather(
     names, truth, raw = np.array(clip_ids), np.concatenate(targets), np.concatenate(logits)
     metrics.check(truth, raw, data.task, names)
     return Predictions(names, truth.astype(np.uint8), probabilities(raw, data.task), data.labels, data.task)
+
+
+def _logits(model: keras.Model, log_mel: np.ndarray, batch_size: int) -> np.ndarray:
+    """Logits of at most `batch_size` examples; a short batch is filled up, since a new shape is a new compilation."""
+    missing = batch_size - len(log_mel)
+    filled = np.pad(log_mel, ((0, missing), (0, 0), (0, 0), (0, 0)))
+    return np.asarray(model.predict_on_batch(filled), np.float32)[: len(log_mel)]
 
 
 def clips_of(data: Data, split: str) -> pandas.DataFrame:

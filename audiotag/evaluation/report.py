@@ -63,13 +63,13 @@ def evaluate(run: Path, *, data: Data | Path | str | None = None, split: str | N
     if not (run / MODEL).is_file():
         raise AudiotagError(f"a run folder holds {MODEL}, {run} does not: give the --out folder of `audiotag train`")
     if data is None:
-        data = _recipe(run, "data")
+        data = _data_folder(run)
     if isinstance(data, str | Path):
         data = records.open(Path(data))
     card = models.card(run / MODEL)
     check_same(card, data)
     if split is None:
-        split = "test" if "test" in data.splits else _recipe(run, "validation")
+        split = "test" if "test" in data.splits else _validation(run)
     model, _ = models.load(run / MODEL)
     predictions = predict(model, data, split)
     table = metrics.per_class(predictions.targets, predictions.scores, predictions.labels, task=predictions.task)
@@ -121,17 +121,34 @@ def write_table(path: Path, table: pandas.DataFrame, means: dict[str, Any]) -> N
         rows.astype(counts).to_csv(file, index_label="index", lineterminator="\n")
 
 
-def _recipe(run: Path, key: str) -> str:
-    """A value of the run's `recipe.toml`."""
+def _recipe(run: Path) -> dict[str, Any]:
+    """The run's `recipe.toml`."""
     try:
-        value = tomllib.loads((run / RECIPE).read_text(encoding="utf-8"))[key]
+        return tomllib.loads((run / RECIPE).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise AudiotagError(f"{run} has no {RECIPE}: name the data set and the split to evaluate on") from error
-    except KeyError as error:
-        raise AudiotagError(f"{run / RECIPE} has no {key!r}: name the data set and the split to evaluate on") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise AudiotagError(f"{run / RECIPE} is not valid TOML ({error}): restore it") from error
-    return value
+
+
+def _data_folder(run: Path) -> Path:
+    """Where the recipe's data set lies: where it was, or where it moved together with the run."""
+    recipe = _recipe(run)
+    places = [Path(recipe["data"])] if "data" in recipe else []
+    places += [run / recipe["data_relative"]] if "data_relative" in recipe else []
+    for place in places:
+        if place.is_dir():
+            return place
+    looked = ", ".join(map(str, places)) or "nowhere"
+    raise AudiotagError(f"the data set of {run / RECIPE} is not there (looked at {looked}): name the data set")
+
+
+def _validation(run: Path) -> str:
+    """The splits that the recipe validated on."""
+    split = _recipe(run).get("validation", "none")
+    if split == "none":
+        raise AudiotagError(f"{run / RECIPE} has no validation split: name the split to evaluate on")
+    return split
 
 
 def _classes(names: tuple[str, ...]) -> str:

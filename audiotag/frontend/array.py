@@ -12,7 +12,6 @@ from audiotag.errors import AudioError
 from audiotag.frontend.config import LogMelConfig
 from audiotag.frontend.filterbank import hann, mel_filterbank
 
-
 _BLOCK = 64  # frames at once: a block stays in the processor's cache, which halves the time
 
 

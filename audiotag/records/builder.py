@@ -66,7 +66,7 @@ def build(
         declaration: what to build; see `declare`.
         out: folder of the data set; it must not exist, or hold the same data set.
         front_end: name or configuration. Default "efficientat".
-        policy: augmentation of variants 1, 2 …; needed where `variants` is not 0. Default: none.
+        policy: augmentation of variants 1, 2 …; needed where `variants` is not 0, else unused. Default: none.
         variants: augmented views of every clip, beside the untouched one, not negative. Default 0.
         seed: of the augmentation, not negative. Default 0.
         workers: worker processes. Default: one a core.
@@ -80,10 +80,11 @@ def build(
             was rejected, or a worker died.
     """
     started = time.monotonic()
-    front_end, policy = preset(front_end), policy or named_policy("none")
+    front_end = preset(front_end)
+    policy = policy if policy and variants else named_policy("none")
     _check(policy, variants, seed, workers)
-    out = Path(out).absolute()
-    folder = out.with_name(f".{out.name}.incomplete")
+    out, target = Path(out), Path(out).resolve()
+    folder = target.with_name(f".{target.name}.incomplete")
     samples = round(declaration.seconds * front_end.sample_rate)
     if front_end.frames(samples) < 1:
         raise AudiotagError(f"{declaration.seconds:g} s are too short for a frame of {front_end.describe()}: use more")
@@ -108,7 +109,7 @@ def build(
         with _claimed(folder):
             finished = _make(declaration, job, folder, description, workers or _cores(), resume, out)
             manifest, rejected = _finish(declaration, folder, description, finished)
-            (folder / "data").replace(out)
+            (folder / "data").replace(target)
         shutil.rmtree(folder, ignore_errors=True)
     return _report(out, manifest, rejected, started)
 

@@ -23,6 +23,9 @@ from audiotag.labels import Labels
 DATASET_MODULE = "audiotag_dataset_"
 """Dataset files are imported under names that begin so, and worker processes import them again by path."""
 
+# Line ends, and the surrogates by which Python shows file names that are not valid Unicode.
+_NOT_ONE_LINE = re.compile("[\n\r\0\ud800-\udfff]")
+
 Task = Literal["multiclass", "multilabel"]
 
 
@@ -109,19 +112,20 @@ class Declaration:
             raise AudiotagError(
                 f"clip ids must be unique, {len(twice)} of them occur more than once, {twice[0]!r} for one: rename them"
             )
+        for split in {clip.split for clip in self.clips}:
+            if not re.fullmatch(r"[A-Za-z0-9_-]+", split) or split == "all":
+                raise AudiotagError(
+                    "a split is named with letters, digits, '_' and '-', and not 'all' (which means every split), "
+                    f"received {split!r}: rename it"
+                )
         for clip in self.clips:
             self._check_clip(clip)
 
     def _check_clip(self, clip: Clip) -> None:
-        if not _is_one_line(clip.clip_id) or not clip.clip_id.strip():
+        if _NOT_ONE_LINE.search(clip.clip_id) or not clip.clip_id.strip():
             raise AudiotagError(f"a clip id must be one line of Unicode text, received {clip.clip_id!r}: rename it")
-        if not _is_one_line(clip.source):
+        if _NOT_ONE_LINE.search(clip.source):
             raise AudiotagError(f"a source must be one line of Unicode text, received {clip.source!r}: rename the file")
-        if not re.fullmatch(r"[A-Za-z0-9_-]+", clip.split) or clip.split == "all":
-            raise AudiotagError(
-                f"a split is named with letters, digits, '_' and '-', and not 'all' (which means every split); "
-                f"{clip.clip_id!r} has {clip.split!r}: rename it"
-            )
         for label in (*clip.labels, *(event.label for event in clip.events)):
             self.labels.index(label)
         if self.task == "multiclass" and len(clip.labels) != 1:
@@ -129,11 +133,6 @@ class Declaration:
                 f"a multiclass clip has exactly one label, {clip.clip_id!r} has {len(clip.labels)}: "
                 "give it one, or declare the task multilabel"
             )
-
-
-def _is_one_line(text: str) -> bool:
-    """Whether a text fits a line of UTF-8: file names that are not valid Unicode do not."""
-    return not any(character in "\n\r\0" or "\ud800" <= character <= "\udfff" for character in text)
 
 
 def load_file(path: Path) -> ModuleType:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from audiotag import storage
+from audiotag import __version__, storage
 from audiotag.errors import AudiotagError
 from audiotag.labels import join_cell
 from audiotag.records.declaration import Clip
@@ -18,7 +18,7 @@ from audiotag.records.plan import FORMAT
 
 MANIFEST, LABELS, CLIPS, RECORDS, TEACHERS = "dataset.json", "labels.csv", "clips.csv", "records", "teachers"
 COLUMNS = ("clip_id", "source", "start", "end", "split", "labels", "status", "reason")
-_MADE_WITH = ("audiotag", "audiomentations", "librosa", "numpy", "scipy", "soundfile", "soxr")
+_MADE_WITH = ("audiomentations", "librosa", "numpy", "scipy", "soundfile", "soxr")
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,8 @@ class Manifest:
         """Write `dataset.json`, with the versions of the libraries that computed the records."""
         value = {**self.description, "licence": self.licence, "citation": self.citation}
         value |= {"fingerprint": self.fingerprint, "files": self.files}
-        value["made_with"] = {name: importlib.metadata.version(name) for name in _MADE_WITH}
+        value["made_with"] = {"audiotag": __version__}
+        value["made_with"] |= {name: importlib.metadata.version(name) for name in _MADE_WITH}
         value["shards"] = [dataclasses.asdict(shard) for shard in self.shards]
         storage.write_json(folder / MANIFEST, value)
 

@@ -83,6 +83,7 @@ def _read(data: Data, expression: str, options: Reading) -> tf.data.Dataset:
         )
     serialized = _epochs_of_records(data, expression, options, examples)
 
+    @tf.autograph.experimental.do_not_convert
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
         batches = serialized(epoch).batch(batch_size, drop_remainder=drop_remainder)
         batches = batches.apply(tf.data.experimental.assert_cardinality(steps))
@@ -180,6 +181,7 @@ def _decoder(data: Data, options: Reading) -> Any:
     """A function from (epoch, step, serialised batch) to what the user receives."""
     classes = len(data.labels)
 
+    @tf.autograph.experimental.do_not_convert
     def decode(epoch: tf.Tensor, step: tf.Tensor, records: tuple[tf.Tensor, ...]) -> tuple[Any, ...]:
         parsed = parse_examples(records[0], frames=data.frames, mels=data.front_end.mels, classes=classes)
         parts = {"label": parsed["target"]}

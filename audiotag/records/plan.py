@@ -6,7 +6,6 @@ machine, its paths or the time.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import math
@@ -107,7 +106,10 @@ def describe(
     declaration: Declaration, front_end: LogMelConfig, policy: Policy, variants: int, seed: int
 ) -> dict[str, Any]:
     """Everything that decides the bytes of the records, ready for JSON."""
-    clips = [dataclasses.astuple(clip) for clip in declaration.clips]
+    clips = [
+        (clip.clip_id, clip.source, clip.labels, clip.split, clip.start, clip.end, [vars(one) for one in clip.events])
+        for clip in declaration.clips
+    ]
     labels = [declaration.labels.ids, declaration.labels.names]
     description = {
         "format": FORMAT,
@@ -139,7 +141,7 @@ def difference(there: dict[str, Any], wanted: dict[str, Any]) -> str:
         elif key == "augmentation":
             phrase = f"{there[key].get('name')} / {value.get('name')}"
             if there[key].get("name") == value.get("name"):
-                phrase = "its parameters or its sound files"
+                phrase = "its transforms, its sound files or the version of audiomentations"
         elif key in ("labels", "clips"):
             phrase = f"{there[key]['count']} / {value['count']}"
             if there[key]["count"] == value["count"]:

@@ -16,16 +16,16 @@ def same_keys(parsed: dict[str, tf.Tensor], taught: dict[str, tf.Tensor], teache
     different = (parsed["clip_id"] != taught["clip_id"]) | (parsed["variant"] != taught["variant"])
     first = tf.argmax(tf.cast(different, tf.int32))
     named = [
-        tf.strings.join(["'", batch["clip_id"][first], "' variant ", tf.strings.as_string(batch["variant"][first])])
+        tf.strings.join([batch["clip_id"][first], " variant ", tf.strings.as_string(batch["variant"][first])])
         for batch in (parsed, taught)
     ]
     message = tf.strings.join(
         [
-            f"a record of teacher '{teacher}' does not belong to its record: the record is ",
+            f"the outputs of teacher {teacher} do not belong to the records: the record is ",
             named[0],
-            ", the teacher's ",
+            ", the teacher gives ",
             named[1],
-            " (variant -1: its shard ends early). Delete its folder and teach again",
+            " (variant -1: the shard ends early); delete them and teach again",
         ]
     )
     return tf.debugging.Assert(~tf.reduce_any(different), [message])

@@ -13,6 +13,7 @@ from audiotag import progress
 from audiotag.errors import AudiotagError
 from audiotag.training.checkpoints import Checkpoints, Progress
 from audiotag.training.recipe import LAST, MONITORS
+from audiotag.training.start import seed_everything
 
 if TYPE_CHECKING:
     from audiotag.records import Data
@@ -73,7 +74,7 @@ class SeedEveryEpoch(keras.callbacks.Callback):
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Seed Python, NumPy and the backend before the first step: opening the data may draw numbers too."""
         if batch == 0:
-            keras.utils.set_random_seed(int(np.random.SeedSequence((self.seed, self.epoch)).generate_state(1)[0]))
+            seed_everything(self.seed, self.epoch)
 
 
 class ValidationLoss(keras.callbacks.Callback):
@@ -91,9 +92,11 @@ class ValidationLoss(keras.callbacks.Callback):
         self.network, self.data, self.split, self.batch_size = network, data, split, batch_size
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Measure the untouched clips of the split."""
+        """Measure the untouched clips of the split; what training has spoilt shows here at the latest."""
         clips = self.data.read(self.split, batch_size=self.batch_size, variants=0)
-        logs["val_loss"] = self.network.evaluate(clips, verbose=0)
+        loss = logs["val_loss"] = self.network.evaluate(clips, verbose=0)
+        if not math.isfinite(loss):
+            raise DivergedError(f"the validation loss became {loss} after epoch {epoch + 1}")
 
 
 class KeepState(keras.callbacks.Callback):

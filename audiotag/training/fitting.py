@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import keras
 
 from audiotag import models, records
+from audiotag.errors import AudiotagError
 from audiotag.training import run as run_folder
 from audiotag.training.callbacks import (
     DivergedError,
@@ -99,6 +101,8 @@ def _fit(
     checkpoints: Checkpoints,
     state: Progress,
 ) -> None:
+    import tensorflow as tf
+
     reading = {"batch_size": recipe.batch_size}
     if recipe.teacher is not None:
         reading |= {"teacher": recipe.teacher, "temperature": recipe.temperature, "separate": True}
@@ -124,12 +128,23 @@ def _fit(
             verbose=0,
             callbacks=_callbacks(network, data, recipe, out, checkpoints, state),
         )
+    except (tf.errors.InvalidArgumentError, tf.errors.DataLossError, tf.errors.NotFoundError) as error:
+        if reason := _reading_failed(error):
+            raise AudiotagError(f"{reason}: run `audiotag verify {data.path}`") from error
+        raise
     except DivergedError as error:
         kept = "no epoch had been finished"
         if state.best_epoch:
             _finish(network, data, out, checkpoints, state)
             kept = f"the weights of epoch {state.best_epoch}, the best so far, are in {out / run_folder.STUDENT}"
         raise DivergedError(f"{error}; {kept}. Try a lower learning_rate than {recipe.learning_rate}") from error
+
+
+def _reading_failed(error: Exception) -> str:
+    """Why tf.data could not give the next batch; "" where the error is none of reading."""
+    if broken := re.search(r"assertion failed: \[b?['\"]?(.*?)['\"]?\]", error.message):
+        return broken[1]
+    return "" if type(error).__name__ == "InvalidArgumentError" else "a shard of the records is missing or damaged"
 
 
 def _callbacks(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import keras
+import numpy as np
 
 from audiotag import models
 from audiotag.errors import AudiotagError
@@ -29,11 +30,16 @@ def prepare_backend(seed: int) -> None:
 
     On a GPU the order stays free: several convolution gradients have no reproducible version there.
     """
-    keras.utils.set_random_seed(seed)
+    seed_everything(seed)
     if on_tensorflow_cpu():
         import tensorflow as tf
 
         tf.config.experimental.enable_op_determinism()
+
+
+def seed_everything(*numbers: int) -> None:
+    """Seed Python, NumPy and the backend by a hash of some numbers."""
+    keras.utils.set_random_seed(int(np.random.SeedSequence(numbers).generate_state(1)[0]))
 
 
 def jit_compile() -> bool | str:

@@ -111,7 +111,7 @@ def test_weights_that_are_not_finite_end_the_training_naming_a_clip(memory_data,
 def test_the_same_metrics_on_another_backend(backend) -> None:
     pytest.importorskip(backend)
     tests = [
-        "test_later_callbacks_and_the_history_see_the_metrics_of_the_trained_weights",
+        "test_later_callbacks_and_the_history_see_the_metrics_of_the_trained_weights[multilabel-F1]",
         "test_a_network_inside_a_model_with_two_outputs_is_watched",
     ]
     command = [
@@ -132,4 +132,4 @@ def test_the_same_metrics_on_another_backend(backend) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "3 passed" in done.stdout
+    assert "2 passed" in done.stdout

@@ -99,3 +99,12 @@ def test_what_is_no_file_of_predictions_is_one_clear_error(tmp_path) -> None:
     np.savez(path, clip_ids=np.array(["a", None], dtype=object))
     with pytest.raises(AudiotagError, match="not a file of predictions"):
         Predictions.load(path)
+
+
+def test_the_batch_size_does_not_change_the_scores_and_gives_the_model_one_shape(memory_data, echo) -> None:
+    data, network = memory_data(), echo(3)
+    shapes = set()
+    ask = network.predict_on_batch
+    network.predict_on_batch = lambda batch: shapes.add(batch.shape) or ask(batch)
+    assert (predict(network, data, "test", 1).scores == predict(network, data, "test", 27).scores).all()
+    assert shapes == {(1, 3, 1, 1), (27, 3, 1, 1)}

@@ -85,10 +85,17 @@ def test_what_is_no_run_or_has_no_recipe_is_one_clear_error(tmp_path, memory_dat
     run = a_run(tmp_path, echo(3), data)
     with pytest.raises(AudiotagError, match=r"no recipe\.toml: name the data set"):
         evaluate(run)
-    for content, message in (("seed = 1", "no 'validation'"), ("not toml", "not valid TOML")):
+    for content, message in (
+        ("seed = 1", "no validation split: name"),
+        ('validation = "none"', "no validation split: name"),
+        ("not toml", "not valid TOML"),
+    ):
         (run / "recipe.toml").write_text(content, encoding="utf-8")
         with pytest.raises(AudiotagError, match=message):
             evaluate(run, data=data)
+    (run / "recipe.toml").write_text('data = "/no/data"\ndata_relative = "../gone"\n', encoding="utf-8")
+    with pytest.raises(AudiotagError, match=r"data set of .*recipe.toml is not there \(looked at /no/data, .*gone\)"):
+        evaluate(run)
 
 
 def test_the_printed_table_has_every_class_as_it_is_written_in_label_order(tmp_path, memory_data, echo) -> None:
@@ -134,3 +141,34 @@ def test_of_many_classes_the_best_the_worst_and_the_rarest_are_printed(tmp_path)
     counts = report.table.set_index("class")["positives"]
     assert [counts[name] for name in shown["rarest"]] == sorted(counts[counts > 0])[:15]
     assert any("every class:" in line and "metrics.csv" in line for line in lines)
+
+
+def test_a_run_on_records_on_disk_is_found_by_its_recipe(tmp_path) -> None:
+    import keras
+
+    from audiotag import audio, records
+
+    random = np.random.default_rng(0)
+    clips = []
+    for index in range(6):
+        sound = random.normal(size=16000).astype(np.float32) * (0.3 if index % 2 else 0.003)
+        audio.write(tmp_path / "sounds" / f"{index}.wav", sound, 32000)
+        label = ("quiet", "loud")[index % 2]
+        clips.append(records.Clip(f"clip{index}", f"{index}.wav", (label,), f"fold{1 + index // 3}"))
+    (tmp_path / "sounds" / "5.wav").write_bytes(b"no sound")
+    labels, root = Labels(("quiet", "loud")), tmp_path / "sounds"
+    declaration = records.Declaration("noise", "1", "multiclass", "CC0", "none", labels, tuple(clips), 0.5, root)
+    records.build(declaration, tmp_path / "data", workers=1)
+    data = records.open(tmp_path / "data")
+    inputs = keras.Input((None, 128, 1))
+    level = keras.layers.GlobalAveragePooling2D()(inputs)
+    slopes = [np.array([[-9.0, 9.0]]), np.zeros(2)]
+    network = keras.Model(inputs, keras.layers.Dense(2)(level))
+    network.layers[-1].set_weights(slopes)
+    run = a_run(tmp_path / "run", network, data)
+    recipe = 'data = "/moved/away"\ndata_relative = "../data"\nvalidation = "fold1..2"\n'
+    (run / "recipe.toml").write_text(recipe, encoding="utf-8")
+    report = evaluate(run)
+    assert sorted(report.predictions.clip_ids) == ["clip0", "clip1", "clip2", "clip3", "clip4"]
+    assert report.predictions.targets.sum(0).tolist() == [3, 2]
+    assert report.summary["mAP"] == 1.0

@@ -78,7 +78,7 @@ def declare(clips=24, sources="", rare=4, version="1"):
         read=render,
     )
 '''
-FRONT_END = LogMelConfig(name="tiny", sample_rate=4000, window=200, hop=100, fft=256, mels=16, fmax=1900.0)
+FRONT_END = LogMelConfig(name="tiny", sample_rate=16_000, window=400, hop=400, fft=512, mels=16, fmax=7_900.0)
 
 
 @pytest.fixture(scope="session")
@@ -122,7 +122,8 @@ def run_script(dataset_file: Path) -> Callable[..., subprocess.CompletedProcess[
     def run(folder: Path, before: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
         script = folder / "script.py"
         script.write_text(
-            f"from audiotag import AudiotagError, augment, records\nfrom audiotag.frontend import LogMelConfig\n{before}\n"
+            f"{before}\nfrom audiotag import AudiotagError, augment, records\n"
+            "from audiotag.frontend import LogMelConfig\n"
             f"declaration = records.declare({str(dataset_file)!r})\n"
             f"front_end = LogMelConfig.from_dict({FRONT_END.to_dict()!r})\n"
             "try:\n"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,7 +63,7 @@ def test_shard_and_order_do_not_depend_on_the_order_of_declaration(clip_ids: lis
         clip, variant, sizes = plan.arrange(names, 2, 3)
         rows = [(names[index], int(view)) for index, view in zip(clip, variant, strict=True)]
         starts = [0, *sizes.cumsum()]
-        return [rows[begin:end] for begin, end in zip(starts, starts[1:], strict=False)]
+        return [rows[begin:end] for begin, end in itertools.pairwise(starts)]
 
     assert laid_out(clip_ids) == laid_out(sorted(clip_ids))
 

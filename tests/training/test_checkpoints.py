@@ -15,7 +15,7 @@ def trained(network: Callable[..., Any]) -> Callable[[int], tuple[Any, Any]]:
     """A network and its optimizer after some steps, or before the first."""
 
     def make(steps: int) -> tuple[Any, Any]:
-        net = network(seed=steps)
+        net = network(seed=1 + steps)
         model = keras.Model(net.input, net.output)
         model.compile("adam", keras.losses.CategoricalCrossentropy(from_logits=True), jit_compile=False)
         model.optimizer.build(model.trainable_variables)

@@ -40,8 +40,8 @@ else:
 train(Recipe(data, **{choices}), out)
 """
 CHOICES: dict[str, Any] = {
-    "model": "mn01",
-    "model_options": {"width": 0.02},
+    "model": "passt",
+    "model_options": {"width": 8, "depth": 1, "heads": 2, "patch": 4, "stride": 4, "patchout_time": 1},
     "teacher": "random",
     "epochs": 5,
     "batch_size": 6,

@@ -1,4 +1,5 @@
 import math
+from itertools import pairwise
 
 import pytest
 
@@ -17,8 +18,8 @@ def test_the_published_audioset_schedule_has_its_published_values() -> None:
 
 def test_the_learning_rate_rises_then_falls_and_is_always_positive() -> None:
     rates = [Schedule(1.0, 10, 10, 65, 0.01)(epoch) for epoch in range(80)]
-    assert all(earlier < later for earlier, later in zip(rates[:10], rates[1:11], strict=True))
-    assert all(earlier > later for earlier, later in zip(rates[10:75], rates[11:76], strict=True))
+    assert all(earlier < later for earlier, later in pairwise(rates[:11]))
+    assert all(earlier > later for earlier, later in pairwise(rates[10:76]))
     assert min(rates) > 0
 
 

@@ -1,0 +1,114 @@
+"""Run by test_backends.py in a process of its own: golden vectors and training on the backend of KERAS_BACKEND."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from audiotag import models
+from audiotag.models.layers import Patchout, PositionEmbedding
+
+HEAD = {"head": "multihead_attention_pooling"}
+TINY = {"width": 96, "depth": 3, "heads": 3}
+CASES = {
+    "mn04_as_mAP_432": ("mn04", 527, "weights/mn04_as_mAP_432.pt", {}),
+    "mn04_as": ("mn04", 527, "golden/mn04_as.safetensors", {}),
+    "mn01_fc_s2211": ("mn01_fc_s2211", 50, "golden/mn01_fc_s2211.safetensors", {}),
+    "mn01_mhap": ("mn01", 50, "golden/mn01_mhap.safetensors", HEAD),
+    "passt_tiny": ("passt", 527, "golden/passt_tiny.safetensors", TINY),
+}
+
+
+def golden_differences(shared: Path, name: str) -> dict[str, float]:
+    """Largest absolute difference from the published implementation, for every output and input length."""
+    architecture, classes, weights, options = CASES[name]
+    network = models.build(architecture, classes=classes, weights=shared / weights, **options)
+    both = keras.Model(network.input, [network.output, models.features(network).output])
+    golden = np.load(shared / f"golden/{name}_io.npz")
+    found = {}
+    for key in golden.files:
+        if key.startswith("log_mel"):
+            length = key.removeprefix("log_mel")
+            outputs = both.predict(golden[key].transpose(0, 3, 2, 1), verbose=0)
+            for what, output in zip(("logits", "features"), outputs, strict=True):
+                expected = golden[what + length]
+                assert output.shape == expected.shape
+                found[f"{name} {what}{length}"] = float(np.abs(output - expected).max())
+    return found
+
+
+def patchout_facts() -> dict[str, bool]:
+    """What patchout leaves of a 6 x 4 grid of numbered patches, over several draws."""
+    grid = np.arange(24, dtype=np.float32).reshape(1, 6, 4, 1)
+    structured, unstructured = Patchout(time=2, frequency=1, seed=1), Patchout(unstructured=5, seed=1)
+    left = [keras.ops.convert_to_numpy(structured(grid, training=True))[0, :, 0].astype(int) for _ in range(8)]
+    anywhere = [keras.ops.convert_to_numpy(unstructured(grid, training=True))[0, :, 0].astype(int) for _ in range(8)]
+    whole = keras.ops.convert_to_numpy(structured(grid, training=False))[0, :, 0]
+    return {
+        "structured patchout leaves whole columns and rows": all(
+            len(draw) == 12
+            and len(set(draw // 4)) == 4
+            and len(set(draw % 4)) == 3
+            and len(set(draw)) == 12
+            and list(draw) == sorted(draw)
+            for draw in left
+        ),
+        "unstructured patchout leaves distinct patches": all(len(set(draw)) == 19 for draw in anywhere),
+        "every draw of patchout differs": len({tuple(draw) for draw in left}) > 3
+        and len({tuple(draw) for draw in anywhere}) > 3,
+        "nothing is left out outside training": whole.tolist() == list(range(24)),
+    }
+
+
+def position_facts() -> dict[str, bool]:
+    """Which run of the time embedding a short input gets."""
+    layer = PositionEmbedding(9, patch=16, stride=10, seed=1)
+    short, full = np.zeros((1, 5, 2, 1), np.float32), np.zeros((1, 9, 2, 1), np.float32)
+    layer.build(short.shape)
+    layer.time.assign(np.arange(9, dtype=np.float32)[:, None])
+    layer.frequency.assign(np.array([[0.0], [100.0]], np.float32))
+
+    def of(patches: np.ndarray, training: bool) -> np.ndarray:
+        return keras.ops.convert_to_numpy(layer(patches, training=training))[0, :, :, 0]
+
+    drawn = [of(short, True) for _ in range(40)]
+    starts = {int(draw[0, 0]) for draw in drawn}
+    return {
+        "frequency is added": all(np.array_equal(draw[:, 1], draw[:, 0] + 100) for draw in drawn),
+        "a run of time is contiguous": all(set(np.diff(draw[:, 0])) == {1.0} for draw in drawn),
+        "every start occurs in training": starts == {0, 1, 2, 3, 4},
+        "full length has one run": all(np.array_equal(of(full, True)[:, 0], np.arange(9)) for _ in range(3)),
+        "the first columns are taken outside training": np.array_equal(of(short, False)[:, 0], np.arange(5)),
+    }
+
+
+def training_facts() -> dict[str, bool]:
+    """Whether a PaSST with patchout learns in a compiled step."""
+    keras.utils.set_random_seed(0)
+    options = {"width": 16, "depth": 1, "heads": 2, "mels": 48, "frames": 96}
+    network = models.build("passt", classes=2, patchout_time=2, patchout_frequency=1, patchout=1, **options)
+    spectrograms = np.random.default_rng(0).normal(size=(8, 86, 48, 1)).astype(np.float32)
+    targets = np.eye(2, dtype=np.float32)[np.arange(8) % 2]
+    spectrograms += targets[:, None, None, :1]
+    network.compile(keras.optimizers.Adam(0.01), keras.losses.BinaryCrossentropy(from_logits=True))
+    losses = network.fit(spectrograms, targets, batch_size=8, epochs=12, verbose=0).history["loss"]
+    return {"a PaSST with patchout learns": bool(losses[-1] < 0.7 * losses[0])}
+
+
+def report(shared: Path, names: Iterable[str]) -> dict[str, Any]:
+    """Everything that this backend is asked: differences by output, facts by what they say."""
+    differences: dict[str, float] = {}
+    for name in names:
+        differences |= golden_differences(shared, name)
+    facts = patchout_facts() | position_facts() | training_facts()
+    return {"backend": keras.backend.backend(), "differences": differences, "facts": facts}
+
+
+if __name__ == "__main__":
+    print(json.dumps(report(Path(sys.argv[1]), sys.argv[2:])))

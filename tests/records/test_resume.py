@@ -1,0 +1,129 @@
+"""Builds that are killed, interrupted or run out of disk, for real, and gone on with."""
+
+from __future__ import annotations
+
+import os
+import select
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from audiotag import records
+from audiotag.errors import AudiotagError
+from audiotag.records.journal import FinishedShard, Journal
+from audiotag.records.manifest import Shard
+
+LAST = "clip23"  # of fold3, whose shards are made last
+
+
+@pytest.fixture(scope="module")
+def whole(build: Callable, tmp_path_factory: pytest.TempPathFactory, shard_checksums: Callable) -> dict[str, str]:
+    """Checksums of a build that nothing disturbed."""
+    out = tmp_path_factory.mktemp("whole") / "out"
+    build(out)
+    return shard_checksums(out)
+
+
+def journal_lines(folder: Path) -> list[str]:
+    return (folder / ".out.incomplete" / "journal.jsonl").read_text(encoding="utf-8").splitlines()
+
+
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs Linux: waits for a process that is no child")
+def test_a_build_killed_half_way_is_finished_by_the_next_run_with_the_same_bytes(
+    run_script: Callable, tmp_path: Path, whole: dict[str, str], shard_checksums: Callable
+) -> None:
+    id_file = tmp_path / "worker"
+    killed = run_script(tmp_path, TROUBLE=f"kill-build:{LAST}", WORKER_ID_FILE=str(id_file))
+    assert killed.returncode == -9
+    assert not (tmp_path / "out").exists()
+    assert len(journal_lines(tmp_path)) == 1 + len(whole) - 1
+    try:
+        orphan = os.pidfd_open(int(id_file.read_text(encoding="utf-8")))
+    except ProcessLookupError:
+        pass
+    else:
+        assert select.select([orphan], [], [], 30)[0], "the worker outlives the build"
+        os.close(orphan)
+    partly = tmp_path / ".out.incomplete" / "data" / "records" / ".half.partial"
+    partly.write_bytes(b"torn")
+    finished = run_script(tmp_path)
+    assert finished.stdout == "report 24 0 72\n", finished.stderr
+    assert "48 from before" in finished.stderr
+    assert shard_checksums(tmp_path / "out") == whole
+    assert not (tmp_path / ".out.incomplete").exists()
+    assert not records.verify(tmp_path / "out")
+
+
+def test_ctrl_c_ends_a_build_quietly_and_leaves_it_resumable(run_script: Callable, tmp_path: Path) -> None:
+    stopped = run_script(tmp_path, TROUBLE=f"interrupt-build:{LAST}")
+    assert stopped.stdout == "interrupted\n"
+    assert "Traceback" not in stopped.stderr
+    assert len(journal_lines(tmp_path)) > 1
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs POSIX limits")
+def test_a_full_disk_is_one_clear_error_and_nothing_half_written_stays(
+    run_script: Callable, tmp_path: Path, whole: dict[str, str], shard_checksums: Callable
+) -> None:
+    limit = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))"
+    full = run_script(tmp_path, before=limit)
+    assert full.stdout.startswith("error cannot write ")
+    assert "make room on the disk; run the same build again" in full.stdout
+    assert "Traceback" not in full.stderr
+    assert not (tmp_path / "out").exists()
+    assert run_script(tmp_path).stdout == "report 24 0 72\n"
+    assert shard_checksums(tmp_path / "out") == whole
+
+
+def test_a_killed_worker_is_explained_and_the_build_goes_on_from_there(
+    build: Callable,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    whole: dict[str, str],
+    shard_checksums: Callable,
+) -> None:
+    with monkeypatch.context() as trouble:
+        trouble.setenv("TROUBLE", f"kill-worker:{LAST}")
+        with pytest.raises(AudiotagError, match=r"fold3-.*was killed, usually because .* out of memory.*run the same"):
+            build(tmp_path / "out")
+    assert len(journal_lines(tmp_path)) == len(whole)
+    damaged = tmp_path / ".out.incomplete" / "data" / "records" / next(iter(whole))
+    damaged.write_bytes(b"flipped" + damaged.read_bytes()[7:])
+    build(tmp_path / "out")
+    assert shard_checksums(tmp_path / "out") == whole
+
+
+FINISHED = FinishedShard(Shard("a.tfrecord", "train", 1, 4, "0" * 64), {"clip": "no sound, “really”"})
+
+
+def entry(folder: Path) -> FinishedShard:
+    (folder / "a.tfrecord").write_bytes(b"data")
+    checksum = "3a6eb0790f39ac87c94f3856b2dd2c5d110e6811602261a9a923d3bb23adc8b7"
+    return FinishedShard(Shard("a.tfrecord", "train", 1, 4, checksum), FINISHED.rejected)
+
+
+def test_a_torn_last_line_of_the_journal_is_passed_over(tmp_path: Path) -> None:
+    journal, finished = Journal(tmp_path / "journal", {"seed": 0}), entry(tmp_path)
+    journal.start({})
+    journal.add(finished)
+    with journal.path.open("ab") as file:
+        file.write(b'{"shard": {"name": "b.tfrecord", "spl\xe2\x80')
+    assert journal.load(tmp_path) == {"a.tfrecord": finished}
+    journal.start(journal.load(tmp_path))
+    journal.add(finished)
+    assert journal.path.read_bytes().count(b"\n") == 3
+
+
+def test_a_journal_of_another_build_is_not_gone_on_with(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal", {"seed": 0})
+    journal.start({"a.tfrecord": entry(tmp_path)})
+    assert Journal(journal.path, {"seed": 1}).load(tmp_path) == {}
+    assert Journal(tmp_path / "none", {"seed": 0}).load(tmp_path) == {}
+
+
+def test_a_journaled_shard_with_another_checksum_is_made_again(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal", {"seed": 0})
+    journal.start({"a.tfrecord": FINISHED})
+    (tmp_path / "a.tfrecord").write_bytes(b"data")
+    assert journal.load(tmp_path) == {}
