@@ -22,7 +22,7 @@ from audiotag.cli import run_recipe
 from audiotag.errors import AudiotagError
 
 PASST = {"model": "passt", "learning_rate": 5e-4}
-PASST_OPTIONS = {"width": 192, "depth": 6, "heads": 3, "stride": 16, "drop_columns": 6, "drop_rows": 1}
+PASST_OPTIONS = {"width": 192, "depth": 6, "heads": 3, "stride": 16, "patchout_time": 8}
 
 
 def esc10_distill(
@@ -99,7 +99,7 @@ def teacher_recipe(teacher: str, data: Any, common: dict[str, Any], epochs: int)
     from audiotag import training
 
     if teacher == "passt":
-        options = {**PASST_OPTIONS, "frames": data.frames}
+        options = PASST_OPTIONS
         return training.Recipe(**common, **PASST, model_options=options, epochs=epochs)
     return training.Recipe(**common, model=teacher, weights="audioset", epochs=epochs, learning_rate=3e-4)
 

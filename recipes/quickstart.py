@@ -45,7 +45,7 @@ def quickstart(
         training.Recipe(
             data=data.path,
             model="passt",
-            model_options={"width": 96, "depth": 3, "heads": 3, "stride": 16, "frames": data.frames},
+            model_options={"width": 96, "depth": 3, "heads": 3, "stride": 16},
             epochs=teacher_epochs,
             learning_rate=1e-3,
             seed=seed,

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from audiotag import models, storage
+from audiotag.distill.device import jit_compile
 from audiotag.errors import AudiotagError
 from audiotag.frontend import LogMelConfig
 from audiotag.labels import Labels
@@ -81,16 +82,8 @@ def load(teacher: str | Path | Sequence[str | Path], data: Data) -> Ensemble:
     opened = tuple(_open(source, data) for source in sources)
     for one in opened:
         _check(one, data)
-        # XLA would compile each network anew and slow it down on TensorFlow's CPU device.
-        on_gpu = keras.backend.backend() != "tensorflow" or _has_gpu()
-        one.network.compile(jit_compile="auto" if on_gpu else False)
+        one.network.compile(jit_compile=jit_compile())
     return Ensemble(opened)
-
-
-def _has_gpu() -> bool:
-    import tensorflow as tf
-
-    return bool(tf.config.list_physical_devices("GPU"))
 
 
 def _open(source: str | Path, data: Data) -> Teacher:

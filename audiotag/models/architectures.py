@@ -85,8 +85,8 @@ def build(
         options: settings of the architecture: fields of `audiotag.models.mn.MN` or `audiotag.models.passt.PaSST`.
 
     Returns:
-        A functional model (batch, frames, mels, 1) -> logits (batch, classes), float32. An MN consists of Keras' own
-        layers and operations, so that its saved file opens without audiotag.
+        A functional model (batch, frames, mels, 1) -> logits (batch, classes), float32 whatever the policy. An MN
+        consists of Keras' own layers and operations, so that its saved file opens without audiotag.
 
     Raises:
         AudiotagError: an unknown name, option or preset, weights that do not fit, or no way to get them.
@@ -94,14 +94,15 @@ def build(
     for value, what in ((classes, "classes"), (mels, "mels"), (1 if frames is None else frames, "frames")):
         if value < 1:
             raise AudiotagError(f"{what} of a network must be at least 1, received {value}")
-    network = architecture(name, **options).network(name, classes, mels, frames)
-    if weights is not None:
-        _load(network, name, weights)
+    chosen = architecture(name, **options)
+    path = None if weights is None else _weights_file(name, weights)
+    network = chosen.network(name, classes, mels, frames)
+    if path is not None:
+        _load(network, path)
     return network
 
 
-def _load(network: keras.Model, name: str, weights: str | Path) -> None:
-    path = _weights_file(name, weights)
+def _load(network: keras.Model, path: Path) -> None:
     if path.suffix == ".keras":
         from audiotag.models import files
 

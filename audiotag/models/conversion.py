@@ -106,7 +106,7 @@ def copy_weights(source: keras.Model, model: keras.Model, *, new_head: bool = Fa
 
 
 def _by_path(model: keras.Model) -> dict[str, keras.Variable]:
-    return {weight.path: weight for weight in model.weights}
+    return {f"{layer.name}/{weight.name}": weight for layer in model.layers for weight in layer.weights}
 
 
 def _refuse_misfits(model: keras.Model, missing: list[str], extra: list[str], misshaped: list[str]) -> None:

@@ -64,9 +64,9 @@ class ModelCard:
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> ModelCard:
         """The card that `to_dict` wrote; an unknown or missing field is an error."""
-        known = [field.name for field in dataclasses.fields(cls)]
+        known = {field.name: field.default is dataclasses.MISSING for field in dataclasses.fields(cls)}
         unknown = [name for name in fields if name not in known]
-        missing = [name for name in known[:5] if name not in fields]
+        missing = [name for name, needed in known.items() if needed and name not in fields]
         if unknown or missing:
             told = f"unknown {', '.join(unknown)}" if unknown else f"missing {', '.join(missing)}"
             raise AudiotagError(f"a model card has the fields {', '.join(known)}: {told}")

@@ -157,12 +157,12 @@ class MN:
         x = _dense(x, self.channels(HIDDEN_UNITS), "hidden")
         x = layers.Activation("hard_silu", name="hidden_activation")(x)
         x = layers.Dropout(self.dropout, name="dropout")(x)
-        return _dense(x, classes, "logits")
+        return _dense(x, classes, "logits", dtype="float32")
 
     def _fully_convolutional(self, x: keras.KerasTensor, classes: int) -> keras.KerasTensor:
         x = _convolution(x, classes, 1, 1, "logits")
         x = layers.BatchNormalization(epsilon=1e-5, momentum=0.9, name="logits_normalization")(x)
-        return layers.GlobalAveragePooling2D(name="logits")(x)
+        return layers.GlobalAveragePooling2D(dtype="float32", name="logits")(x)
 
     def _attention_pooling(self, x: keras.KerasTensor, classes: int) -> keras.KerasTensor:
         heads = self.attention_heads
@@ -176,7 +176,7 @@ class MN:
         x = layers.Permute((2, 1), name="heads_last")(x)
         initializer = keras.initializers.Constant(1 / heads)
         x = layers.Dense(1, use_bias=False, kernel_initializer=initializer, name="head_weights")(x)
-        return layers.Reshape((classes,), name="logits")(x)
+        return layers.Reshape((classes,), dtype="float32", name="logits")(x)
 
 
 def _convolution(x: keras.KerasTensor, channels: int, kernel: int, stride: int, name: str) -> keras.KerasTensor:
@@ -212,9 +212,11 @@ def _normalization(x: keras.KerasTensor, name: str, activation: str | None = Non
     return layers.Activation(activation, name=f"{name}_activation")(x) if activation else x
 
 
-def _dense(x: keras.KerasTensor, units: int, name: str, activation: str | None = None) -> keras.KerasTensor:
+def _dense(
+    x: keras.KerasTensor, units: int, name: str, activation: str | None = None, dtype: str | None = None
+) -> keras.KerasTensor:
     initializer = keras.initializers.RandomNormal(stddev=0.01)
-    return layers.Dense(units, activation, kernel_initializer=initializer, name=name)(x)
+    return layers.Dense(units, activation, kernel_initializer=initializer, dtype=dtype, name=name)(x)
 
 
 def _squeeze_excitation(x: keras.KerasTensor, dim: str, name: str) -> keras.KerasTensor:

@@ -97,7 +97,7 @@ class PaSST:
         tokens = _normalize(TakeTokens(name="read_tokens")(tokens), "normalization")
         features = layers.GlobalAveragePooling1D(name="features")(tokens)
         hidden = layers.LayerNormalization(epsilon=1e-5, name="logits_normalization")(features)
-        return keras.Model(spectrogram, _dense(hidden, classes, "logits"), name=name)
+        return keras.Model(spectrogram, _dense(hidden, classes, "logits", dtype="float32"), name=name)
 
     def _checked_columns(self, frames: int | None, mels: int) -> int:
         columns, _ = self.grid(frames or FRAMES, mels)
@@ -127,7 +127,9 @@ def _normalize(tokens: keras.KerasTensor, name: str) -> keras.KerasTensor:
     return layers.LayerNormalization(epsilon=1e-6, name=name)(tokens)
 
 
-def _dense(tokens: keras.KerasTensor, units: int, name: str, activation: str | None = None) -> keras.KerasTensor:
+def _dense(
+    tokens: keras.KerasTensor, units: int, name: str, activation: str | None = None, dtype: str | None = None
+) -> keras.KerasTensor:
     # The published trunc_normal_(std=.02) cuts at +-2, a hundred deviations away: a plain normal.
     initializer = keras.initializers.RandomNormal(stddev=0.02)
-    return layers.Dense(units, activation, kernel_initializer=initializer, name=name)(tokens)
+    return layers.Dense(units, activation, kernel_initializer=initializer, dtype=dtype, name=name)(tokens)

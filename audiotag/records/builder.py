@@ -85,22 +85,8 @@ def build(
     _check(policy, variants, seed, workers)
     out, target = Path(out), Path(out).resolve()
     folder = target.with_name(f".{target.name}.incomplete")
-    samples = round(declaration.seconds * front_end.sample_rate)
-    if front_end.frames(samples) < 1:
-        raise AudiotagError(f"{declaration.seconds:g} s are too short for a frame of {front_end.describe()}: use more")
     description = plan.describe(declaration, front_end, policy, variants, seed)
-    job = Job(
-        folder / "data" / RECORDS,
-        Path(declaration.root).absolute(),
-        declaration.read,
-        declaration.labels,
-        front_end,
-        samples,
-        declaration.pad,
-        policy,
-        variants,
-        seed,
-    )
+    job = _job(declaration, folder / "data" / RECORDS, front_end, policy, variants, seed)
     with _disk_errors(out):
         if (manifest := _finished(out, description)) is not None:
             shutil.rmtree(folder, ignore_errors=True)
@@ -112,6 +98,26 @@ def build(
             (folder / "data").replace(target)
         shutil.rmtree(folder, ignore_errors=True)
     return _report(out, manifest, rejected, started)
+
+
+def _job(
+    declaration: Declaration, folder: Path, front_end: LogMelConfig, policy: Policy, variants: int, seed: int
+) -> Job:
+    samples = round(declaration.seconds * front_end.sample_rate)
+    if front_end.frames(samples) < 1:
+        raise AudiotagError(f"{declaration.seconds:g} s are too short for a frame of {front_end.describe()}: use more")
+    return Job(
+        folder=folder,
+        root=Path(declaration.root).absolute(),
+        read=declaration.read,
+        labels=declaration.labels,
+        front_end=front_end,
+        samples=samples,
+        pad=declaration.pad,
+        policy=policy,
+        variants=variants,
+        seed=seed,
+    )
 
 
 def _check(policy: Policy, variants: int, seed: int, workers: int | None) -> None:

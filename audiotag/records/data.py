@@ -250,19 +250,9 @@ class Data:
         """
         from audiotag.records import pipeline
 
+        chosen = tuple(self.chosen_variants(variants))
         options = pipeline.Reading(
-            batch_size=batch_size,
-            variants=tuple(self.chosen_variants(variants)),
-            shuffle=shuffle,
-            balance=balance,
-            mixup=mixup,
-            teacher=teacher,
-            label_weight=label_weight,
-            temperature=temperature,
-            separate=separate,
-            keys=keys,
-            seed=seed,
-            first_epoch=first_epoch,
-            drop_remainder=drop_remainder,
-        )
+            batch_size, chosen, shuffle, balance, mixup, teacher, label_weight, temperature, separate, keys, seed,
+            first_epoch, drop_remainder,
+        )  # fmt: skip
         return pipeline.read(self, expression, options)

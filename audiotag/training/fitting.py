@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import keras
 
 from audiotag import models, records
+from audiotag.distill.device import jit_compile
 from audiotag.errors import AudiotagError
 from audiotag.training import run as run_folder
 from audiotag.training.callbacks import (
@@ -24,7 +25,7 @@ from audiotag.training.checkpoints import Checkpoints, Progress
 from audiotag.training.losses import trainee
 from audiotag.training.recipe import Recipe, resolve
 from audiotag.training.run import Run
-from audiotag.training.start import check_front_end, jit_compile, prepare_backend
+from audiotag.training.start import check_front_end, prepare_backend
 
 if TYPE_CHECKING:
     from audiotag.records import Data
@@ -54,7 +55,6 @@ def train(recipe: Recipe, out: Path | str) -> Run:
     recipe = resolve(recipe, data)
     if recipe.weights is not None:
         check_front_end(recipe.model, recipe.weights, data)
-    run_folder.claim(out, run_folder.describe(recipe, data, out))
     prepare_backend(recipe.seed)
     network = models.build(
         recipe.model,
@@ -64,6 +64,7 @@ def train(recipe: Recipe, out: Path | str) -> Run:
         frames=data.frames,
         **recipe.model_options,
     )
+    run_folder.claim(out, run_folder.describe(recipe, data, out))
     return fit(network, data, recipe, out)
 
 

@@ -133,7 +133,7 @@ def resolve(recipe: Recipe, data: Data) -> Recipe:
     """The recipe with everything that was left open filled in for a data set.
 
     Raises:
-        AudiotagError: unknown splits or teacher, or no split to train or validate on.
+        AudiotagError: unknown splits or teacher, no split to train or validate on, or no such schedule.
     """
     train, validation = _splits(recipe, data)
     warmup = recipe.epochs // 8 if recipe.warmup is None else recipe.warmup
@@ -158,7 +158,9 @@ def resolve(recipe: Recipe, data: Data) -> Recipe:
     if recipe.teacher is not None and recipe.teacher not in data.teachers:
         known = suggest(recipe.teacher, data.teachers) if data.teachers else "it has none yet, see `audiotag teach`"
         raise AudiotagError(f"{data.name} has no outputs of a teacher {recipe.teacher!r}: {known}")
-    return dataclasses.replace(recipe, **implied)
+    resolved = dataclasses.replace(recipe, **implied)
+    resolved.schedule(0)  # a rate or a length out of range shows here, before anything is written
+    return resolved
 
 
 def _splits(recipe: Recipe, data: Data) -> tuple[str, str]:

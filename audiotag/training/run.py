@@ -85,16 +85,18 @@ def describe(recipe: Recipe, data: Data, out: Path) -> dict[str, Any]:
 def claim(out: Path, described: dict[str, Any]) -> None:
     """Make the run folder and write its `recipe.toml`, or check that the one it has is the same.
 
+    Before the first checkpoint there is nothing to lose, and another recipe takes the folder over.
+
     Raises:
         AudiotagError: the folder holds something else, or another recipe; the differing fields are named.
     """
     import tomli_w
 
     path = out / RECIPE
-    if not path.exists():
+    if not path.exists() or not any((out / "checkpoints").glob("*.npz")):
         if out.exists() and not out.is_dir():
             raise AudiotagError(f"a run needs a folder, {out} is a file: choose another")
-        if out.is_dir() and any(not file.name.startswith(".") for file in out.iterdir()):
+        if out.is_dir() and not path.exists() and any(not file.name.startswith(".") for file in out.iterdir()):
             raise AudiotagError(f"{out} holds files but no {RECIPE}: train into a new or empty folder")
         with storage.write_atomically(path) as file:
             file.write(tomli_w.dumps(described))

@@ -1,4 +1,4 @@
-"""Before the first step: reproducible random numbers, the right compiler, features that fit the weights."""
+"""Before the first step: reproducible random numbers, and features that fit the weights."""
 
 from __future__ import annotations
 
@@ -9,20 +9,12 @@ import keras
 import numpy as np
 
 from audiotag import models
+from audiotag.distill.device import on_tensorflow_cpu
 from audiotag.errors import AudiotagError
 from audiotag.frontend import LogMelConfig
 
 if TYPE_CHECKING:
     from audiotag.records import Data
-
-
-def on_tensorflow_cpu() -> bool:
-    """Whether Keras computes with TensorFlow and without a GPU."""
-    if keras.backend.backend() != "tensorflow":
-        return False
-    import tensorflow as tf
-
-    return not tf.config.list_physical_devices("GPU")
 
 
 def prepare_backend(seed: int) -> None:
@@ -40,11 +32,6 @@ def prepare_backend(seed: int) -> None:
 def seed_everything(*numbers: int) -> None:
     """Seed Python, NumPy and the backend by a hash of some numbers."""
     keras.utils.set_random_seed(int(np.random.SeedSequence(numbers).generate_state(1)[0]))
-
-
-def jit_compile() -> bool | str:
-    """`jit_compile` for `keras.Model.compile`: XLA slows a convolutional network down on TensorFlow's CPU device."""
-    return False if on_tensorflow_cpu() else "auto"
 
 
 def check_front_end(model: str, weights: str, data: Data) -> None:

@@ -65,7 +65,7 @@ def test_kernels_turn_from_mels_by_frames_to_frames_by_mels(state):
 
 
 def test_weights_of_another_architecture_are_refused(shared):
-    with pytest.raises(AudiotagError, match="do not fit mn02: .*build the architecture they were trained as"):
+    with pytest.raises(AudiotagError, match=r"do not fit mn02: .*build the architecture they were trained as"):
         models.build("mn02", classes=50, weights=shared("golden/mn01_fc_s2211.safetensors"))
     with pytest.raises(AudiotagError, match="do not fit passt"):
         models.build("passt", classes=527, weights=shared("golden/mn04_as.safetensors"), **TINY_PASST)
@@ -82,7 +82,6 @@ def test_weights_of_another_architecture_are_refused(shared):
 )
 def test_other_classes_get_a_new_head_on_the_loaded_body(shared, tmp_path, name, file, options, random):
     published = shared(f"golden/{file}.safetensors")
-    classes = models.load_state_dict(published)
     known = 527 if name in ("mn04", "passt") else 50
     whole = models.build(name, classes=known, weights=published, **options)
     whole.save(tmp_path / "whole.keras")
@@ -95,7 +94,6 @@ def test_other_classes_get_a_new_head_on_the_loaded_body(shared, tmp_path, name,
         body = [path for path in ours if not path.startswith(heads)]
         assert len(body) > 40
         assert all(np.array_equal(theirs[path], ours[path]) for path in body)
-    assert len(classes) > 40
 
 
 def test_the_body_is_still_strict_where_the_head_is_new(shared):

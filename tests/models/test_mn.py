@@ -12,6 +12,8 @@ import pytest
 
 from audiotag import models
 from audiotag.errors import AudiotagError
+from audiotag.frontend import LogMelConfig
+from audiotag.labels import Labels
 from audiotag.models.mn import make_divisible
 
 TABLE = {
@@ -136,23 +138,34 @@ def test_random_weights_have_the_published_spread():
 
 def test_plain_keras_opens_the_files_where_audiotag_cannot_be_imported(tmp_path):
     options = (
-        {},
-        {"head": "fully_convolutional", "dilated": True},
-        {"head": "multihead_attention_pooling", "attention_heads": 2},
+        {"head": "multihead_attention_pooling", "attention_heads": 2, "dilated": True},
         {"se_dims": "cft", "se_fusion": "avg", "frames": 40},
     )
+    labels = Labels(("a", "b", "c"))
+    card = models.ModelCard("student", labels, LogMelConfig(mels=32), "multiclass", 0.4)
     spectrograms = np.random.default_rng(0).normal(size=(2, 40, 32, 1)).astype(np.float32)
     np.save(tmp_path / "spectrograms.npy", spectrograms)
     files, expected = [], []
     for number, option in enumerate(options):
         model = models.build("mn01", classes=3, mels=32, **option)
-        model.save(tmp_path / f"{number}.keras")
-        files.append(str(tmp_path / f"{number}.keras"))
+        files.append(str(models.save(model, tmp_path / f"{number}.keras", card)))
         expected.append(array(model(spectrograms)))
     command = [sys.executable, "-c", PLAIN_KERAS, str(tmp_path / "spectrograms.npy"), *files]
     process = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert process.returncode == 0, process.stderr[-3000:]
     np.testing.assert_allclose(json.loads(process.stdout.splitlines()[-1]), expected, atol=1e-5)
+
+
+def test_logits_are_float32_in_mixed_precision():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        options = ({}, {"head": "fully_convolutional"}, {"head": "multihead_attention_pooling"})
+        built = [models.build("mn01", classes=3, mels=32, **option) for option in options]
+        built.append(models.build("passt", classes=3, mels=32, frames=64, width=16, depth=1, heads=2, patchout=2))
+        spectrograms = np.zeros((2, 64, 32, 1), np.float32)
+        assert {model(spectrograms, training=True).dtype.name for model in built} == {"float32"}
+    finally:
+        keras.config.set_dtype_policy("float32")
 
 
 @pytest.mark.parametrize(

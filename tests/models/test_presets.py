@@ -58,8 +58,8 @@ def test_an_architecture_stands_for_its_audioset_weights():
 
 
 def test_an_unknown_preset_suggests_the_nearest():
-    with pytest.raises(AudiotagError, match="did you mean 'mn04_as'"):
-        models.preset("mn4_as")
+    with pytest.raises(AudiotagError, match="did you mean 'mn10_as_hop_15'"):
+        models.preset("mn10_as_hop15")
     with pytest.raises(AudiotagError, match="no AudioSet weights are published for 'mn15'"):
         models.build("mn15", classes=3, weights="audioset")
 

@@ -122,6 +122,29 @@ def test_a_folder_with_other_files_is_refused(tones: records.Data, tmp_path: Pat
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
+def test_a_recipe_that_never_trained_an_epoch_gives_its_folder_to_the_next(
+    tones: records.Data, network: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from audiotag.training import fitting
+
+    monkeypatch.setattr(fitting, "fit", lambda network, data, recipe, out: recipe)
+    for seed in (1, 2):
+        assert train(a_recipe(tones, seed=seed), tmp_path / "run").seed == seed
+        assert f"seed = {seed}\n" in (tmp_path / "run" / "recipe.toml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("choices", "said"),
+    [({"model": "passtt"}, "did you mean 'passt'"), ({"learning_rate": 0.0}, "learning_rate must be positive")],
+)
+def test_a_recipe_that_cannot_be_leaves_no_folder(
+    tones: records.Data, tmp_path: Path, choices: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(AudiotagError, match=said):
+        train(a_recipe(tones, **choices), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_weights_of_another_front_end_are_refused_before_anything_is_written(
     tones: records.Data, tmp_path: Path
 ) -> None:
