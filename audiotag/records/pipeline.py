@@ -122,6 +122,8 @@ def _epochs_of_records(data: Data, expression: str, options: Reading, examples: 
     buffer_size = min(max(_SHUFFLE_BYTES // record_bytes, 256), examples)
 
     def epoch_of_records(epoch: tf.Tensor) -> tf.data.Dataset:
+        # The order is a function of (seed, epoch) alone: the process's global seed must not enter it.
+        tf.compat.v1.get_default_graph().seed = None
         drawn = times_drawn(epoch)
 
         def shard_of_records(shard: tf.Tensor) -> tf.data.Dataset:
