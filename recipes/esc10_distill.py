@@ -1,14 +1,17 @@
-"""ESC-10 by cross-validation: a teacher, its logits for every augmented view, a student; all five folds or one.
+"""ESC-10 by cross-validation: a teacher, its logits for every augmented view, a student; one fold or all five.
 
     audiotag recipe esc10_distill --source ESC-50-master --folds all
 
 Paper: Schmid et al., "Efficient large-scale audio tagging via transformer-to-CNN knowledge distillation",
 arXiv 2211.04772. Data: Piczak, "ESC: Dataset for Environmental Sound Classification", ACM Multimedia 2015.
 
-Three ways of training the student, told apart by --teacher:
-    --teacher none     labels alone
-    --teacher passt    a small PaSST trained here on the same folds
-    --teacher mn04     a published AudioSet network (any name of `audiotag models`), fine-tuned on the same folds
+Four ways of training a student:
+    --teacher passt                     from a small PaSST, trained here on the same folds
+    --teacher mn04                      from a published AudioSet network, fine-tuned on the same folds
+    --teacher none                      from the labels alone
+    --teacher none --student mn04 --weights audioset    no student at all: the published network, fine-tuned
+
+Every network is measured on the held-out fold after its last epoch: that fold chooses nothing.
 """
 
 from __future__ import annotations
@@ -21,22 +24,21 @@ import typer
 from audiotag.cli import run_recipe
 from audiotag.errors import AudiotagError
 
-PASST = {"model": "passt", "learning_rate": 5e-4}
-PASST_OPTIONS = {"width": 192, "depth": 6, "heads": 3, "stride": 16, "patchout_time": 8}
+SMALL_PASST = {"width": 128, "depth": 4, "heads": 4, "stride": 16, "patchout_time": 8}
 
 
 def esc10_distill(
-    source: Annotated[Path | None, typer.Option(help="Folder of meta/ and audio/; default: download ESC-50.")] = None,
+    source: Annotated[Path | None, typer.Option(help="Folder of meta/ and audio/. Default: download ESC-50.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for the data set and the runs.")] = Path("esc10"),
     folds: Annotated[str, typer.Option(help="Held-out folds: 'all', '1' or '1,3'.")] = "1",
-    student: Annotated[str, typer.Option(help="Model to distil.")] = "mn02",
+    student: Annotated[str, typer.Option(help="Architecture of the student.")] = "mn02",
     weights: Annotated[str | None, typer.Option(help="Published weights the student starts from.")] = None,
-    teacher: Annotated[str, typer.Option(help="none, passt, or a published model to fine-tune.")] = "passt",
+    teacher: Annotated[str, typer.Option(help="passt, none, or a published network to fine-tune.")] = "passt",
     variants: Annotated[int, typer.Option(help="Augmented views of every clip.")] = 4,
     augment: Annotated[str, typer.Option(help="Augmentation policy.")] = "standard",
-    epochs: Annotated[int, typer.Option(help="Epochs of the student.")] = 20,
-    teacher_epochs: Annotated[int, typer.Option(help="Epochs of the teacher.")] = 15,
-    learning_rate: Annotated[float, typer.Option(help="Peak learning rate of the student.")] = 2e-3,
+    epochs: Annotated[int, typer.Option(help="Epochs of the student.")] = 15,
+    teacher_epochs: Annotated[int | None, typer.Option(help="Default: 20 for passt, 5 for a published one.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Default: 2e-3, or 3e-4 from weights.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of augmentation and training.")] = 0,
 ) -> None:
     """Cross-validate a student on ESC-10, with or without a teacher."""
@@ -46,43 +48,43 @@ def esc10_distill(
     from audiotag import distill, evaluation, records, training
     from audiotag.startup import import_tensorflow_quietly
 
-    console = Console()
+    console = Console(highlight=False, soft_wrap=True)
     declaration = records.declare("esc50", source=source, subset="esc10")
-    built = records.build(declaration, out / "data", policy=augmentation.policy(augment), variants=variants, seed=seed)
+    records.build(declaration, out / "data", policy=augmentation.policy(augment), variants=variants, seed=seed)
     import_tensorflow_quietly()
-    data = records.open(built.path)
+    data = records.open(out / "data")
+    results: dict[str, list[float]] = {}
 
-    accuracies = {}
-    for fold in chosen_folds(folds, data.splits):
-        common: dict[str, Any] = {"data": data.path, "fold": fold, "seed": seed, "monitor": "last"}
-        if teacher != "none":
-            console.rule(f"fold {fold}: the teacher, {teacher}", align="left")
-            taught = training.train(
-                teacher_recipe(teacher, data, common, teacher_epochs), out / f"{teacher}-fold{fold}"
-            )
-            distill.teach(data, taught.path, name=taught.path.name)
-        console.rule(f"fold {fold}: the student, {student}", align="left")
-        run = training.train(
-            training.Recipe(
-                **common,
-                model=student,
-                weights=weights,
-                teacher=None if teacher == "none" else taught.path.name,
-                epochs=epochs,
-                learning_rate=learning_rate,
-            ),
-            out / f"{student}-from-{teacher}-fold{fold}",
-        )
+    def learn(recipe: training.Recipe, name: str, fold: int) -> training.Run:
+        console.print(f"\n[bold]{name}, held-out fold {fold}[/]")
+        run = training.train(recipe, out / f"{name.replace(' ', '-')}-fold{fold}")
         report = evaluation.evaluate(run.path)
         evaluation.show(report, console)
-        accuracies[fold] = report.summary["accuracy"]
+        results.setdefault(name, []).append(report.summary["accuracy"])
+        return run
 
-    for fold, accuracy in accuracies.items():
-        console.print(f"fold {fold}: accuracy {accuracy:.4f}", highlight=False)
-    mean = sum(accuracies.values()) / len(accuracies)
-    console.print(
-        f"{student}, teacher {teacher}: mean accuracy {mean:.4f} over {len(accuracies)} folds", highlight=False
-    )
+    chosen = chosen_folds(folds, data.splits)
+    for fold in chosen:
+        common: dict[str, Any] = {"data": data.path, "fold": fold, "seed": seed, "monitor": "last", "batch_size": 16}
+        taught = None
+        if teacher != "none":
+            run = learn(teacher_recipe(teacher, common, teacher_epochs), f"teacher {teacher}", fold)
+            taught = distill.teach(data, run.path, name=run.path.name).name
+        recipe = training.Recipe(
+            **common,
+            model=student,
+            weights=weights,
+            teacher=taught,
+            epochs=epochs,
+            learning_rate=learning_rate or (3e-4 if weights else 2e-3),
+        )
+        origin = f"{student} {Path(weights).stem}" if weights else student
+        learn(recipe, f"{origin} from {teacher}" if taught else origin, fold)
+
+    console.print(f"\naccuracy on the held-out folds {', '.join(map(str, chosen))} of ESC-10, and their mean")
+    for name, accuracies in results.items():
+        each = "  ".join(f"{accuracy:.4f}" for accuracy in accuracies)
+        console.print(f"{name:24} {each}   mean {sum(accuracies) / len(accuracies):.4f}")
 
 
 def chosen_folds(text: str, splits: dict[str, int]) -> list[int]:
@@ -94,14 +96,14 @@ def chosen_folds(text: str, splits: dict[str, int]) -> list[int]:
     return chosen
 
 
-def teacher_recipe(teacher: str, data: Any, common: dict[str, Any], epochs: int) -> Any:
+def teacher_recipe(teacher: str, common: dict[str, Any], epochs: int | None) -> Any:
     """How the teacher is trained: a PaSST from nothing, or a published network with a new head."""
     from audiotag import training
 
     if teacher == "passt":
-        options = PASST_OPTIONS
-        return training.Recipe(**common, **PASST, model_options=options, epochs=epochs)
-    return training.Recipe(**common, model=teacher, weights="audioset", epochs=epochs, learning_rate=3e-4)
+        options = {"model_options": SMALL_PASST, "optimizer": "adamw", "weight_decay": 1e-4, "learning_rate": 5e-4}
+        return training.Recipe(**common, model="passt", epochs=epochs or 20, **options)
+    return training.Recipe(**common, model=teacher, weights="audioset", epochs=epochs or 5, learning_rate=3e-4)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from audiotag.errors import AudiotagError
+from audiotag.training.fused import with_fused_normalization
 
 
 def loss_for(data: Any) -> keras.losses.Loss:
@@ -34,7 +35,7 @@ def trainee(
     label_weight: float | None,
     jit_compile: bool | str,
 ) -> keras.Model:
-    """A compiled model around `network`, sharing its layers; the network itself stays uncompiled.
+    """A compiled model around `network`, sharing its variables; the network itself stays uncompiled.
 
     Args:
         network: log-mel (batch, frames, mels, 1) to logits (batch, classes).
@@ -45,11 +46,12 @@ def trainee(
             against the blended target, but Keras reports `label_loss` and `distillation_loss` beside it.
         jit_compile: as in `keras.Model.compile`.
     """
+    twin = with_fused_normalization(network)
     if label_weight is None:
-        model = keras.Model(network.input, network.output)
+        model = keras.Model(twin.input, twin.output)
         model.compile(optimizer, loss_for(task), jit_compile=jit_compile)
         return model
-    model = keras.Model(network.input, {"label": network.output, "distillation": network.output})
+    model = keras.Model(twin.input, {"label": twin.output, "distillation": twin.output})
     model.compile(
         optimizer,
         loss={"label": loss_for(task), "distillation": loss_for(task)},
