@@ -36,8 +36,8 @@ def esc10_distill(
     teacher: Annotated[str, typer.Option(help="passt, none, or a published network to fine-tune.")] = "passt",
     variants: Annotated[int, typer.Option(help="Augmented views of every clip.")] = 4,
     augment: Annotated[str, typer.Option(help="Augmentation policy.")] = "standard",
-    epochs: Annotated[int, typer.Option(help="Epochs of the student.")] = 15,
-    teacher_epochs: Annotated[int | None, typer.Option(help="Default: 20 for passt, 5 for a published one.")] = None,
+    epochs: Annotated[int, typer.Option(help="Epochs of the student.")] = 12,
+    teacher_epochs: Annotated[int | None, typer.Option(help="Default: 20 for passt, 3 for a published one.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Default: 2e-3, or 3e-4 from weights.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of augmentation and training.")] = 0,
 ) -> None:
@@ -103,7 +103,7 @@ def teacher_recipe(teacher: str, common: dict[str, Any], epochs: int | None) -> 
     if teacher == "passt":
         options = {"model_options": SMALL_PASST, "optimizer": "adamw", "weight_decay": 1e-4, "learning_rate": 5e-4}
         return training.Recipe(**common, model="passt", epochs=epochs or 20, **options)
-    return training.Recipe(**common, model=teacher, weights="audioset", epochs=epochs or 5, learning_rate=3e-4)
+    return training.Recipe(**common, model=teacher, weights="audioset", epochs=epochs or 3, learning_rate=3e-4)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,106 @@
+"""Run the README's commands and Python examples as they stand, in a scratch folder with small inputs.
+
+    python .ci/readme.py
+
+The first two commands are run by `.ci/run` itself. A long command is shortened by the options below, nothing else is
+changed. Needs the test data (see `tests/conftest.py`) for the published weights and ESC-10; what needs them is left
+out, by name, where they are not there.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = Path(os.environ.get("AUDIOTAG_TEST_DATA", ROOT.parent / "shared"))
+SHORTER = {
+    "recipe esc10_distill": "--folds 1 --variants 0 --epochs 1 --teacher-epochs 1",
+    "train ": "--epochs 1",
+}
+NEEDS_SHARED = ("mn04", "audioset", "esc10", "runs/mine", "data/mine")
+
+
+def blocks(text: str) -> list[tuple[str, str]]:
+    """Every fenced block of the README: (language, code)."""
+    return re.findall(r"^```(sh|python)\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def prepare(folder: Path) -> None:
+    """Inputs that the README speaks of: `my_sounds/`, a table, `street.wav`, the cache, ESC-50's folder."""
+    import numpy as np
+
+    from audiotag import audio, records
+
+    declaration = records.declare("synthetic", clips=48, seconds=2.0, multilabel=False)
+    rows = ["path,label"]
+    for number, clip in enumerate(clip for clip in declaration.clips if clip.labels[0] in ("siren", "hum", "click")):
+        waveform = declaration.read(declaration.root, clip, 16000)
+        path = folder / "my_sounds" / clip.labels[0] / f"{number}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        audio.write(path, waveform, 16000)
+        rows.append(f"{path.relative_to(folder / 'my_sounds')},{clip.labels[0]}")
+        shutil.copytree(folder / "my_sounds", folder / "recordings", dirs_exist_ok=True)
+    (folder / "clips.csv").write_text("\n".join(rows) + "\n")
+    audio.write(folder / "street.wav", np.tile(waveform, 6), 16000)
+    if SHARED.is_dir():
+        (folder / "cache").mkdir()
+        shutil.copy(SHARED / "weights" / "mn04_as_mAP_432.pt", folder / "cache")
+        (folder / "ESC-50-master").symlink_to(SHARED / "data" / "esc10")
+
+
+def main() -> int:
+    """Run every block but the two install commands; the first that fails ends it."""
+    wanted = [(kind, code) for kind, code in blocks((ROOT / "README.md").read_text()) if "pip install" not in code]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        prepare(folder)
+        environment = os.environ | {
+            "AUDIOTAG_CACHE": str(folder / "cache"),
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+        }
+        for kind, code in wanted:
+            commands = code.strip().splitlines() if kind == "sh" else [code]
+            for command in commands:
+                if not SHARED.is_dir() and any(word in command for word in NEEDS_SHARED):
+                    print(f"left out, the test data is not there: {command}", flush=True)
+                    continue
+                status = run(kind, command, folder, environment)
+                if status:
+                    print(f"README command failed with exit code {status}: {command}", file=sys.stderr)
+                    return status
+    return 0
+
+
+def run(kind: str, command: str, folder: Path, environment: dict[str, str]) -> int:
+    """Run one command, shortened where it is long; a server counts as well once it says where it listens."""
+    if kind == "python":
+        print(f"+ python: {command.strip().splitlines()[0]} …", flush=True)
+        return subprocess.run([sys.executable, "-c", command], cwd=folder, env=environment).returncode
+    for part, options in SHORTER.items():
+        if f"audiotag {part}" in command:
+            command = f"{command} {options}"
+    print(f"+ {command}", flush=True)
+    if command.startswith("tensorboard"):
+        return serves(command, folder, environment)
+    return subprocess.run(command, shell=True, cwd=folder, env=environment).returncode
+
+
+def serves(command: str, folder: Path, environment: dict[str, str]) -> int:
+    """Start the server on a free port and stop it when it has said that it listens."""
+    with subprocess.Popen(
+        [*command.split(), "--port", "0"], cwd=folder, env=environment, stderr=subprocess.PIPE, text=True
+    ) as server:
+        listening = any("http://" in line for line in server.stderr)
+        server.terminate()
+    return 0 if listening else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
