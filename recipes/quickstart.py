@@ -21,8 +21,8 @@ def quickstart(
     out: Annotated[Path, typer.Option(help="Folder for the data set and the runs.")] = Path("quickstart"),
     clips: Annotated[int, typer.Option(help="Synthetic clips to make.")] = 480,
     variants: Annotated[int, typer.Option(help="Augmented views of every clip.")] = 2,
-    teacher_epochs: Annotated[int, typer.Option(help="Epochs of the transformer.")] = 15,
-    student_epochs: Annotated[int, typer.Option(help="Epochs of the student.")] = 20,
+    teacher_epochs: Annotated[int, typer.Option(help="Epochs of the transformer.")] = 12,
+    student_epochs: Annotated[int, typer.Option(help="Epochs of the student.")] = 15,
     seed: Annotated[int, typer.Option(help="Seed of sounds, augmentation and training.")] = 0,
 ) -> None:
     """Build records of synthetic sounds, train a small PaSST, distil a MobileNet from it, evaluate, tag a clip."""
@@ -47,6 +47,7 @@ def quickstart(
             model="passt",
             model_options={"width": 96, "depth": 3, "heads": 3, "stride": 16},
             epochs=teacher_epochs,
+            batch_size=16,
             learning_rate=1e-3,
             seed=seed,
         ),
@@ -63,6 +64,7 @@ def quickstart(
             model="mn02",
             teacher="passt",
             epochs=student_epochs,
+            batch_size=16,
             learning_rate=2e-3,
             seed=seed,
         ),

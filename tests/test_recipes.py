@@ -1,0 +1,61 @@
+"""The recipes, run as users run them, at the smallest size that still goes the whole way."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from audiotag.evaluation import Predictions
+
+
+@pytest.fixture(scope="module")
+def quickstart(tmp_path_factory):
+    """Folder and output of a quickstart with few clips and one epoch."""
+    folder = tmp_path_factory.mktemp("quickstart")
+    sizes = {"--clips": "48", "--variants": "1", "--teacher-epochs": "1", "--student-epochs": "1"}
+    command = ["recipe", "quickstart", *(word for option in sizes.items() for word in option)]
+    done = subprocess.run(
+        [sys.executable, "-m", "audiotag", *command],
+        cwd=folder,
+        env=os.environ | {"COLUMNS": "100"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return folder / "quickstart", done
+
+
+def test_the_last_lines_are_the_table_of_every_class_and_the_tensorboard_command(quickstart):
+    folder, done = quickstart
+    lines = [line.strip() for line in done.stdout.strip().splitlines()]
+    assert lines[-1] == "tensorboard --logdir quickstart/student"
+    shown = Predictions.load(folder / "student" / "predictions.npz")
+    for name in shown.labels.names:
+        assert any(line.startswith(name) for line in lines[-25:])
+
+
+def test_nothing_that_tensorflow_says_at_its_start_is_seen(quickstart):
+    _, done = quickstart
+    for chatter in ("oneDNN", "cuda", "WARNING", "UserWarning", "I0000", "TF-TRT"):
+        assert chatter not in done.stderr + done.stdout
+
+
+def test_every_artefact_of_the_way_is_there(quickstart):
+    folder, _ = quickstart
+    for path in (
+        "data/dataset.json",
+        "data/teachers/passt/teacher.json",
+        "teacher/student.keras",
+        "student/student.keras",
+        "student/tagger.keras",
+        "student/recipe.toml",
+        "student/metrics.csv",
+        "mixture.wav",
+    ):
+        assert (folder / path).is_file(), path
+    for events in ("train", "validation", "evaluation"):
+        assert list((folder / "student" / events).glob("events.out.tfevents.*"))
