@@ -16,6 +16,11 @@ def set_quiet(quiet: bool) -> None:
     _quiet = quiet
 
 
+def quiet() -> bool:
+    """Whether this process was told to be quiet."""
+    return _quiet
+
+
 @contextmanager
 def bar(description: str, total: int, unit: str, *, done: int = 0) -> Iterator[Callable[[int], None]]:
     """Show the progress of `total` units of work on standard error.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -194,7 +195,7 @@ def declare(clips: int = 480, seconds: float = 2.0, seed: int = 0, multilabel: b
         seed: another seed gives other sounds.
         multilabel: mixtures of one to three different sounds a clip; False: one sound a clip (multiclass).
     """
-    if clips < 1 or seconds < 0.5:
+    if clips < 1 or not 0.5 <= seconds < math.inf:
         raise AudiotagError(f"synthetic sounds need clips >= 1 and seconds >= 0.5, received {clips} and {seconds}")
     names, made = list(SOUNDS), []
     for index in range(clips):

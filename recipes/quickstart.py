@@ -39,41 +39,23 @@ def quickstart(
     built = records.build(declaration, out / "data", policy=augment.policy("light"), variants=variants, seed=seed)
     import_tensorflow_quietly()
     data = records.open(built.path)
+    common = {"data": data.path, "batch_size": 16, "seed": seed}
 
     console.rule("2 of 5: a small transformer learns the labels", align="left")
-    teacher = training.train(
-        training.Recipe(
-            data=data.path,
-            model="passt",
-            model_options={"width": 96, "depth": 3, "heads": 3, "stride": 16},
-            epochs=teacher_epochs,
-            batch_size=16,
-            learning_rate=1e-3,
-            seed=seed,
-        ),
-        out / "teacher",
-    )
+    small = {"width": 96, "depth": 3, "heads": 3, "stride": 16}
+    recipe = training.Recipe(**common, model="passt", model_options=small, epochs=teacher_epochs, learning_rate=1e-3)
+    teacher = training.train(recipe, out / "teacher")
 
     console.rule("3 of 5: it looks once at every view", align="left")
     distill.teach(data, teacher.path, name="passt")
 
     console.rule("4 of 5: a MobileNet learns from labels and teacher", align="left")
-    student = training.train(
-        training.Recipe(
-            data=data.path,
-            model="mn02",
-            teacher="passt",
-            epochs=student_epochs,
-            batch_size=16,
-            learning_rate=2e-3,
-            seed=seed,
-        ),
-        out / "student",
-    )
+    recipe = training.Recipe(**common, model="mn02", teacher="passt", epochs=student_epochs, learning_rate=2e-3)
+    student = training.train(recipe, out / "student")
 
     console.rule("5 of 5: tag a new mixture, and measure every class", align="left")
     tagger = audiotag.load(student.path)
-    clip = declaration.clips[-1]
+    clip = [clip for clip in declaration.clips if clip.split == "test"][-1]
     recording = out / "mixture.wav"
     audio.write(recording, declaration.read(declaration.root, clip, 32000), 32000)
     heard = ", ".join(f"{tag.label} {tag.score:.2f}" for tag in tagger.tag(recording, top=3))

@@ -76,7 +76,7 @@ class Policy:
 
         Args:
             waveform: (samples,), float32, mono.
-            sample_rate: in Hz.
+            sample_rate: in Hz; named policies are made for 8000 and more.
             seed: seed of the data set.
             clip_id: the clip's name.
             variant: 0 is the clip itself, untouched; 1, 2 … are its augmented views.
@@ -87,7 +87,8 @@ class Policy:
             sound was. An event that rolls over the end becomes two.
 
         Raises:
-            AudiotagError: a transform failed, or events meet a transform that may move them nobody knows where.
+            AudiotagError: a transform failed, the rate is too low, or events meet a transform that may move them
+                nobody knows where.
         """
         if variant < 0:
             raise AudiotagError(f"variants are numbered 0, 1, 2 …, received {variant}")
@@ -116,11 +117,16 @@ class Policy:
         if sample_rate not in self._chains:
             folders = (self._noise, self._impulse_responses)
             if self._source is None:
+                if sample_rate < presets.LOWEST_RATE:
+                    raise AudiotagError(
+                        f"policy {self.name!r} is made for sample rates from {presets.LOWEST_RATE} Hz, received "
+                        f"{sample_rate}: choose a higher rate, or write a policy of your own (a .py file)"
+                    )
                 transforms, steps = [], presets.steps_of(self.name, *folders)
             else:
                 transforms = _run_file(self.name, self._source, sample_rate)
                 steps = presets.steps_for_folders(*folders)
-            transforms += [presets.make(step, *folders) for step in steps]
+            transforms += [presets.make(step, sample_rate, *folders) for step in steps]
             self._chains[sample_rate] = Chain(transforms, self.name)
         return self._chains[sample_rate]
 

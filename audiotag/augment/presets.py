@@ -8,6 +8,11 @@ from audiotag.augment.sounds import SoundFolder
 
 Step = tuple[str, dict[str, Any]]
 
+LOWEST_RATE = 8000
+"""Lowest sample rate, Hz, that the named policies are made for."""
+
+_HIGHEST_CENTRE = 0.45  # of the sample rate: a shelf or peak at half the rate or above is an unstable filter
+
 PRESETS: dict[str, tuple[Step, ...]] = {
     "none": (),
     # A clip stays what it is to the ear: level, place in time, a little hiss and colour.
@@ -80,8 +85,8 @@ def steps_for_folders(noise: SoundFolder | None, impulse_responses: SoundFolder 
     return tuple(step for step in steps_of("standard", noise, impulse_responses) if step[0] in _NEEDS_FOLDER)
 
 
-def make(step: Step, noise: SoundFolder | None, impulse_responses: SoundFolder | None) -> Any:
-    """The audiomentations transform of a step."""
+def make(step: Step, sample_rate: int, noise: SoundFolder | None, impulse_responses: SoundFolder | None) -> Any:
+    """The audiomentations transform of a step, for waveforms of a sample rate in Hz."""
     import audiomentations
 
     name, parameters = step
@@ -91,5 +96,18 @@ def make(step: Step, noise: SoundFolder | None, impulse_responses: SoundFolder |
     elif name == "ApplyImpulseResponse":
         parameters["ir_path"] = impulse_responses.paths
     elif name == "OneOf":
-        parameters["transforms"] = [make(inner, noise, impulse_responses) for inner in parameters["transforms"]]
-    return getattr(audiomentations, name)(**parameters)
+        parameters["transforms"] = [
+            make(inner, sample_rate, noise, impulse_responses) for inner in parameters["transforms"]
+        ]
+    transform = getattr(audiomentations, name)(**parameters)
+    if name == "SevenBandParametricEQ":
+        _keep_below_nyquist(transform, sample_rate)
+    return transform
+
+
+def _keep_below_nyquist(equaliser: Any, sample_rate: int) -> None:
+    """Move bands that a low sample rate does not have down to the highest one that it has."""
+    highest = _HIGHEST_CENTRE * sample_rate
+    for band in (equaliser.low_shelf_filter, *equaliser.peaking_filters, equaliser.high_shelf_filter):
+        band.min_center_freq = min(band.min_center_freq, highest)
+        band.max_center_freq = min(band.max_center_freq, highest)

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+
+_INTERRUPTED = 128 + 2  # as a shell counts a death by SIGINT
+_REMEDIES = {
+    errno.ENOSPC: "make room",
+    errno.EDQUOT: "make room",
+    errno.EROFS: "choose a place that can be written",
+    errno.EACCES: "choose a place that you may use",
+    errno.EPERM: "choose a place that you may use",
+}
 
 
 def main() -> None:
     """Run the command line and exit: 0 done, 1 finished but something was rejected, 2 usage or input error."""
-    from audiotag.cli.app import app
-
+    try:
+        from audiotag.cli.app import app
+    except KeyboardInterrupt:
+        sys.exit(_stop())
     sys.exit(run(app, sys.argv[1:]))
 
 
@@ -24,33 +38,64 @@ def run_recipe(experiment: Callable[..., Any]) -> None:
     """
     import typer
 
+    from audiotag import storage
+
+    file = Path(sys.argv[0])
+    known = file.resolve().parent == storage.library("recipes").resolve()
     program = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
     program.command()(experiment)
-    sys.exit(run(program, sys.argv[1:]))
+    sys.exit(run(program, sys.argv[1:], name=f"audiotag recipe {file.stem if known else file}"))
 
 
-def run(program: Callable[..., Any], arguments: list[str]) -> int:
-    """Run a typer program and return its exit code; a user's mistake is one line on standard error, no traceback."""
+def run(program: Callable[..., Any], arguments: list[str], name: str = "audiotag") -> int:
+    """Run a typer program and return its exit code; a user's mistake is one line on standard error, no traceback.
+
+    Args:
+        program: what to run.
+        arguments: of the command line.
+        name: what the user calls it, for its messages and its help.
+    """
+    import typer
+
     from audiotag.errors import AudiotagError
 
     try:
-        return program(args=arguments, standalone_mode=False) or 0
+        code = program(args=arguments, prog_name=name, standalone_mode=False) or 0
+        return _stop() if code == _INTERRUPTED else code  # typer makes this code of Ctrl-C
     except AudiotagError as error:
         return _complain(str(error))
-    except KeyboardInterrupt:
-        print("audiotag: stopped; what is finished is kept, run the same command again to go on", file=sys.stderr)
-        return 130
+    except (KeyboardInterrupt, typer.Abort):
+        return _stop()
     except BrokenPipeError:
         sys.stderr.close()
         return 141
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        return _complain(f"{where}{error.strerror or error}; make room or choose another place, then run it again")
+        return _complain(f"{where}{error.strerror or error}; {_remedy(error.errno)}, then run it again")
     except Exception as error:
         if hasattr(error, "format_message"):
-            command = getattr(getattr(error, "ctx", None), "command_path", "audiotag")
-            return _complain(f"{error.format_message()} Try '{command} --help'.")
+            command = getattr(getattr(error, "ctx", None), "command_path", name)
+            message = error.format_message()
+            return _complain(f"{message}{'' if message.endswith(('.', '?')) else '.'} Try '{command} --help'.")
+        if (number := _disk_error(error)) is not None:
+            return _complain(f"{os.strerror(number)}; {_remedy(number)}, then run it again")
         raise
+
+
+def _remedy(number: int | None) -> str:
+    return _REMEDIES.get(number, "check the path")
+
+
+def _disk_error(error: Exception) -> int | None:
+    """Number of the system's error that TensorFlow met when it wrote; None where it is another error."""
+    if not type(error).__module__.startswith("tensorflow."):
+        return None
+    return next((number for number in _REMEDIES if os.strerror(number) in str(error)), None)
+
+
+def _stop() -> int:
+    print("audiotag: stopped; what is finished is kept, run the same command again to go on", file=sys.stderr)
+    return _INTERRUPTED
 
 
 def _complain(message: str) -> int:

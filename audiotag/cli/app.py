@@ -11,7 +11,6 @@ from audiotag.cli import catalogue, data, learning, tag
 
 app = typer.Typer(
     name="audiotag",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -25,13 +24,16 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def options(
+    context: typer.Context,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
 ) -> None:
     """Teach small networks to name sounds: build records, distil, evaluate every class, tag."""
     progress.set_quiet(quiet)
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 EXTRA = {"allow_extra_args": True, "ignore_unknown_options": True}

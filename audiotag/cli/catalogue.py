@@ -12,7 +12,7 @@ import typer
 def models(
     name: Annotated[str | None, typer.Argument(help="Show this model only.")] = None,
 ) -> None:
-    """List the published models: parameters, MACs, AudioSet mAP, licence."""
+    """List the published models, or show one."""
     from dataclasses import asdict
 
     from rich.console import Console
@@ -23,7 +23,7 @@ def models(
     console = Console()
     if name is not None:
         for key, value in asdict(presets.preset(name)).items():
-            console.print(f"[bold]{key:12}[/] {value}", highlight=False)
+            console.print(f"[bold]{key:12}[/] {value}", highlight=False, soft_wrap=True)
         return
     table = Table(caption="parameters in millions, MACs in G for 10 s, mAP on AudioSet as published")
     for column in ("name", "parameters", "MACs", "mAP", "licence"):
@@ -37,7 +37,10 @@ def recipe(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="A recipe's name or a .py file.")] = "--help",
 ) -> None:
-    """Run a recipe: `audiotag recipe quickstart`; the options that follow its name are the recipe's own."""
+    """Run a whole experiment: `quickstart`, for one.
+
+    The options that follow its name are the recipe's own.
+    """
     from audiotag import storage
 
     if name in ("-h", "--help"):

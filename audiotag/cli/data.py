@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from audiotag.cli import dataset_options
 from audiotag.errors import AudiotagError
 
 
@@ -34,16 +35,22 @@ def build(
     """
     from audiotag import records
     from audiotag.augment import policy
+    from audiotag.records import declaration
 
-    options = dataset_options(context.args)
-    if source is not None and not Path(dataset).is_dir():
+    own = [name for parameter in context.command.params for name in parameter.opts if name.startswith("--")]
+    options = dataset_options.read(context.args, declaration.parameters(dataset), own)
+    if source is not None:
+        if Path(dataset).is_dir():
+            raise AudiotagError(
+                f"the recordings lie in the folder {dataset}, received --source {source} too: choose one"
+            )
         options["source"] = source
-    declaration = records.declare(dataset, **options)
+    declared = records.declare(dataset, **options)
     report = records.build(
-        declaration,
+        declared,
         out,
         front_end=front_end,
-        policy=policy(augment if variants else "none", noise=noise, impulse_responses=impulse_responses),
+        policy=policy(augment, noise=noise, impulse_responses=impulse_responses),
         variants=variants,
         seed=seed,
         workers=workers,
@@ -52,10 +59,9 @@ def build(
     if as_json:
         typer.echo(json.dumps(dataclasses.asdict(report), default=str))
     else:
-        typer.echo(
-            f"{report.path}: {report.clips} clips, {report.examples} examples, {report.rejected} rejected"
-            + (f" (see {report.path / 'clips.csv'})" if report.rejected else "")
-        )
+        done = f"{report.path}: {'already built, ' if report.existed else ''}{report.clips} clips"
+        reasons = f" (see {report.path / 'clips.csv'})" if report.rejected else ""
+        typer.echo(f"{done}, {report.examples} examples, {report.rejected} rejected{reasons}")
     return int(report.rejected > max_rejects)
 
 
@@ -63,7 +69,10 @@ def verify(
     path: Annotated[Path, typer.Argument(help="A built data set.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print the problems as JSON.")] = False,
 ) -> int:
-    """Check every shard, checksum and record of a data set; names shard, offset and clip."""
+    """Check every shard and record of a data set.
+
+    A damaged record is named by shard, offset and clip.
+    """
     from audiotag import records
     from audiotag.startup import import_tensorflow_quietly
 
@@ -76,26 +85,3 @@ def verify(
             typer.echo(str(problem))
         typer.echo(f"{path}: {len(problems)} problems" if problems else f"{path}: whole")
     return int(bool(problems))
-
-
-def dataset_options(arguments: list[str]) -> dict[str, Any]:
-    """`--subset esc10 --seconds 2` as keyword arguments; numbers and true/false are read as such."""
-    options: dict[str, Any] = {}
-    rest = [part for argument in arguments for part in (argument.split("=", 1) if "=" in argument else [argument])]
-    while rest:
-        name = rest.pop(0)
-        if not name.startswith("--") or not rest:
-            raise AudiotagError(f"a dataset's options look like '--name value', received {name!r}")
-        options[name[2:].replace("-", "_")] = _value(rest.pop(0))
-    return options
-
-
-def _value(text: str) -> Any:
-    if text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text

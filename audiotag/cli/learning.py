@@ -25,7 +25,10 @@ def teach(
     batch_size: Annotated[int, typer.Option(help="Examples a step.")] = 32,
     resume: Annotated[bool, typer.Option(help="Go on where an interrupted run stopped.")] = True,
 ) -> None:
-    """Store a teacher's logits for every record and variant beside the shards."""
+    """Store a teacher's logits beside the records.
+
+    Every record and variant is judged once; run the same command again to resume after an interruption.
+    """
     from audiotag.startup import import_tensorflow_quietly
 
     import_tensorflow_quietly()
@@ -35,7 +38,13 @@ def teach(
     if logits:
         if len(teacher) > 1:
             raise AudiotagError(f"imported logits stand alone, received {len(teacher)} teachers: average them first")
+        if splits is not None:
+            raise AudiotagError(
+                f"imported logits serve the clips that they name, received --splits {splits}: leave it out"
+            )
         folder = distill.import_logits(records.open(data), Path(logits[0]), ids, name or Path(logits[0]).stem)
+    elif ids is not None:
+        raise AudiotagError(f"--ids names the rows of a .npy of logits, received {ids} with {teacher[0]}: leave it out")
     else:
         sources = teacher if len(teacher) > 1 else teacher[0]
         folder = distill.teach(
@@ -71,7 +80,10 @@ def train(
     monitor: Annotated[str | None, typer.Option(help="val_mAP, val_accuracy, val_loss or last.")] = None,
     patience: Annotated[int | None, typer.Option(help="Stop after so many epochs without a better one.")] = None,
 ) -> None:
-    """Train a student; run the same command again to resume after an interruption."""
+    """Train a student, distilled or from labels.
+
+    Run the same command again to resume after an interruption.
+    """
     from audiotag.startup import import_tensorflow_quietly
 
     import_tensorflow_quietly()
@@ -114,7 +126,10 @@ def evaluate(
     split: Annotated[str | None, typer.Option(help="Splits. Default: test, else the validation of the run.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
-    """Measure every class of a run: to the terminal, metrics.csv, predictions.npz and TensorBoard."""
+    """Measure every class of a run.
+
+    The figures go to the terminal, and into the run folder: metrics.csv, predictions.npz and TensorBoard.
+    """
     from audiotag.startup import import_tensorflow_quietly
 
     import_tensorflow_quietly()

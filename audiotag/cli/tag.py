@@ -17,7 +17,10 @@ def tag(
     threshold: Annotated[float, typer.Option(help="Smallest score that is shown, 0 to 1.")] = 0.0,
     format: Annotated[str, typer.Option(help="table, csv or jsonl.")] = "table",
 ) -> int:
-    """Name the sounds in recordings of any length; a bad file never stops the others and makes exit code 1."""
+    """Name the sounds in recordings of any length.
+
+    A bad file never stops the others; it makes the exit code 1.
+    """
     from audiotag.startup import import_tensorflow_quietly
 
     import_tensorflow_quietly()

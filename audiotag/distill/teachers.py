@@ -12,7 +12,6 @@ import keras
 import numpy as np
 
 from audiotag import models, storage
-from audiotag.distill.device import jit_compile
 from audiotag.errors import AudiotagError
 from audiotag.frontend import LogMelConfig
 from audiotag.labels import Labels
@@ -82,7 +81,6 @@ def load(teacher: str | Path | Sequence[str | Path], data: Data) -> Ensemble:
     opened = tuple(_open(source, data) for source in sources)
     for one in opened:
         _check(one, data)
-        one.network.compile(jit_compile=jit_compile())
     return Ensemble(opened)
 
 

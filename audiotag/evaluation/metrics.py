@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 
 Task = Literal["multiclass", "multilabel"]
 
+
+class NotFiniteError(AudiotagError):
+    """A score is NaN or infinite."""
+
+
 METRICS = ("AP", "AUC", "F1", "precision", "recall", "accuracy")
 
 
@@ -41,7 +46,7 @@ def check(targets: np.ndarray, scores: np.ndarray, task: Task, clip_ids: np.ndar
             f"{scores.shape}: score the same clips and classes"
         )
     for row, column in np.argwhere(~np.isfinite(scores))[:1]:
-        raise AudiotagError(
+        raise NotFiniteError(
             f"scores must be finite, received {scores[row, column]} for {name(row)}, class {column}: the model's "
             "weights or its input hold NaN or infinity; go back to an earlier checkpoint"
         )

@@ -114,6 +114,8 @@ def _load(network: keras.Model, path: Path) -> None:
 
 
 def _weights_file(name: str, weights: str | Path) -> Path:
+    if Path(weights).is_dir():
+        raise AudiotagError(f"weights are a file, received the folder {weights}: name the student.keras of a run")
     if Path(weights).suffix in (*_CHECKPOINTS, ".keras"):
         if not Path(weights).is_file():
             raise AudiotagError(f"no such file: {weights}: name a preset or a .pt, .safetensors or .keras file")

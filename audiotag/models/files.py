@@ -114,7 +114,7 @@ def card(path: Path | str) -> ModelCard:
     """
     with _opened(path) as archive:
         if CARD not in archive.namelist():
-            raise AudiotagError(f"{path} has no model card ({CARD}): save it with audiotag.models.save")
+            raise AudiotagError(f"{path} has no model card ({CARD}): name a student.keras, or save it with models.save")
         try:
             return ModelCard.from_dict(json.loads(archive.read(CARD)))
         except (ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:

@@ -154,6 +154,21 @@ def load_file(path: Path) -> ModuleType:
     return module
 
 
+def parameters(dataset: str | Path) -> dict[str, inspect.Parameter]:
+    """Options of a data set's `declare` by name, their type hints evaluated where that can be done."""
+    function = _function(dataset)
+    try:
+        signature = inspect.signature(function, eval_str=True)
+    except NameError:  # a name that the file imports for type checkers alone
+        signature = inspect.signature(function)
+    return dict(signature.parameters)
+
+
+def _function(dataset: str | Path) -> Callable[..., Declaration]:
+    name = "folder" if Path(dataset).is_dir() else str(dataset)
+    return load_file(storage.find_in_library("datasets", name)).declare
+
+
 def declare(dataset: str | Path, **options: Any) -> Declaration:
     """Declaration of a data set by name ("esc50"), by file ("datasets/esc50.py") or of a folder of recordings.
 
@@ -161,10 +176,9 @@ def declare(dataset: str | Path, **options: Any) -> Declaration:
         dataset: name, `.py` file, or a folder (which `datasets/folder.py` then reads: a folder a class).
         options: keyword arguments of the file's `declare`; an unknown one is an error that suggests the nearest.
     """
+    function = _function(dataset)
     if Path(dataset).is_dir():
         options["source"] = Path(dataset)
-        dataset = "folder"
-    function = load_file(storage.find_in_library("datasets", str(dataset))).declare
     known = inspect.signature(function).parameters
     for option in options:
         if option not in known:

@@ -41,7 +41,7 @@ def write(
         if result.reason:
             failed += 1
             # Standard error is looked up now: a running progress bar has put itself in its place.
-            print(f"{_shown(result.path)}: {result.reason}", file=errors or sys.stderr)
+            print(f"audiotag: {_shown(result.path)}: {result.reason}", file=errors or sys.stderr)
     return failed
 
 

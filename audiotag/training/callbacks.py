@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 import numpy as np
@@ -14,9 +14,6 @@ from audiotag.errors import AudiotagError
 from audiotag.training.checkpoints import Checkpoints, Progress
 from audiotag.training.recipe import LAST, MONITORS
 from audiotag.training.start import seed_everything
-
-if TYPE_CHECKING:
-    from audiotag.records import Data
 
 
 class DivergedError(AudiotagError):
@@ -57,9 +54,10 @@ class StopWhereNotFinite(keras.callbacks.Callback):
 
 
 class SeedEveryEpoch(keras.callbacks.Callback):
-    """Makes every global random state a function of seed and epoch, so that a resumed run draws the same numbers.
+    """Makes PyTorch's global random state a function of seed and epoch, so that a resumed run draws the same numbers.
 
-    TensorFlow and JAX draw from seeds that the network's variables hold; dropout on PyTorch does not.
+    Dropout on PyTorch draws from it; TensorFlow and JAX draw from seeds that the network's variables hold, and
+    seeding TensorFlow would make it compile every function anew.
     """
 
     def __init__(self, seed: int) -> None:
@@ -72,31 +70,9 @@ class SeedEveryEpoch(keras.callbacks.Callback):
         self.epoch = epoch
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Seed Python, NumPy and the backend before the first step: opening the data may draw numbers too."""
-        if batch == 0:
+        """Seed before the first step: opening the data may draw numbers too."""
+        if batch == 0 and keras.backend.backend() == "torch":
             seed_everything(self.seed, self.epoch)
-
-
-class ValidationLoss(keras.callbacks.Callback):
-    """Adds `val_loss` to each epoch's logs: the loss against the labels, with or without a teacher.
-
-    Args:
-        network: compiled with the task's loss, sharing the layers of the model being trained.
-        data: the open data set.
-        split: expression of the splits to measure.
-        batch_size: clips at a time.
-    """
-
-    def __init__(self, network: keras.Model, data: Data, split: str, batch_size: int) -> None:
-        super().__init__()
-        self.network, self.data, self.split, self.batch_size = network, data, split, batch_size
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Measure the untouched clips of the split; what training has spoilt shows here at the latest."""
-        clips = self.data.read(self.split, batch_size=self.batch_size, variants=0)
-        loss = logs["val_loss"] = self.network.evaluate(clips, verbose=0)
-        if not math.isfinite(loss):
-            raise DivergedError(f"the validation loss became {loss} after epoch {epoch + 1}")
 
 
 class KeepState(keras.callbacks.Callback):
@@ -181,7 +157,7 @@ def describe(epoch: int, epochs: int, logs: dict[str, float], seconds: float) ->
 
 def say(line: str) -> None:
     """Print a line on standard error, unless the process was told to be quiet."""
-    if progress._quiet:
+    if progress.quiet():
         return
     from rich.console import Console
 

@@ -11,6 +11,7 @@ import keras
 from audiotag import models, records
 from audiotag.distill.device import jit_compile
 from audiotag.errors import AudiotagError
+from audiotag.evaluation.metrics import NotFiniteError
 from audiotag.training import run as run_folder
 from audiotag.training.callbacks import (
     DivergedError,
@@ -18,7 +19,6 @@ from audiotag.training.callbacks import (
     KeepState,
     SeedEveryEpoch,
     StopWhereNotFinite,
-    ValidationLoss,
     say,
 )
 from audiotag.training.checkpoints import Checkpoints, Progress
@@ -133,12 +133,13 @@ def _fit(
         if reason := _reading_failed(error):
             raise AudiotagError(f"{reason}: run `audiotag verify {data.path}`") from error
         raise
-    except DivergedError as error:
+    except (DivergedError, NotFiniteError) as error:
+        where = f"after epoch {state.epoch + 1}, " if isinstance(error, NotFiniteError) else ""
         kept = "no epoch had been finished"
         if state.best_epoch:
             _finish(network, data, out, checkpoints, state)
             kept = f"the weights of epoch {state.best_epoch}, the best so far, are in {out / run_folder.STUDENT}"
-        raise DivergedError(f"{error}; {kept}. Try a lower learning_rate than {recipe.learning_rate}") from error
+        raise DivergedError(f"{where}{error}; {kept}. Try a lower learning_rate than {recipe.learning_rate}") from error
 
 
 def _reading_failed(error: Exception) -> str:
@@ -160,11 +161,9 @@ def _callbacks(
     if recipe.validates:
         from audiotag.evaluation import ValidationMetrics
 
-        watched = trainee(network, data.task, _optimizer(recipe), None, jit_compile=jit_compile())
-        callbacks += [
-            ValidationLoss(watched, data, recipe.validation, recipe.batch_size),
-            ValidationMetrics(watched, data, recipe.validation, recipe.batch_size, out / "validation"),
-        ]
+        watched = keras.Model(network.input, network.output)
+        watched.compile(jit_compile=jit_compile())
+        callbacks.append(ValidationMetrics(watched, data, recipe.validation, recipe.batch_size, out / "validation"))
     return [
         *callbacks,
         keras.callbacks.TensorBoard(out, write_graph=False),

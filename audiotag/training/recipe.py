@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -89,7 +90,7 @@ class Recipe:
             raise AudiotagError(f"seed is 0 or more, received {self.seed}")
         if self.optimizer not in OPTIMIZERS:
             raise AudiotagError(f"no optimizer is named {self.optimizer!r}: {suggest(self.optimizer, OPTIMIZERS)}")
-        if self.weight_decay < 0 or (self.weight_decay and self.optimizer == "adam"):
+        if not self.weight_decay >= 0 or (self.weight_decay and self.optimizer == "adam"):
             raise AudiotagError(
                 f"weight_decay is 0 or more and needs optimizer='adamw', received {self.weight_decay} "
                 f"with {self.optimizer!r}"
@@ -98,7 +99,7 @@ class Recipe:
             raise AudiotagError(f"label_weight lies in 0 to 1, received {self.label_weight}")
         if not self.temperature > 0:
             raise AudiotagError(f"temperature must be positive, received {self.temperature}")
-        if self.mixup < 0:
+        if not 0 <= self.mixup < math.inf:
             raise AudiotagError(f"mixup (the alpha of a Beta distribution) is 0 or more, received {self.mixup}")
         if self.monitor is not None and self.monitor not in MONITORS:
             raise AudiotagError(f"nothing to monitor is named {self.monitor!r}: {suggest(self.monitor, MONITORS)}")

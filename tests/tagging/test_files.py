@@ -92,7 +92,7 @@ def test_csv_is_read_back_with_every_comma_and_quote():
         ("[bold]x.wav", "[red]Dog", 0.5),
     ]
     assert (rows[2]["start"], rows[2]["end"]) == ("12.346", "22.346")
-    assert errors.getvalue() == "bad.wav: bad.wav is not audio\n"
+    assert errors.getvalue() == "audiotag: bad.wav: bad.wav is not audio\n"
 
 
 def test_json_lines_hold_tags_and_reasons():

@@ -1,0 +1,105 @@
+"""What every command has: help that fits a terminal, quietness, JSON that is JSON, and exit codes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+COMMANDS = ("build", "verify", "teach", "train", "evaluate", "tag", "models", "recipe")
+Command = Callable[..., object]
+
+
+@pytest.fixture(autouse=True)
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eighty columns."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERMINAL_WIDTH", "80")
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("-h",), ()])
+def test_the_help_names_every_command_and_cuts_no_line(command: Command, arguments: tuple[str, ...]) -> None:
+    shown = command(*arguments)
+    listed = shown.out.split("Commands:")[1].split("\n")
+    assert (shown.code, shown.err) == (0, "")
+    assert [line.split()[0] for line in listed if line.strip()] == list(COMMANDS)
+    assert not any("..." in line for line in listed)
+    assert all(len(line) <= 80 for line in listed)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself(command: Command, name: str) -> None:
+    shown = command(name, "--help")
+    assert (shown.code, shown.err) == (0, "")
+    assert shown.out.startswith(f"Usage: audiotag {name}")
+
+
+def test_a_recipe_s_unknown_option_is_one_line() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "from audiotag.cli import main; main()", "recipe", "quickstart", "--epocs", "3"],
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("audiotag: No such option: --epocs")
+    assert done.stderr.endswith("Try 'audiotag recipe quickstart --help'.\n")
+
+
+def test_recipe_without_a_name_lists_the_recipes(command: Command) -> None:
+    for arguments in (("recipe",), ("recipe", "--help")):
+        shown = command(*arguments)
+        assert shown.code == 0
+        assert "quickstart" in shown.out
+        assert "esc10_distill" in shown.out
+
+
+def test_models_lists_all_of_them_and_shows_one(command: Command) -> None:
+    listed = command("models")
+    assert listed.code == 0
+    assert "mn04_as" in listed.out
+    assert "passt_s_as" in listed.out
+    shown = dict(line.split(maxsplit=1) for line in command("models", "mn10_as").out.splitlines() if " " in line)
+    assert shown["url"].strip().endswith("/mn10_as_mAP_471.pt")
+    assert shown["parameters"].strip() == "4.88"
+
+
+def test_json_output_is_json(command: Command, folder: Path, student: Path, tmp_path: Path) -> None:
+    build = ("build", folder, "--out", tmp_path / "data", "--seconds", "0.5", "--json")
+    report = json.loads(command(*build).out)
+    assert {"clips": 8, "examples": 8, "rejected": 0, "existed": False}.items() <= report.items()
+    assert json.loads(command(*build).out)["existed"] is True
+    assert json.loads(command("verify", tmp_path / "data", "--json").out) == []
+    shard = next((tmp_path / "data" / "records").glob("train-*"))
+    shard.write_bytes(shard.read_bytes()[:-1])
+    verified = command("verify", tmp_path / "data", "--json")
+    assert verified.code == 1
+    assert {Path(problem["shard"]).name for problem in json.loads(verified.out)} == {shard.name}
+    summary = json.loads(command("evaluate", student, "--split", "validation", "--json").out)
+    assert summary["classes"] == 4
+    assert 0 <= summary["mAP"] <= 1
+
+
+def test_a_table_is_found_beside_the_recordings_and_by_its_own_path(
+    command: Command, recordings: Path, tmp_path: Path
+) -> None:
+    for index, table in enumerate(("clips.csv", recordings / "clips.csv")):
+        built = command("build", recordings, "--out", tmp_path / f"data{index}", "--table", table)
+        assert built.code == 0
+        assert "12 clips" in built.out
+
+
+def test_quietness_is_silence_on_standard_error(command: Command, data: Path, student: Path, folder: Path) -> None:
+    tagged = command("tag", folder / "low" / "0.wav", "--model", student)
+    assert (tagged.code, tagged.err) == (0, "")
+    assert tagged.out.startswith(str(folder / "low" / "0.wav"))
+    assert command("verify", data).err == ""
+
+
+def test_the_version_is_printed(command: Command) -> None:
+    from audiotag import __version__
+
+    assert command("--version").out == f"audiotag {__version__}\n"

@@ -1,0 +1,93 @@
+"""Ctrl-C: one line, exit code 130, and the same command goes on where it stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+Command = Callable[..., object]
+
+SLOW_DATASET = '''
+"""Tones, the last of which takes for ever while a file `hold` is there."""
+import signal
+from pathlib import Path
+
+import numpy as np
+
+from audiotag import records
+from audiotag.labels import Labels
+
+HERE = Path(__file__).parent
+
+
+def read(root, clip, sample_rate):
+    if clip.split == "validation" and (HERE / "hold").exists():
+        print("reached", flush=True)
+        signal.pause()
+    return np.sin(np.arange(sample_rate // 2) * 0.1).astype(np.float32)
+
+
+def declare():
+    clips = tuple(
+        records.Clip(f"clip{i}", "", ("tone",), split) for i, split in enumerate(("train", "train", "validation"))
+    )
+    labels = Labels(("tone",))
+    return records.Declaration("slow", "1", "multilabel", "none", "none", labels, clips, 0.5, HERE, read=read)
+'''
+
+
+def start(*arguments: object) -> subprocess.Popen[str]:
+    """A command as a user starts it, in a process group of its own."""
+    program = [sys.executable, "-c", "from audiotag.cli import main; main()"]
+    return subprocess.Popen(
+        [*program, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+
+
+def interrupt(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    """What Ctrl-C in a terminal does: every process of the group receives the signal."""
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=120)
+    return process.returncode, out, err
+
+
+def test_a_build_that_is_interrupted_says_so_in_one_line_and_goes_on(command: Command, tmp_path: Path) -> None:
+    dataset = tmp_path / "slow.py"
+    dataset.write_text(SLOW_DATASET, encoding="utf-8")
+    (tmp_path / "hold").touch()
+    arguments = ("build", dataset, "--out", tmp_path / "data", "--workers", "1")
+    process = start("--quiet", *arguments)
+    assert process.stderr.readline() == "reached\n"
+    code, out, err = interrupt(process)
+    assert (code, out) == (130, "")
+    assert err == "audiotag: stopped; what is finished is kept, run the same command again to go on\n"
+    assert not (tmp_path / "data").exists()
+    (tmp_path / "hold").unlink()
+    assert command(*arguments).code == 0
+    assert command("verify", tmp_path / "data").code == 0
+
+
+def test_a_training_that_is_interrupted_says_so_in_one_line_and_goes_on(
+    command: Command, data: Path, training: tuple[str, ...], tmp_path: Path
+) -> None:
+    arguments = ("train", data, "--out", tmp_path / "run", *training, "--epochs", "3")
+    process = start(*arguments)
+    assert process.stderr.readline().startswith("epoch 1/3")
+    code, out, err = interrupt(process)
+    assert (code, out) == (130, "")
+    *epochs, last = err.splitlines()
+    assert last == "audiotag: stopped; what is finished is kept, run the same command again to go on"
+    assert all(line.startswith("epoch ") for line in epochs)
+    assert not list((tmp_path / "run").glob("*.keras"))
+    done = command(*arguments)
+    assert done.code == 0
+    assert "of 3" in done.out
