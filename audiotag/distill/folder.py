@@ -34,7 +34,7 @@ def write(
         data: the data set.
         name: of the teacher, which is the folder's.
         source: where the outputs come from, for people.
-        sha256: of the teacher's files: the same name may not be used for another teacher.
+        sha256: of the teacher: the same name may not be used for another teacher.
         splits: which splits to write; others that are there already stay.
         outputs: computes a shard's logits.
         resume: keep finished shards (True), or compute all again.
@@ -73,7 +73,8 @@ def _claim(data: Data, name: str, source: str, sha256: str) -> Path:
             raise AudiotagError(f"{folder} belongs to another build of {data.name}: delete it or choose another name")
         if earlier["sha256"] != sha256:
             raise AudiotagError(
-                f"{folder} holds the outputs of {earlier['source']}, not of {source}: "
+                f"{folder} holds the outputs of {earlier['source']} ({earlier['sha256'][:12]}…), not of {source} "
+                f"({sha256[:12]}…): "
                 "choose another name, or delete the folder"
             )
     return folder

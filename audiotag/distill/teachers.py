@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 
-from audiotag import models, storage
+from audiotag import models
 from audiotag.errors import AudiotagError
 from audiotag.frontend import LogMelConfig
 from audiotag.labels import Labels
@@ -26,17 +26,24 @@ class Teacher:
 
     Args:
         name: run folder's name, file's stem or published name.
-        sha256: of its file.
         network: log-mel (batch, frames, mels, 1) to logits (batch, classes).
         labels: classes in the order of the logits.
         front_end: the features it was trained on.
     """
 
     name: str
-    sha256: str
     network: keras.Model
     labels: Labels
     front_end: LogMelConfig
+
+    @property
+    def sha256(self) -> str:
+        """Checksum of its weights: the same for every copy of the model, however and whenever it was saved."""
+        digest = hashlib.sha256()
+        for weight in self.network.get_weights():
+            digest.update(f"{weight.dtype} {weight.shape} ".encode())
+            digest.update(np.ascontiguousarray(weight))
+        return digest.hexdigest()
 
     def logits(self, log_mel: np.ndarray) -> np.ndarray:
         """Logits (batch, classes), float32, of log-mel spectrograms (batch, frames, mels, 1)."""
@@ -100,12 +107,12 @@ def _open(source: str | Path, data: Data) -> Teacher:
     network = models.build(
         published.architecture, classes=len(labels), weights=published.name, mels=published.front_end.mels
     )
-    return Teacher(published.name, storage.sha256(published.fetch()), network, labels, published.front_end)
+    return Teacher(published.name, network, labels, published.front_end)
 
 
 def _from_file(path: Path, name: str) -> Teacher:
     network, card = models.load(path)
-    return Teacher(name, storage.sha256(path), network, card.labels, card.front_end)
+    return Teacher(name, network, card.labels, card.front_end)
 
 
 def _check(teacher: Teacher, data: Data) -> None:

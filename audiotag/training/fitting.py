@@ -88,8 +88,10 @@ def fit(network: keras.Model, data: Data, recipe: Recipe, out: Path) -> Run:
     if state.epoch:
         say(f"Resuming {out} after epoch {state.epoch} of {recipe.epochs}")
     if state.epoch < recipe.epochs and not state.stopped:
+        (out / run_folder.TAGGER).unlink(missing_ok=True)
         _fit(model, network, data, recipe, out, checkpoints, state)
-    _finish(network, data, out, checkpoints, state)
+    if not (out / run_folder.TAGGER).exists():  # the last file to be written
+        _finish(network, data, out, checkpoints, state)
     return Run(out, recipe, state.epoch, state.best_epoch, state.best_value, tuple(state.history))
 
 
