@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import keras
 
 from audiotag import models, records
-from audiotag.distill.device import jit_compile
 from audiotag.errors import AudiotagError
 from audiotag.evaluation.metrics import NotFiniteError
 from audiotag.training import run as run_folder
@@ -81,7 +80,7 @@ def fit(network: keras.Model, data: Data, recipe: Recipe, out: Path) -> Run:
         The finished run; see `train`.
     """
     label_weight = None if recipe.teacher is None else recipe.label_weight
-    model = trainee(network, data.task, _optimizer(recipe), label_weight, jit_compile=jit_compile())
+    model = trainee(network, data.task, _optimizer(recipe), label_weight)
     model.optimizer.build(model.trainable_variables)
     checkpoints = Checkpoints(out / "checkpoints")
     state = checkpoints.restore(network, model.optimizer) or Progress()
@@ -164,7 +163,6 @@ def _callbacks(
         from audiotag.evaluation import ValidationMetrics
 
         watched = keras.Model(network.input, network.output)
-        watched.compile(jit_compile=jit_compile())
         callbacks.append(ValidationMetrics(watched, data, recipe.validation, recipe.batch_size, out / "validation"))
     return [
         *callbacks,
@@ -202,5 +200,10 @@ def _finish(network: keras.Model, data: Data, out: Path, checkpoints: Checkpoint
 
 def _save_atomically(model: keras.Model, path: Path) -> None:
     partial = path.with_name(f".partial-{path.name}")
-    model.save(partial)
-    partial.replace(path)
+    try:
+        model.save(partial)
+        partial.replace(path)
+    except OSError as error:
+        raise AudiotagError(f"{path} cannot be written ({error.strerror or error}): make room on the disk") from error
+    finally:
+        partial.unlink(missing_ok=True)

@@ -33,7 +33,6 @@ def trainee(
     task: str,
     optimizer: keras.optimizers.Optimizer,
     label_weight: float | None,
-    jit_compile: bool | str,
 ) -> keras.Model:
     """A compiled model around `network`, sharing its variables; the network itself stays uncompiled.
 
@@ -44,18 +43,16 @@ def trainee(
         label_weight: None: one loss. Otherwise the logits leave the model twice, as "label" and "distillation",
             and the loss is `label_weight * label + (1 - label_weight) * distillation`: the same as one loss
             against the blended target, but Keras reports `label_loss` and `distillation_loss` beside it.
-        jit_compile: as in `keras.Model.compile`.
     """
     twin = with_fused_normalization(network)
     if label_weight is None:
         model = keras.Model(twin.input, twin.output)
-        model.compile(optimizer, loss_for(task), jit_compile=jit_compile)
+        model.compile(optimizer, loss_for(task))
         return model
     model = keras.Model(twin.input, {"label": twin.output, "distillation": twin.output})
     model.compile(
         optimizer,
         loss={"label": loss_for(task), "distillation": loss_for(task)},
         loss_weights={"label": label_weight, "distillation": 1 - label_weight},
-        jit_compile=jit_compile,
     )
     return model

@@ -9,7 +9,6 @@ import keras
 import numpy as np
 
 from audiotag import models
-from audiotag.distill.device import on_tensorflow_cpu
 from audiotag.errors import AudiotagError
 from audiotag.frontend import LogMelConfig
 
@@ -23,9 +22,11 @@ def prepare_backend(seed: int) -> None:
     On a GPU the order stays free: several convolution gradients have no reproducible version there.
     """
     seed_everything(seed)
-    if on_tensorflow_cpu():
-        import tensorflow as tf
+    if keras.backend.backend() != "tensorflow":
+        return
+    import tensorflow as tf
 
+    if not tf.config.list_physical_devices("GPU"):
         tf.config.experimental.enable_op_determinism()
 
 

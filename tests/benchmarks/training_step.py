@@ -30,8 +30,8 @@ def main(name: str = "mn02", frames: int = 500, batch: int = 16) -> None:
     target = np.eye(10, dtype="float32")[generator.integers(0, 10, batch)]
     network = models.build(name, classes=10, frames=frames)
     plain = keras.Model(network.input, network.output)
-    plain.compile("adam", training.loss_for("multiclass"), jit_compile=False)
-    fused = trainee(network, "multiclass", keras.optimizers.Adam(), None, jit_compile=False)
+    plain.compile("adam", training.loss_for("multiclass"))
+    fused = trainee(network, "multiclass", keras.optimizers.Adam(), None)
     seconds = {"plain": [], "fused": []}
     for _ in range(1 + ROUNDS):
         for label, model in (("plain", plain), ("fused", fused)):
