@@ -22,7 +22,9 @@ def quiet() -> bool:
 
 
 @contextmanager
-def bar(description: str, total: int, unit: str, *, done: int = 0) -> Iterator[Callable[[int], None]]:
+def bar(
+    description: str, total: int, unit: str, *, done: int = 0, transient: bool = False
+) -> Iterator[Callable[[int], None]]:
     """Show the progress of `total` units of work on standard error.
 
     Args:
@@ -30,6 +32,7 @@ def bar(description: str, total: int, unit: str, *, done: int = 0) -> Iterator[C
         total: amount of work, in units.
         unit: name of the unit, plural: "clips".
         done: units that an earlier run had finished.
+        transient: the bar vanishes at the end, and nothing is printed elsewhere than on a terminal.
 
     Yields:
         advance: call it with the number of units just finished.
@@ -60,7 +63,8 @@ def bar(description: str, total: int, unit: str, *, done: int = 0) -> Iterator[C
     )
     # Results that go into a file or a pipe must not be drawn around the bar.
     redirect = sys.stdout.isatty()
-    with Progress(*columns, console=console, disable=not console.is_terminal, redirect_stdout=redirect) as live:
+    shown = console.is_terminal
+    with Progress(*columns, console=console, disable=not shown, redirect_stdout=redirect, transient=transient) as live:
         task = live.add_task(description, total=total, completed=done, rate=unit)
 
         def advance(amount: int) -> None:
@@ -69,7 +73,7 @@ def bar(description: str, total: int, unit: str, *, done: int = 0) -> Iterator[C
             live.update(task, advance=amount, rate=f"{finished / (time.monotonic() - started + 1e-9):.1f} {unit}/s")
 
         yield advance
-    if not console.is_terminal:
+    if not (shown or transient):
         seconds = time.monotonic() - started + 1e-9
         resumed = f", {done} from before" if done else ""
         console.print(

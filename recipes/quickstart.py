@@ -21,8 +21,8 @@ def quickstart(
     out: Annotated[Path, typer.Option(help="Folder for the data set and the runs.")] = Path("quickstart"),
     clips: Annotated[int, typer.Option(help="Synthetic clips to make.")] = 480,
     variants: Annotated[int, typer.Option(help="Augmented views of every clip.")] = 2,
-    teacher_epochs: Annotated[int, typer.Option(help="Epochs of the transformer.")] = 12,
-    student_epochs: Annotated[int, typer.Option(help="Epochs of the student.")] = 15,
+    teacher_epochs: Annotated[int, typer.Option(help="Epochs of the transformer.")] = 16,
+    student_epochs: Annotated[int, typer.Option(help="Epochs of the student.")] = 20,
     seed: Annotated[int, typer.Option(help="Seed of sounds, augmentation and training.")] = 0,
 ) -> None:
     """Build records of synthetic sounds, train a small PaSST, distil a MobileNet from it, evaluate, tag a clip."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import keras
@@ -135,15 +137,29 @@ class EpochLine(keras.callbacks.Callback):
         super().__init__()
         self.epochs, self.state = epochs, state
         self.started = 0.0
+        self._bar = ExitStack()
+        self._advance: Callable[[int], None]
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Start the epoch's clock."""
+        """Start the epoch's clock and its bar."""
         self.started = time.monotonic()
+        title = f"epoch {epoch + 1}/{self.epochs}"
+        self._advance = self._bar.enter_context(progress.bar(title, self.params["steps"], "steps", transient=True))
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Move the bar."""
+        self._advance(1)
+
+    def close(self) -> None:
+        """Take the bar away, also where an epoch does not come to its end."""
+        self._bar.close()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Print the line."""
+        """Print the line in the place of the bar."""
+        self.close()
         seconds = time.monotonic() - self.started
-        say(describe(epoch + 1, self.epochs, logs, seconds) + (" *" if self.state.best_epoch == epoch + 1 else ""))
+        best = self.state.best_value is not None and self.state.best_epoch == epoch + 1
+        say(describe(epoch + 1, self.epochs, logs, seconds) + ("  best so far" if best else ""))
 
 
 def describe(epoch: int, epochs: int, logs: dict[str, float], seconds: float) -> str:

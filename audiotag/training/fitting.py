@@ -120,6 +120,8 @@ def _fit(
         drop_remainder=drop_remainder,
         **reading,
     )
+    callbacks = _callbacks(network, data, recipe, out, checkpoints, state)
+    line = EpochLine(recipe.epochs, state)
     try:
         model.fit(
             stream,
@@ -128,7 +130,7 @@ def _fit(
             epochs=recipe.epochs,
             shuffle=False,
             verbose=0,
-            callbacks=_callbacks(network, data, recipe, out, checkpoints, state),
+            callbacks=[*callbacks, line],
         )
     except (tf.errors.InvalidArgumentError, tf.errors.DataLossError, tf.errors.NotFoundError) as error:
         if reason := _reading_failed(error):
@@ -141,6 +143,8 @@ def _fit(
             _finish(network, data, out, checkpoints, state)
             kept = f"the weights of epoch {state.best_epoch}, the best so far, are in {out / run_folder.STUDENT}"
         raise DivergedError(f"{where}{error}; {kept}. Try a lower learning_rate than {recipe.learning_rate}") from error
+    finally:
+        line.close()
 
 
 def _reading_failed(error: Exception) -> str:
@@ -168,7 +172,6 @@ def _callbacks(
         *callbacks,
         keras.callbacks.TensorBoard(out, write_graph=False),
         KeepState(network, checkpoints, state, recipe.monitor, recipe.patience),
-        EpochLine(recipe.epochs, state),
     ]
 
 
