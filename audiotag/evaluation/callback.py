@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 class ValidationMetrics(keras.callbacks.Callback):
     """Adds `val_loss`, `val_mAP`, `val_AUC` and `val_accuracy` (multiclass) or `val_F1` (multilabel) to the logs.
 
-    `val_loss` is the cross-entropy against the labels, so that runs with and without a teacher compare.
+    `val_loss` is the cross-entropy against the labels, so that runs with and without a teacher compare; one that Keras
+    has measured itself (`validation_data`) is left as it is.
 
     Put it before the callbacks that read them, `EarlyStopping(monitor="val_mAP", mode="max")` for example: Keras
     hands one dictionary of logs from callback to callback. A metric that is not defined for the split (AUC where
@@ -65,7 +66,7 @@ class ValidationMetrics(keras.callbacks.Callback):
         table = metrics.per_class(found.targets, found.scores, found.labels, task=found.task)
         means = metrics.summary(table, found.targets, found.scores, found.task)
         if logs is not None:
-            logs["val_loss"] = cross_entropy(found)
+            logs.setdefault("val_loss", cross_entropy(found))
             watched = ("mAP", "AUC", "accuracy" if found.task == "multiclass" else "F1")
             logs |= {f"val_{name}": means[name] for name in watched if not math.isnan(means[name])}
         if self._file is not None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from sklearn.metrics import log_loss
 
 from audiotag import AudiotagError
 from audiotag.evaluation import ValidationMetrics, metrics, predict
@@ -39,7 +40,13 @@ def test_later_callbacks_and_the_history_see_the_metrics_of_the_trained_weights(
     found = predict(network, data, "test")
     table = metrics.per_class(found.targets, found.scores, found.labels, task=task)
     means = metrics.summary(table, found.targets, found.scores, task)
-    assert set(seen.logs[-1]) == {"loss", "val_mAP", "val_AUC", f"val_{third}"}
+    assert set(seen.logs[-1]) == {"loss", "val_loss", "val_mAP", "val_AUC", f"val_{third}"}
+    if task == "multiclass":
+        expected = log_loss(found.targets, found.scores)
+    else:
+        each = [log_loss(found.targets[:, i], found.scores[:, i], labels=[0, 1]) for i in range(3)]
+        expected = np.mean(each)
+    assert seen.logs[-1]["val_loss"] == pytest.approx(expected)
     for name in ("mAP", "AUC", third):
         assert seen.logs[-1][f"val_{name}"] == history.history[f"val_{name}"][-1] == pytest.approx(means[name])
 
@@ -96,7 +103,7 @@ def test_a_metric_that_is_not_defined_is_left_out_of_the_logs(memory_data, echo)
     data, network, seen = memory_data(task="multilabel"), echo(3), Seen()
     data.targets[:] = 1.0
     fitted(network, data, [ValidationMetrics(network, data, "test"), seen], epochs=1)
-    assert set(seen.logs[0]) == {"loss", "val_mAP", "val_F1"}
+    assert set(seen.logs[0]) == {"loss", "val_loss", "val_mAP", "val_F1"}
 
 
 def test_weights_that_are_not_finite_end_the_training_naming_a_clip(memory_data, echo) -> None:
