@@ -63,7 +63,7 @@ def train(
     label_weight: Annotated[float, typer.Option(help="Weight of the labels beside the teacher, 0 to 1.")] = 0.1,
     temperature: Annotated[float, typer.Option(help="Divides the teacher's logits.")] = 1.0,
     split: Annotated[str | None, typer.Option("--train", help="Splits to train on. Default: train.")] = None,
-    validation: Annotated[str | None, typer.Option(help="Splits to validate on. Default: validation.")] = None,
+    validation: Annotated[str | None, typer.Option(help="Splits to validate on, or none. Default: validation.")] = None,
     fold: Annotated[int | None, typer.Option(help="Validate on this fold, train on the others.")] = None,
     epochs: Annotated[int, typer.Option(help="Passes over the training examples.")] = 40,
     batch_size: Annotated[int, typer.Option(help="Examples a step.")] = 32,

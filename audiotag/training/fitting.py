@@ -84,9 +84,11 @@ def fit(network: keras.Model, data: Data, recipe: Recipe, out: Path) -> Run:
     model.optimizer.build(model.trainable_variables)
     checkpoints = Checkpoints(out / "checkpoints")
     state = checkpoints.restore(network, model.optimizer) or Progress()
-    if state.epoch:
-        say(f"Resuming {out} after epoch {state.epoch} of {recipe.epochs}")
-    if state.epoch < recipe.epochs and not state.stopped:
+    if state.epoch == recipe.epochs or state.stopped:
+        say(f"{out} is trained already: {state.epoch} epochs")
+    else:
+        if state.epoch:
+            say(f"Resuming {out} after epoch {state.epoch} of {recipe.epochs}")
         (out / run_folder.TAGGER).unlink(missing_ok=True)
         _fit(model, network, data, recipe, out, checkpoints, state)
     if not (out / run_folder.TAGGER).exists():  # the last file to be written
