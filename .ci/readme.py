@@ -45,7 +45,7 @@ def prepare(folder: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         audio.write(path, waveform, 16000)
         rows.append(f"{path.relative_to(folder / 'my_sounds')},{clip.labels[0]}")
-        shutil.copytree(folder / "my_sounds", folder / "recordings", dirs_exist_ok=True)
+    shutil.copytree(folder / "my_sounds", folder / "recordings")
     (folder / "clips.csv").write_text("\n".join(rows) + "\n")
     audio.write(folder / "street.wav", np.tile(waveform, 6), 16000)
     if SHARED.is_dir():

@@ -12,6 +12,9 @@ Four ways of training a student:
     --teacher none --student mn04 --weights audioset    no student at all: the published network, fine-tuned
 
 Every network is measured on the held-out fold after its last epoch: that fold chooses nothing.
+
+Measured on 2 cores of an Intel Xeon, mean accuracy of five folds: mn04 fine-tuned 0.975; mn02 from the labels alone
+0.878, from that mn04 0.885. An epoch of mn02 took about 10 s, 20 epochs a fold.
 """
 
 from __future__ import annotations
