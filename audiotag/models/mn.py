@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import keras
-from keras import layers, ops
+from keras import layers
 
 from audiotag.errors import AudiotagError, suggest
+from audiotag.models import heads
+from audiotag.models.blocks import convolution, dense, depthwise, make_divisible, normalization
 
-HEADS = ("mlp", "fully_convolutional", "multihead_attention_pooling")
 FUSIONS = {"max": layers.Maximum, "avg": layers.Average, "add": layers.Add, "min": layers.Minimum}
 STEM_CHANNELS = 16
 FINAL_KERNEL_SCALE = 6  # channels of the last convolution over those of the last block
@@ -46,12 +47,6 @@ BLOCKS = (
     Block(5, 960, 160, True, "hard_silu"),
 )
 DILATED_BLOCKS = (13, 14, 15)
-
-
-def make_divisible(value: float, divisor: int = 8) -> int:
-    """The multiple of `divisor` nearest to `value`, at least `divisor` and never below 0.9 `value`."""
-    nearest = max(divisor, int(value + divisor / 2) // divisor * divisor)
-    return nearest + divisor if nearest < 0.9 * value else nearest
 
 
 @dataclass(frozen=True)
@@ -90,9 +85,10 @@ class MN:
             object.__setattr__(self, "se_dims", "".join(sorted(self.se_dims)))
         if not self.width > 0:
             raise AudiotagError(f"width of an MN is a positive multiplier, received {self.width}")
-        for value, kind, known in ((self.head, "head", HEADS), (self.se_fusion, "se_fusion", FUSIONS)):
-            if value not in known:
-                raise AudiotagError(f"no {kind} of an MN is named {value!r}: {suggest(str(value), known)}")
+        heads.check_head(self.head)
+        if self.se_fusion not in FUSIONS:
+            known = suggest(str(self.se_fusion), FUSIONS)
+            raise AudiotagError(f"no se_fusion of an MN is named {self.se_fusion!r}: {known}")
         if len(self.strides) != 4 or not set(self.strides) <= {1, 2}:
             raise AudiotagError(f"strides of an MN are four of 1 or 2, received {self.strides}")
         dims = "" if self.se_dims == "none" else self.se_dims
@@ -124,14 +120,20 @@ class MN:
         if over_time and frames is None:
             raise AudiotagError(f"se_dims {self.se_dims!r} gates time and fixes the input's length: give frames")
         spectrogram = keras.Input((frames if over_time else None, mels, 1), name="log_mel")
-        x = _convolution(spectrogram, self.channels(STEM_CHANNELS), 3, 2, "stem")
-        x = _normalization(x, "stem", "hard_silu")
+        x = convolution(spectrogram, self.channels(STEM_CHANNELS), 3, 2, "stem")
+        x = normalization(x, "stem", "hard_silu")
         for number, block in enumerate(BLOCKS, 1):
             x = self._block(x, block, number)
-        x = _convolution(x, FINAL_KERNEL_SCALE * x.shape[-1], 1, 1, "last")
-        x = _normalization(x, "last", "hard_silu")
-        head = {HEADS[0]: self._mlp, HEADS[1]: self._fully_convolutional, HEADS[2]: self._attention_pooling}[self.head]
-        return keras.Model(spectrogram, head(x, classes), name=name)
+        x = convolution(x, FINAL_KERNEL_SCALE * x.shape[-1], 1, 1, "last")
+        x = normalization(x, "last", "hard_silu")
+        return keras.Model(spectrogram, self._head(x, classes), name=name)
+
+    def _head(self, x: keras.KerasTensor, classes: int) -> keras.KerasTensor:
+        if self.head == "mlp":
+            return heads.mlp(x, classes, self.channels(HIDDEN_UNITS), self.dropout)
+        if self.head == "fully_convolutional":
+            return heads.fully_convolutional(x, classes)
+        return heads.attention_pooling(x, classes, self.attention_heads)
 
     def _block(self, x: keras.KerasTensor, block: Block, number: int) -> keras.KerasTensor:
         name, entry = f"block{number}", x
@@ -141,82 +143,16 @@ class MN:
         # As published, a stride that dilation replaces still rules out the residual.
         residual = stride == 1 and channels == x.shape[-1]
         if expanded != x.shape[-1]:
-            x = _convolution(x, expanded, 1, 1, f"{name}_expand")
-            x = _normalization(x, f"{name}_expand", block.activation)
-        x = _depthwise(x, block.kernel, 1 if dilation > 1 else stride, dilation, f"{name}_depthwise")
-        x = _normalization(x, f"{name}_depthwise", block.activation)
+            x = convolution(x, expanded, 1, 1, f"{name}_expand")
+            x = normalization(x, f"{name}_expand", block.activation)
+        x = depthwise(x, block.kernel, 1 if dilation > 1 else stride, dilation, f"{name}_depthwise")
+        x = normalization(x, f"{name}_depthwise", block.activation)
         if block.squeezes and self.se_dims != "none":
             gated = [_squeeze_excitation(x, dim, f"{name}_squeeze_{dim}") for dim in self.se_dims]
             x = gated[0] if len(gated) == 1 else FUSIONS[self.se_fusion](name=f"{name}_squeeze_fusion")(gated)
-        x = _convolution(x, channels, 1, 1, f"{name}_project")
-        x = _normalization(x, f"{name}_project")
+        x = convolution(x, channels, 1, 1, f"{name}_project")
+        x = normalization(x, f"{name}_project")
         return layers.Add(name=f"{name}_add")([x, entry]) if residual else x
-
-    def _mlp(self, x: keras.KerasTensor, classes: int) -> keras.KerasTensor:
-        x = layers.GlobalAveragePooling2D(name="features")(x)
-        x = _dense(x, self.channels(HIDDEN_UNITS), "hidden")
-        x = layers.Activation("hard_silu", name="hidden_activation")(x)
-        x = layers.Dropout(self.dropout, name="dropout")(x)
-        return _dense(x, classes, "logits", dtype="float32")
-
-    def _fully_convolutional(self, x: keras.KerasTensor, classes: int) -> keras.KerasTensor:
-        x = _convolution(x, classes, 1, 1, "logits")
-        x = layers.BatchNormalization(epsilon=1e-5, momentum=0.9, name="logits_normalization")(x)
-        return layers.GlobalAveragePooling2D(dtype="float32", name="logits")(x)
-
-    def _attention_pooling(self, x: keras.KerasTensor, classes: int) -> keras.KerasTensor:
-        heads = self.attention_heads
-        x = layers.AveragePooling2D((1, x.shape[2]), name="frequency_mean")(x)
-        x = layers.Reshape((-1, x.shape[-1]), name="steps")(x)
-        x = _dense(x, 2 * heads * classes, "attention_projection")
-        x = layers.Reshape((-1, 2, heads * classes), name="attention_and_value")(x)
-        attention = ops.clip(ops.sigmoid(x[:, :, 0]), 1e-7, 1 - 1e-7)
-        pooled = ops.sum(attention * x[:, :, 1], axis=1) / ops.sum(attention, axis=1)
-        x = layers.Reshape((heads, classes), name="heads")(pooled)
-        x = layers.Permute((2, 1), name="heads_last")(x)
-        initializer = keras.initializers.Constant(1 / heads)
-        x = layers.Dense(1, use_bias=False, kernel_initializer=initializer, name="head_weights")(x)
-        return layers.Reshape((classes,), dtype="float32", name="logits")(x)
-
-
-def _convolution(x: keras.KerasTensor, channels: int, kernel: int, stride: int, name: str) -> keras.KerasTensor:
-    if kernel > 1:
-        x = layers.ZeroPadding2D(kernel // 2, name=f"{name}_padding")(x)
-    # kaiming_normal_(mode="fan_out")
-    initializer = keras.initializers.VarianceScaling(2, "fan_out", "untruncated_normal")
-    return layers.Conv2D(
-        channels, kernel, stride, use_bias=False, kernel_initializer=initializer, name=f"{name}_convolution"
-    )(x)
-
-
-def _depthwise(x: keras.KerasTensor, kernel: int, stride: int, dilation: int, name: str) -> keras.KerasTensor:
-    padding = "same"
-    if stride > 1:
-        # Keras pads "same" unevenly at stride 2; PyTorch pads both sides alike.
-        x, padding = layers.ZeroPadding2D(kernel // 2, name=f"{name}_padding")(x), "valid"
-    # PyTorch's fan_out of a depthwise kernel counts every channel, which is fan_in in Keras' layout of it.
-    initializer = keras.initializers.VarianceScaling(2, "fan_in", "untruncated_normal")
-    return layers.DepthwiseConv2D(
-        kernel,
-        stride,
-        padding,
-        dilation_rate=dilation,
-        use_bias=False,
-        depthwise_initializer=initializer,
-        name=f"{name}_convolution",
-    )(x)
-
-
-def _normalization(x: keras.KerasTensor, name: str, activation: str | None = None) -> keras.KerasTensor:
-    x = layers.BatchNormalization(epsilon=1e-3, momentum=0.99, name=f"{name}_normalization")(x)
-    return layers.Activation(activation, name=f"{name}_activation")(x) if activation else x
-
-
-def _dense(
-    x: keras.KerasTensor, units: int, name: str, activation: str | None = None, dtype: str | None = None
-) -> keras.KerasTensor:
-    initializer = keras.initializers.RandomNormal(stddev=0.01)
-    return layers.Dense(units, activation, kernel_initializer=initializer, dtype=dtype, name=name)(x)
 
 
 def _squeeze_excitation(x: keras.KerasTensor, dim: str, name: str) -> keras.KerasTensor:
@@ -225,8 +161,8 @@ def _squeeze_excitation(x: keras.KerasTensor, dim: str, name: str) -> keras.Kera
     squeezed = x if dim == "c" else layers.Permute(order, name=f"{name}_permute")(x)
     squeezed = layers.GlobalAveragePooling2D(name=f"{name}_mean")(squeezed)
     size = squeezed.shape[-1]
-    gate = _dense(squeezed, make_divisible(size // 4), f"{name}_reduce", "relu")
-    gate = _dense(gate, size, f"{name}_expand", "sigmoid")
+    gate = dense(squeezed, make_divisible(size // 4), f"{name}_reduce", "relu")
+    gate = dense(gate, size, f"{name}_expand", "sigmoid")
     shape = {"t": (size, 1, 1), "f": (1, size, 1), "c": (1, 1, size)}[dim]
     gate = layers.Reshape(shape, name=f"{name}_gate")(gate)
     return layers.Multiply(name=f"{name}_multiply")([x, gate])

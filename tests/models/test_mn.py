@@ -14,7 +14,7 @@ from audiotag import models
 from audiotag.errors import AudiotagError
 from audiotag.frontend import LogMelConfig
 from audiotag.labels import Labels
-from audiotag.models.mn import make_divisible
+from audiotag.models.blocks import make_divisible
 
 TABLE = {
     "mn01": (0.124, 0.018),

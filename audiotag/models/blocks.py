@@ -1,0 +1,56 @@
+"""The parts that convolutional networks are made of, padded and initialised as the published PyTorch ones are."""
+
+from __future__ import annotations
+
+import keras
+from keras import layers
+
+
+def make_divisible(value: float, divisor: int = 8) -> int:
+    """The multiple of `divisor` nearest to `value`, at least `divisor` and never below 0.9 `value`."""
+    nearest = max(divisor, int(value + divisor / 2) // divisor * divisor)
+    return nearest + divisor if nearest < 0.9 * value else nearest
+
+
+def convolution(x: keras.KerasTensor, channels: int, kernel: int, stride: int, name: str) -> keras.KerasTensor:
+    """Convolution without bias, padded alike on both sides; layers `{name}_padding` and `{name}_convolution`."""
+    if kernel > 1:
+        x = layers.ZeroPadding2D(kernel // 2, name=f"{name}_padding")(x)
+    # kaiming_normal_(mode="fan_out")
+    initializer = keras.initializers.VarianceScaling(2, "fan_out", "untruncated_normal")
+    return layers.Conv2D(
+        channels, kernel, stride, use_bias=False, kernel_initializer=initializer, name=f"{name}_convolution"
+    )(x)
+
+
+def depthwise(x: keras.KerasTensor, kernel: int, stride: int, dilation: int, name: str) -> keras.KerasTensor:
+    """Depthwise convolution without bias, padded alike on both sides; layer `{name}_convolution`."""
+    padding = "same"
+    if stride > 1:
+        # Keras pads "same" unevenly at stride 2; PyTorch pads both sides alike.
+        x, padding = layers.ZeroPadding2D(kernel // 2, name=f"{name}_padding")(x), "valid"
+    # PyTorch's fan_out of a depthwise kernel counts every channel, which is fan_in in Keras' layout of it.
+    initializer = keras.initializers.VarianceScaling(2, "fan_in", "untruncated_normal")
+    return layers.DepthwiseConv2D(
+        kernel,
+        stride,
+        padding,
+        dilation_rate=dilation,
+        use_bias=False,
+        depthwise_initializer=initializer,
+        name=f"{name}_convolution",
+    )(x)
+
+
+def normalization(x: keras.KerasTensor, name: str, activation: str | None = None) -> keras.KerasTensor:
+    """Batch normalisation, then an activation; layers `{name}_normalization` and `{name}_activation`."""
+    x = layers.BatchNormalization(epsilon=1e-3, momentum=0.99, name=f"{name}_normalization")(x)
+    return layers.Activation(activation, name=f"{name}_activation")(x) if activation else x
+
+
+def dense(
+    x: keras.KerasTensor, units: int, name: str, activation: str | None = None, dtype: str | None = None
+) -> keras.KerasTensor:
+    """Dense layer `name` with a narrow normal start."""
+    initializer = keras.initializers.RandomNormal(stddev=0.01)
+    return layers.Dense(units, activation, kernel_initializer=initializer, dtype=dtype, name=name)(x)
