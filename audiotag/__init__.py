@@ -10,7 +10,7 @@ import wrapt
 from audiotag.errors import AudioError, AudiotagError
 
 if TYPE_CHECKING:
-    from audiotag import audio, augment, distill, evaluation, frontend, labels, models, records, tagging, training
+    from audiotag import audio, augment, distill, evaluation, frontend, hear, labels, models, records, tagging, training
     from audiotag.tagging import AudioTagger, Tag, load
 
 __version__ = "0.1.0"
@@ -24,6 +24,7 @@ __all__ = [
     "distill",
     "evaluation",
     "frontend",
+    "hear",
     "labels",
     "load",
     "models",
@@ -38,7 +39,12 @@ _FROM_TAGGING = {"AudioTagger", "Tag", "load"}
 @wrapt.when_imported("keras")
 def _register(_: Any) -> None:
     """Register audiotag's Keras classes as soon as Keras is there, so that `import audiotag` alone stays quick."""
-    for module in ("audiotag.frontend.layer", "audiotag.models.layers", "audiotag.tagging.tagger"):
+    for module in (
+        "audiotag.frontend.layer",
+        "audiotag.models.dynamic",
+        "audiotag.models.layers",
+        "audiotag.tagging.tagger",
+    ):
         importlib.import_module(module)
 
 

@@ -53,11 +53,41 @@ class Labels:
     def _index(self) -> dict[str, int]:
         return {name: position for position, name in enumerate(self.names)}
 
+    @cached_property
+    def _index_of_id(self) -> dict[str, int]:
+        return {key: position for position, key in enumerate(self.ids)}
+
+    @cached_property
+    def _indices_of_folded(self) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        for position, name in enumerate(self.names):
+            found.setdefault(_fold(name), []).append(position)
+        return found
+
     def index(self, name: str) -> int:
         """Output position of a class name; an unknown name is an error that suggests the nearest."""
         if name not in self._index:
             raise AudiotagError(f"no class is named {name!r}: {suggest(name, self.names)}")
         return self._index[name]
+
+    def matching(self, wanted_id: str, wanted_name: str) -> list[int]:
+        """Output positions of the classes that are the same as a class of another vocabulary.
+
+        Those of the same id; else of the same name; else of the same name in any case of letters and spaces. A bare
+        number is not taken for an id: it only counts the rows of its own vocabulary.
+
+        Args:
+            wanted_id: id of the class in the other vocabulary.
+            wanted_name: its name there.
+
+        Returns:
+            Positions, ascending; [] where there are none, several where only the case of names tells them apart.
+        """
+        if not wanted_id.strip().isdigit() and wanted_id in self._index_of_id:
+            return [self._index_of_id[wanted_id]]
+        if wanted_name in self._index:
+            return [self._index[wanted_name]]
+        return self._indices_of_folded.get(_fold(wanted_name), [])
 
     def multi_hot(self, names: Iterable[str]) -> np.ndarray:
         """Target vector of the given classes: shape (classes,), float32, 1 where named."""
@@ -81,8 +111,14 @@ class Labels:
             if [int(row["index"]) for row in rows] != list(range(len(rows))):
                 raise ValueError("the indices are not 0, 1, 2 …")
             return cls(tuple(row["name"] for row in rows), tuple(row["id"] for row in rows))
+        except FileNotFoundError as error:
+            raise AudiotagError(f"no such file: {path}") from error
         except (KeyError, TypeError, ValueError, UnicodeDecodeError) as error:
             raise AudiotagError(f"{path} is not a label table (columns index,id,name): {error}") from error
+
+
+def _fold(name: str) -> str:
+    return " ".join(name.split()).casefold()
 
 
 def join_cell(names: Iterable[str]) -> str:

@@ -21,6 +21,15 @@ def quiet() -> bool:
     return _quiet
 
 
+def say(line: str) -> None:
+    """Print a line on standard error, unless the process was told to be quiet."""
+    if _quiet:
+        return
+    from rich.console import Console
+
+    Console(stderr=True).print(line, highlight=False, soft_wrap=True, markup=False)
+
+
 @contextmanager
 def bar(
     description: str, total: int, unit: str, *, done: int = 0, transient: bool = False

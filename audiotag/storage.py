@@ -6,11 +6,12 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from audiotag import progress
 from audiotag.errors import AudiotagError, suggest
 
 CACHE_VARIABLE = "AUDIOTAG_CACHE"
@@ -117,7 +118,7 @@ def fetch(url: str, *, sha256_hex: str | None = None, name: str | None = None) -
             "the file is damaged or another one; delete it and try again"
         )
     known = f"sha256:{expected}" if expected else None
-    downloader = pooch.HTTPDownloader(progressbar=False, timeout=30)
+    downloader = pooch.HTTPDownloader(progressbar=_DownloadBar(name), timeout=30)
     logger = pooch.get_logger()
     level, _ = logger.level, logger.setLevel("ERROR")
     try:
@@ -134,7 +135,34 @@ def fetch(url: str, *, sha256_hex: str | None = None, name: str | None = None) -
     if expected is None:
         with write_atomically(record) as file:
             file.write(f"{sha256(path)}  {name}\n")
+        progress.say(f"{name} has no published checksum: SHA-256 {sha256(path)} is recorded and held to from now on")
     return path
+
+
+class _DownloadBar:
+    """What pooch tells about a download (as tqdm would be told), as one of our bars in megabytes."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.total = 0
+        self._bytes = self._shown = 0
+        self._bar = ExitStack()
+        self._advance: Callable[[int], None] | None = None
+
+    def update(self, amount: int) -> None:
+        if self._advance is None:
+            megabytes = -(-self.total // 10**6)
+            self._advance = self._bar.enter_context(progress.bar(f"Fetching {self.name}", megabytes, "MB"))
+        self._bytes = min(self._bytes + amount, self.total)
+        megabytes = -(-self._bytes // 10**6)
+        self._advance(megabytes - self._shown)
+        self._shown = megabytes
+
+    def reset(self) -> None:
+        """What has been counted stays: pooch fills the bar up right after."""
+
+    def close(self) -> None:
+        self._bar.close()
 
 
 def library(kind: str) -> Path:

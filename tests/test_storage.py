@@ -120,6 +120,36 @@ def test_without_a_published_checksum_the_first_download_is_recorded_and_held_to
         storage.fetch(f"{server}/weights.pt")
 
 
+def test_the_recorded_checksum_is_said(server, cache, tmp_path, capsys):
+    (tmp_path / "published" / "weights.pt").write_bytes(b"first")
+    storage.fetch(f"{server}/weights.pt")
+    said = capsys.readouterr().err
+    assert f"SHA-256 {hashlib.sha256(b'first').hexdigest()} is recorded" in said
+    storage.fetch(f"{server}/weights.pt")
+    assert "SHA-256" not in capsys.readouterr().err
+
+
+def test_a_download_that_breaks_off_is_refused_and_not_kept(cache):
+    class Liar(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Length", "1000")
+            self.end_headers()
+            self.wfile.write(b"half")
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Liar) as liar:
+        thread = threading.Thread(target=liar.handle_request)
+        thread.start()
+        with pytest.raises(AudiotagError, match="cannot be downloaded") as raised:
+            storage.fetch(f"http://127.0.0.1:{liar.server_port}/weights.pt")
+        thread.join()
+    assert "\n" not in str(raised.value)
+    assert list(cache.glob("weights*")) == []
+
+
 def test_offline_with_an_empty_cache_is_one_line_that_says_what_to_do(cache):
     with pytest.raises(AudiotagError, match="connect to the network, or fetch") as caught:
         storage.fetch("http://127.0.0.1:9/weights.pt", sha256_hex="0" * 64)

@@ -167,6 +167,8 @@ PRESETS = {
     config.name: config
     for config in (
         LogMelConfig(name="efficientat"),
+        *(LogMelConfig(name=f"efficientat_hop_{ms}", hop=32 * ms) for ms in (5, 15, 20, 25)),
+        *(LogMelConfig(name=f"efficientat_mels_{mels}", mels=mels) for mels in (40, 64, 256)),
         # PaSST's class default is 15500; its training and evaluation scripts give 15000.
         LogMelConfig(name="passt", fmax=15_000.0),
         LogMelConfig(
@@ -183,6 +185,22 @@ PRESETS = {
             padding="none",
             power=1,
             log_floor=1e-3,
+            mean=0.0,
+            scale=1.0,
+        ),
+        LogMelConfig(
+            name="panns",
+            window=1024,
+            mels=64,
+            fmin=50.0,
+            fmax=14_000.0,
+            mel_scale="slaney",
+            mel_norm="slaney",
+            symmetric_window=False,
+            preemphasis=0.0,
+            log="decibel",
+            floor="clamp",
+            log_floor=1e-10,
             mean=0.0,
             scale=1.0,
         ),
@@ -206,7 +224,8 @@ PRESETS = {
         ),
     )
 }
-"""Front ends by name: EfficientAT, PaSST, YAMNet (`tf.signal`), and `librosa.feature.melspectrogram` in decibels."""
+"""Front ends by name: EfficientAT and its variants (hop in ms, mel bands), PaSST, YAMNet (`tf.signal`), PANNs, and
+`librosa.feature.melspectrogram` in decibels."""
 
 
 def preset(name_or_config: str | LogMelConfig) -> LogMelConfig:

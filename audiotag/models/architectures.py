@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import re
 from pathlib import Path
 from typing import Any
@@ -13,50 +14,74 @@ from audiotag.errors import AudiotagError, suggest
 from audiotag.models import presets
 from audiotag.models.checkpoint import load_state_dict
 from audiotag.models.conversion import classes_of, convert, copy_weights
-from audiotag.models.mn import MN
-from audiotag.models.passt import PaSST
+from audiotag.models.presets import Preset
 
-PASST = {
-    "passt": PaSST(),
-    "passt_s": PaSST(columns=99),
-    "passt_s_s12": PaSST(stride=12, columns=83),
-    "passt_s_s14": PaSST(stride=14, columns=71),
-    "passt_s_s16": PaSST(stride=16, columns=62),
-    "passt_s_20sec": PaSST(columns=200),
-    "passt_s_30sec": PaSST(columns=300),
-    "passt_l": PaSST(depth=7, columns=99),
+_PASST_GRIDS = {
+    "passt": {},
+    "passt_s": {"columns": 99},
+    "passt_s_s12": {"stride": 12, "columns": 83},
+    "passt_s_s14": {"stride": 14, "columns": 71},
+    "passt_s_s16": {"stride": 16, "columns": 62},
+    "passt_s_20sec": {"columns": 200},
+    "passt_s_30sec": {"columns": 300},
+    "passt_l": {"depth": 7, "columns": 99},
 }
 """PaSST by name; all but "passt" have the time grid of published weights."""
 
+# Name, file and class of a network, and its settings.
+_NAMED: dict[str, tuple[str, str, dict[str, Any]]] = {
+    **{name: ("passt", "PaSST", grid) for name, grid in _PASST_GRIDS.items()},
+    "crnn": ("hybrid", "Hybrid", {"context": "gru"}),
+    "cnn_transformer": ("hybrid", "Hybrid", {"context": "transformer"}),
+    "transformer_gru": ("hybrid", "Hybrid", {"context": "transformer_gru"}),
+    "yamnet": ("yamnet", "YAMNet", {}),
+    "cnn6": ("panns", "PANN", {"layers": 6}),
+    "cnn10": ("panns", "PANN", {"layers": 10}),
+    "cnn14": ("panns", "PANN", {"layers": 14}),
+}
 _MN_NAME = re.compile(r"mn(?P<width>\d\d)(?P<head>_fc)?(?:_s(?P<strides>[12]{4}))?")
-_EXAMPLES = ("mn01", "mn02", "mn04", "mn05", "mn10", "mn20", "mn30", "mn40", "mn10_fc", "mn10_fc_s2221", *PASST)
-_CHECKPOINTS = (".pt", ".pth", ".safetensors")
+_DYMN_NAME = re.compile(r"dymn(?P<width>\d\d)(?P<replace_se>_replace_se)?")
+_EXAMPLES = (
+    *("mn01", "mn02", "mn04", "mn05", "mn10", "mn20", "mn30", "mn40", "mn10_fc", "mn10_fc_s2221"),
+    *("dymn04", "dymn10", "dymn20", "dymn04_replace_se", *_NAMED),
+)
+_CHECKPOINTS = (".pt", ".pth", ".h5", ".safetensors")
 
 
-def architecture(name: str, **options: Any) -> MN | PaSST:
+def architecture(name: str, **options: Any) -> Any:
     """The architecture of a name, some of its settings changed.
 
     Args:
         name: "mn" and ten times the width in two digits, then "_fc" for the fully convolutional head and "_s2211" for
-            strides; or a PaSST ("passt", "passt_s", "passt_s_s16" …).
-        options: fields of `MN` or `PaSST` to change.
+            strides; "dymn" and ten times the width, then "_replace_se"; a PaSST ("passt", "passt_s", "passt_s_s16" …);
+            "crnn", "cnn_transformer", "transformer_gru"; "yamnet", "cnn6", "cnn10", "cnn14".
+        options: fields of the architecture's dataclass to change.
+
+    Returns:
+        A frozen dataclass whose `network(name, classes, mels, frames)` makes the model.
 
     Raises:
         AudiotagError: an unknown name or option; the nearest is suggested.
     """
-    if match := _MN_NAME.fullmatch(name):
-        strides = tuple(int(digit) for digit in match["strides"] or "2222")
-        head = "fully_convolutional" if match["head"] else "mlp"
-        known: MN | PaSST = MN(width=int(match["width"]) / 10, head=head, strides=strides)
-    elif name in PASST:
-        known = PASST[name]
-    else:
-        raise AudiotagError(f"no model is named {name!r}: {suggest(name, _EXAMPLES)}")
+    file, kind, settings = _found(name)
+    known = getattr(importlib.import_module(f"audiotag.models.{file}"), kind)
     fields = [field.name for field in dataclasses.fields(known)]
     for option in options:
         if option not in fields:
             raise AudiotagError(f"{name} has no option {option!r}: {suggest(option, fields)}")
-    return dataclasses.replace(known, **options)
+    return known(**settings | options)
+
+
+def _found(name: str) -> tuple[str, str, dict[str, Any]]:
+    """File, class and settings of a network's name."""
+    if match := _MN_NAME.fullmatch(name):
+        settings = {"width": int(match["width"]) / 10, "strides": tuple(map(int, match["strides"] or "2222"))}
+        return "mn", "MN", settings | ({"head": "fully_convolutional"} if match["head"] else {})
+    if match := _DYMN_NAME.fullmatch(name):
+        return "dymn", "DyMN", {"width": int(match["width"]) / 10, "replace_se": bool(match["replace_se"])}
+    if name in _NAMED:
+        return _NAMED[name]
+    raise AudiotagError(f"no model is named {name!r}: {suggest(name, _EXAMPLES)}")
 
 
 def build(
@@ -66,6 +91,7 @@ def build(
     weights: str | Path | None = None,
     mels: int = 128,
     frames: int | None = None,
+    new_head: bool | None = None,
     **options: Any,
 ) -> keras.Model:
     """A network from log-mel to logits.
@@ -73,20 +99,23 @@ def build(
         network = audiotag.models.build("mn04", classes=10, weights="audioset")
 
     Args:
-        name: architecture: "mn04" (two digits: ten times the width), "mn10_fc", "mn10_fc_s2221", "passt_s", or "passt"
-            with a size of your own (`width`, `depth`, `heads`, `patch`, `stride`).
+        name: architecture: "mn04" (two digits: ten times the width), "mn10_fc", "mn10_fc_s2221", "dymn10",
+            "passt_s", "passt" with a size of your own (`width`, `depth`, `heads`, `patch`, `stride`), "crnn",
+            "cnn_transformer", "transformer_gru", "yamnet", "cnn14" …
         classes: number of classes, at least 1.
         weights: None (random, as published), "audioset" (the published AudioSet weights of this architecture), the
-            name of a preset ("mn04_as"), or a `.pt`, `.safetensors` or `.keras` file. Every tensor must fit. Where
-            `classes` differs from the weights', the last layer is new and random and all the rest is loaded.
+            name of a preset ("mn04_as"), or a `.pt`, `.pth`, `.h5`, `.safetensors` or `.keras` file. Every tensor
+            must fit.
         mels: mel bands of the input. Default 128.
         frames: PaSST: longest input in frames, default 998; shorter input is welcome. MN takes any length and needs it
             only where `se_dims` has a "t".
-        options: settings of the architecture: fields of `audiotag.models.mn.MN` or `audiotag.models.passt.PaSST`.
+        new_head: whether the last layer is new and random while all the rest is loaded. None: for published weights
+            where `classes` differs from theirs, for a file never, as another number there is more often a mistake.
+        options: settings of the architecture: fields of its dataclass, `audiotag.models.mn.MN` for one.
 
     Returns:
-        A functional model (batch, frames, mels, 1) -> logits (batch, classes), float32 whatever the policy. An MN
-        consists of Keras' own layers and operations, so that its saved file opens without audiotag.
+        A functional model (batch, frames, mels, 1) -> logits (batch, classes), float32 whatever the policy. Most
+        consist of Keras' own layers and operations, so that their saved files open without audiotag.
 
     Raises:
         AudiotagError: an unknown name, option or preset, weights that do not fit, or no way to get them.
@@ -95,30 +124,42 @@ def build(
         if value < 1:
             raise AudiotagError(f"{what} of a network must be at least 1, received {value}")
     chosen = architecture(name, **options)
-    path = None if weights is None else _weights_file(name, weights)
+    found = None if weights is None else _weights(name, weights)
     network = chosen.network(name, classes, mels, frames)
-    if path is not None:
-        _load(network, path)
+    if found is not None:
+        is_file = isinstance(found, Path)
+        _load(network, found if is_file else found.fetch(), False if is_file and new_head is None else new_head)
     return network
 
 
-def _load(network: keras.Model, path: Path) -> None:
+def _load(network: keras.Model, path: Path, new_head: bool | None) -> None:
+    """Load a file; `new_head` None: a new one where the number of classes differs."""
+    wanted = network.output_shape[-1]
     if path.suffix == ".keras":
         from audiotag.models import files
 
         source = files.load_network(path)
-        copy_weights(source, network, new_head=source.output_shape[-1] != network.output_shape[-1])
-        return
-    state = load_state_dict(path)
-    convert(state, network, new_head=classes_of(state) not in (None, network.output_shape[-1]))
+        classes = source.output_shape[-1]
+    else:
+        source = load_state_dict(path)
+        classes = classes_of(source)
+    differs = classes not in (None, wanted)
+    load = copy_weights if path.suffix == ".keras" else convert
+    load(source, network, new_head=differs or bool(new_head))
+    if differs and new_head is False:  # said last: where the body does not fit either, that is the fault
+        raise AudiotagError(
+            f"{path} has {classes} classes, the network {wanted}: put a new head on with new_head=True (--new-head), "
+            "or take weights of the same classes"
+        )
 
 
-def _weights_file(name: str, weights: str | Path) -> Path:
+def _weights(name: str, weights: str | Path) -> Preset | Path:
     if Path(weights).is_dir():
         raise AudiotagError(f"weights are a file, received the folder {weights}: name the student.keras of a run")
     if Path(weights).suffix in (*_CHECKPOINTS, ".keras"):
         if not Path(weights).is_file():
-            raise AudiotagError(f"no such file: {weights}: name a preset or a .pt, .safetensors or .keras file")
+            kinds = ", ".join((*_CHECKPOINTS, ".keras"))
+            raise AudiotagError(f"no such file: {weights}: name a preset or a file ({kinds})")
         return Path(weights)
     chosen = presets.for_architecture(name) if weights == "audioset" else presets.preset(str(weights))
     if name not in (chosen.architecture, "passt"):
@@ -126,7 +167,39 @@ def _weights_file(name: str, weights: str | Path) -> Path:
             f"weights {chosen.name!r} are those of {chosen.architecture}, received the model {name!r}: "
             f"build {chosen.architecture!r}, or take other weights"
         )
-    return chosen.fetch()
+    return chosen
+
+
+def load_published(name: str) -> keras.Model:
+    """A published network with its weights and classes: log-mel to logits.
+
+    Args:
+        name: a preset; for an ensemble, the mean of its members' logits.
+
+    Raises:
+        AudiotagError: an unknown name, weights that name no sounds, or no way to get them.
+    """
+    chosen = presets.preset(name)
+    classes, mels = len(chosen.vocabulary), chosen.front_end.mels
+    networks = [
+        build(presets.PRESETS[member].architecture, classes=classes, weights=member, mels=mels)
+        for member in chosen.members
+    ]
+    return networks[0] if len(networks) == 1 else mean_of(networks, chosen.name)
+
+
+def mean_of(networks: list[keras.Model], name: str) -> keras.Model:
+    """One network whose logits are the mean of those of several.
+
+    Args:
+        networks: at least two, of the same input and classes.
+        name: name of the model.
+    """
+    spectrogram = keras.Input(networks[0].input_shape[1:], name="log_mel")
+    # Networks inside a network need names of their own.
+    members = [keras.Model(one.input, one.output, name=f"member{i}") for i, one in enumerate(networks, 1)]
+    logits = keras.layers.Average(name="logits", dtype="float32")([member(spectrogram) for member in members])
+    return keras.Model(spectrogram, logits, name=name)
 
 
 def features(model: keras.Model) -> keras.Model:
@@ -136,17 +209,20 @@ def features(model: keras.Model) -> keras.Model:
         model: a network that `build` made, or its file opened again.
 
     Returns:
-        (batch, frames, mels, 1) -> (batch, channels): for an MN the mean over time and frequency of the last
-        convolution, for a PaSST the mean of its class and distillation tokens.
+        (batch, frames, mels, 1) -> (batch, channels): for an MN or DyMN the mean over time and frequency of the last
+        convolution, for a PaSST the mean of its class and distillation tokens, for YAMNet, a crnn and others whose
+        last layer keeps time the mean of what goes into it, for PANNs their layer "features".
 
     Raises:
-        AudiotagError: another kind of model.
+        AudiotagError: a model without such a layer.
     """
     names = {layer.name for layer in model.layers}
     if "features" in names:
         pooled = model.get_layer("features").output
     elif "last_activation" in names:
         pooled = keras.layers.GlobalAveragePooling2D(name="features")(model.get_layer("last_activation").output)
+    elif "frame_logits" in names:
+        pooled = keras.layers.GlobalAveragePooling1D(name="features")(model.get_layer("frame_logits").input)
     else:
-        raise AudiotagError(f"pooled features are those of an MN or a PaSST, received the model {model.name!r}")
+        raise AudiotagError(f"pooled features are a layer named 'features', received the model {model.name!r} without")
     return keras.Model(model.input, pooled, name=f"{model.name}_features")

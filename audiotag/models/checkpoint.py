@@ -1,4 +1,4 @@
-"""Reads PyTorch checkpoints without PyTorch, and without running anything that they hold."""
+"""Reads checkpoints of PyTorch and Keras 2 without PyTorch, and without running anything that they hold."""
 
 from __future__ import annotations
 
@@ -40,6 +40,29 @@ _STORAGES = {
     "BoolStorage": _Storage(np.dtype("?")),
 }
 
+# What NumPy's arrays and numbers are pickled by, before NumPy 2 and since.
+_NUMPY = frozenset(
+    {
+        ("numpy", "ndarray"),
+        ("numpy", "dtype"),
+        ("_codecs", "encode"),
+        *((f"numpy.{core}.multiarray", name) for core in ("core", "_core") for name in ("_reconstruct", "scalar")),
+    }
+)
+_TABLES = ("model", "state_dict")  # what training scripts call the tensors when they save more than these
+
+
+class _NumPyObject:
+    """What stands for anything of NumPy's that lies beside the tensors: it takes every argument and keeps none."""
+
+    __slots__ = ()
+
+    def __new__(cls, *_: Any) -> _NumPyObject:
+        return super().__new__(cls)
+
+    def __setstate__(self, _: Any) -> None:
+        return
+
 
 class _Refused(Exception):
     """The file is not a plain table of tensors; the text says what it is instead."""
@@ -49,20 +72,23 @@ def load_state_dict(path: Path | str) -> dict[str, np.ndarray]:
     """The tensors of a checkpoint by name.
 
     A `.pt` file is a pickle, which could run any code. It is read by an unpickler that admits tensors, ordered
-    dictionaries and plain values only; anything else is refused and nothing of it is executed.
+    dictionaries and plain values only; anything else is refused and nothing of it is executed. Where a training script
+    saved more, its table "model" or "state_dict" is taken; NumPy's objects beside it are passed over unbuilt.
 
     Args:
-        path: a `.safetensors`, `.pt` or `.pth` file that holds a `state_dict`.
+        path: a `.safetensors`, `.pt` or `.pth` file that holds a `state_dict`, or a `.h5` file that Keras 2 saved
+            weights in.
 
     Returns:
-        name -> array, in the order of the file; bfloat16 tensors as float32.
+        name -> array, in the order of the file; bfloat16 tensors as float32. Weights of Keras 2 have its names:
+        "layer1/conv/kernel:0".
 
     Raises:
-        AudiotagError: no such file, another kind of file, or one that holds more than tensors.
+        AudiotagError: no such file, another kind of file, or one that holds other things than tensors.
     """
     path = Path(path)
     try:
-        state = _safetensors(path) if path.suffix == ".safetensors" else _pytorch(path)
+        state = {".safetensors": _safetensors, ".h5": _keras_weights}.get(path.suffix, _pytorch)(path)
     except FileNotFoundError as error:
         raise AudiotagError(f"no such file: {path}") from error
     except _Refused as error:
@@ -81,14 +107,42 @@ def _safetensors(path: Path) -> dict[str, np.ndarray]:
     return load_file(path)
 
 
+def _keras_weights(path: Path) -> dict[str, np.ndarray]:
+    import h5py
+
+    def text(name: bytes | str) -> str:
+        return name.decode() if isinstance(name, bytes) else name
+
+    state: dict[str, np.ndarray] = {}
+    with h5py.File(path, "r") as file:
+        if "layer_names" not in file.attrs:
+            raise _Refused("it has no layer_names: it is none of the files that save_weights of Keras 2 wrote")
+        for layer in map(text, file.attrs["layer_names"]):
+            for name in map(text, file[layer].attrs["weight_names"]):
+                weight = file[layer][name]
+                # Keras stores weights as they are; what claims more would only fill the memory.
+                if weight.nbytes > path.stat().st_size:
+                    raise _Refused(f"its weight {name!r} has {weight.nbytes} bytes, more than the file")
+                state[name] = weight[()]
+    return state
+
+
 def _pytorch(path: Path) -> dict[str, np.ndarray]:
     content = _zipped(path) if zipfile.is_zipfile(path) else _legacy(path)
     if not isinstance(content, dict) or not content:
         raise _Refused(f"it holds {type(content).__name__}, not a table of tensors by name")
+    tables = [content[name] for name in _TABLES if _is_table(content.get(name))]
+    if len(tables) == 1:
+        content = tables[0]
     for name, value in content.items():
         if not isinstance(name, str) or not isinstance(value, np.ndarray):
-            raise _Refused(f"its entry {name!r} is {type(value).__name__}, not a tensor: save the state_dict alone")
+            kind = type(value).__name__.lstrip("_")
+            raise _Refused(f"its entry {name!r} is {kind}, not a tensor: save the state_dict alone")
     return {name: np.ascontiguousarray(value).reshape(value.shape) for name, value in content.items()}
+
+
+def _is_table(content: Any) -> bool:
+    return isinstance(content, dict) and bool(content) and all(isinstance(v, np.ndarray) for v in content.values())
 
 
 class _TensorUnpickler(pickle.Unpickler):
@@ -107,6 +161,8 @@ class _TensorUnpickler(pickle.Unpickler):
             return _rebuild_parameter
         if module == "torch" and name in _STORAGES:
             return _STORAGES[name]
+        if (module, name) in _NUMPY:
+            return _NumPyObject
         raise _Refused(f"it asks for {module}.{name}, which is no tensor; nothing of it was run")
 
     def persistent_load(self, pid: Any) -> np.ndarray:

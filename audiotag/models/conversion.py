@@ -9,8 +9,14 @@ import numpy as np
 
 from audiotag.errors import AudiotagError
 from audiotag.models import published
+from audiotag.models.head_transfer import head_weights
 
 SHOWN = 3
+# Published tensors with an element a class, family by family.
+_HEAD_BIASES = (
+    *("head.1.bias", "classifier.5.bias", "classifier.1.bias"),  # PaSST, MN and DyMN
+    *("fc_audioset.bias", "logits/bias:0", "head.bias"),  # PANNs, YAMNet, DeiT
+)
 
 
 def convert(state_dict: Mapping[str, np.ndarray], model: keras.Model, *, new_head: bool = False) -> None:
@@ -18,13 +24,13 @@ def convert(state_dict: Mapping[str, np.ndarray], model: keras.Model, *, new_hea
 
     Args:
         state_dict: tensors by their published names, as `load_state_dict` gives them.
-        model: an MN or PaSST that `build` made for the same architecture.
+        model: a network that `build` made for the same architecture.
         new_head: leave the tensors that depend on the number of classes aside, and the model's own in place.
 
     Raises:
         AudiotagError: a tensor is missing, of another shape, or more than the model has; the first three are named.
     """
-    entries, dropped = published.entries(model)
+    state_dict, entries, dropped = published.entries(state_dict, model)
     known = {entry.name for entry in entries}
     missing = [entry.name for entry in entries if entry.name not in state_dict]
     extra = [name for name in state_dict if name not in known and name not in dropped]
@@ -45,7 +51,14 @@ def classes_of(state_dict: Mapping[str, np.ndarray]) -> int | None:
     """Number of classes of a published `state_dict`; None where it has no head that is known."""
     if "classifier.head_weight" in state_dict and "classifier.subspace_proj.bias" in state_dict:
         return state_dict["classifier.subspace_proj.bias"].size // (2 * state_dict["classifier.head_weight"].size)
-    for name in ("head.1.bias", "classifier.5.bias", "classifier.1.bias"):
+    for name in (
+        "head.1.bias",
+        "classifier.5.bias",
+        "classifier.1.bias",
+        "fc_audioset.bias",
+        "logits/bias:0",
+        "head.bias",
+    ):
         if name in state_dict:
             return state_dict[name].size
     return None
@@ -59,13 +72,15 @@ def copy_weights(source: keras.Model, model: keras.Model, *, new_head: bool = Fa
     """
     theirs, ours = _by_path(source), _by_path(model)
     if new_head:
-        heads = ("logits/", "logits_convolution/", "logits_normalization/", "attention_projection/")
-        is_passt = "position/time" in ours
-        dropped = heads[:1] if is_passt else heads
         theirs, ours = (
-            {path: weight for path, weight in weights.items() if not path.startswith(dropped)}
-            for weights in (theirs, ours)
+            {path: weight for path, weight in _by_path(one).items() if path not in head_weights(one)}
+            for one in (source, model)
         )
+        if head_weights(source).keys() != head_weights(model).keys():  # heads of another kind
+            theirs, ours = (
+                {path: weight for path, weight in weights.items() if not path.startswith(("hidden/", "head_weights/"))}
+                for weights in (theirs, ours)
+            )
     misshaped = [
         f"{path} (needs {tuple(weight.shape)}, received {tuple(theirs[path].shape)})"
         for path, weight in ours.items()

@@ -8,13 +8,20 @@ from keras import layers, ops
 from audiotag.errors import AudiotagError, suggest
 from audiotag.models.blocks import convolution, dense
 
-HEADS = ("mlp", "fully_convolutional", "multihead_attention_pooling")
+HEADS = ("mlp", "fully_convolutional", "multihead_attention_pooling", "frames")
+POOLINGS = ("linear_softmax", "attention", "max", "mean")
 
 
 def check_head(head: str) -> None:
     """Refuse an unknown head; the nearest is suggested."""
     if head not in HEADS:
         raise AudiotagError(f"no head is named {head!r}: {suggest(str(head), HEADS)}")
+
+
+def check_pooling(pooling: str) -> None:
+    """Refuse an unknown pooling of the "frames" head; the nearest is suggested."""
+    if pooling not in POOLINGS:
+        raise AudiotagError(f"no pooling over time is named {pooling!r}: {suggest(str(pooling), POOLINGS)}")
 
 
 def mlp(x: keras.KerasTensor, classes: int, units: int, dropout: float) -> keras.KerasTensor:
@@ -35,8 +42,7 @@ def fully_convolutional(x: keras.KerasTensor, classes: int) -> keras.KerasTensor
 
 def attention_pooling(x: keras.KerasTensor, classes: int, heads: int) -> keras.KerasTensor:
     """Several weighted means over time, the weights learned from the input (arXiv 2102.01243)."""
-    x = layers.AveragePooling2D((1, x.shape[2]), name="frequency_mean")(x)
-    x = layers.Reshape((-1, x.shape[-1]), name="steps")(x)
+    x = frequency_mean(x)
     x = dense(x, 2 * heads * classes, "attention_projection")
     x = layers.Reshape((-1, 2, heads * classes), name="attention_and_value")(x)
     attention = ops.clip(ops.sigmoid(x[:, :, 0]), 1e-7, 1 - 1e-7)
@@ -46,3 +52,51 @@ def attention_pooling(x: keras.KerasTensor, classes: int, heads: int) -> keras.K
     initializer = keras.initializers.Constant(1 / heads)
     x = layers.Dense(1, use_bias=False, kernel_initializer=initializer, name="head_weights")(x)
     return layers.Reshape((classes,), dtype="float32", name="logits")(x)
+
+
+def frequency_mean(x: keras.KerasTensor) -> keras.KerasTensor:
+    """Mean over frequency: (batch, steps, mels, channels) -> (batch, steps, channels), layer "steps"."""
+    x = layers.AveragePooling2D((1, x.shape[2]), name="frequency_mean")(x)
+    return layers.Reshape((-1, x.shape[-1]), name="steps")(x)
+
+
+def frames(x: keras.KerasTensor, classes: int, pooling: str) -> keras.KerasTensor:
+    """Logits of every step of time, layer "frame_logits", then of the clip, layer "logits", both float32.
+
+    Args:
+        x: (batch, steps, mels, channels), whose mean over frequency is taken, or (batch, steps, channels).
+        classes: number of classes.
+        pooling: one of `POOLINGS`. With "attention" the weights come from a layer "frame_attention" beside it.
+    """
+    x = frequency_mean(x) if len(x.shape) == 4 else x
+    logits = dense(x, classes, "frame_logits", dtype="float32")
+    attention = dense(x, classes, "frame_attention", dtype="float32") if pooling == "attention" else None
+    return pool(logits, pooling, attention)
+
+
+def pool(logits: keras.KerasTensor, pooling: str, attention: keras.KerasTensor | None = None) -> keras.KerasTensor:
+    """Logits of steps into logits of the clip, layer "logits", float32.
+
+    With y the sigmoid of a step's logit, a clip's probability of a class is, as arXiv 1810.09050 compares them,
+
+    - "linear_softmax": sum of y^2 over sum of y, so that a step counts by what it says itself;
+    - "attention": sum of w y over sum of w, with w the exponential of a learned logit of that class and step;
+    - "max": the largest y;
+    - "mean": the mean of y;
+
+    and its logit log p - log(1 - p). The first two and the last are one weighted mean with weights y, w and 1, whose
+    logit is the difference of two sums: log sum w y - log sum w (1 - y). Computed from logarithms it is exact however
+    far the logits lie from 0. Over a single step each of them gives that step's logit back, so that the softmax over
+    classes, which multiclass tasks take of clip logits, is sensible with each of them.
+
+    Args:
+        logits: (batch, steps, classes).
+        pooling: one of `POOLINGS`.
+        attention: logarithm of w, (batch, steps, classes); for "attention" only.
+    """
+    if pooling == "max":
+        return layers.GlobalMaxPooling1D(dtype="float32", name="logits")(logits)
+    present, absent = -ops.softplus(-logits), -ops.softplus(logits)
+    weight = {"linear_softmax": present, "attention": attention, "mean": 0.0}[pooling]
+    sums = [ops.logsumexp(weight + of_step, axis=1) for of_step in (present, absent)]
+    return layers.Subtract(dtype="float32", name="logits")(sums)

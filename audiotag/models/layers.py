@@ -35,7 +35,7 @@ class PositionEmbedding(keras.layers.Layer):
     """Adds what says when and at which pitch a patch lies: two learned embeddings, one an axis.
 
     Input shorter than the grid takes the first columns of the time embedding, in training a random run of them. Longer
-    input is refused where its length is known; in a graph that leaves the length open, the rest is cut off.
+    input is refused; in a TensorFlow graph that leaves the length open, the run fails there.
 
     Args:
         columns: length of the time embedding, in patches.
@@ -65,21 +65,16 @@ class PositionEmbedding(keras.layers.Layer):
 
     def call(self, patches: Any, training: bool = False) -> Any:
         """(batch, columns, rows, width) -> the same shape."""
-        columns = ops.shape(patches)[1]
-        if not isinstance(columns, int):
-            patches = patches[:, : self.columns]
-            columns = ops.shape(patches)[1]
-        elif columns > self.columns:
+        columns, width = ops.shape(patches)[1], patches.shape[-1]
+        if isinstance(columns, int) and columns > self.columns:
             raise _refusal(
                 f"this PaSST takes at most {self.longest} frames ({self.columns} patches of time), received {columns} "
                 "patches: cut the input into windows, or build it with more frames"
             )
-        time = self._run(columns) if training else self.time[:columns]
+        first = keras.random.randint((), 0, self.columns - columns + 1, seed=self.seed_generator) if training else 0
+        # Unlike indexing and taking, a slice of a given size fails where there is less, on every device.
+        time = ops.slice(ops.convert_to_tensor(self.time), (first, 0), (columns, width))
         return patches + ops.expand_dims(time, 1) + self.frequency
-
-    def _run(self, columns: Any) -> Any:
-        first = keras.random.randint((), 0, self.columns - columns + 1, seed=self.seed_generator)
-        return ops.take(self.time, first + ops.arange(columns, dtype="int32"), axis=0)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Shape of the output for a shape of the input."""
@@ -183,6 +178,35 @@ class TakeTokens(keras.layers.Layer):
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Shape of the output for a shape of the input."""
         return (input_shape[0], 2, input_shape[2])
+
+
+@keras.saving.register_keras_serializable(package="audiotag")
+class TimeTokens(keras.layers.Layer):
+    """The mean of the patches of each column: the sequence, its first two tokens left out, as steps of time.
+
+    Args:
+        rows: patches of a column.
+        left_out: rows that patchout leaves out in training.
+    """
+
+    def __init__(self, rows: int, left_out: int = 0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.rows, self.left_out = rows, left_out
+
+    def call(self, sequence: Any, training: bool = False) -> Any:
+        """(batch, 2 + columns x rows, width) -> (batch, columns, width)."""
+        rows = self.rows - self.left_out if training else self.rows
+        batch, _, width = ops.shape(sequence)
+        return ops.mean(ops.reshape(sequence[:, 2:], (batch, -1, rows, width)), axis=2)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Shape of the output for a shape of the input."""
+        batch, tokens, width = input_shape
+        return (batch, None if tokens is None else (tokens - 2) // self.rows, width)
+
+    def get_config(self) -> dict[str, Any]:
+        """Settings that make the same layer again."""
+        return {**super().get_config(), "rows": self.rows, "left_out": self.left_out}
 
 
 @keras.saving.register_keras_serializable(package="audiotag")

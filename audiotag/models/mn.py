@@ -55,15 +55,20 @@ class MN:
 
     Args:
         width: multiplier of every channel count, positive. Default 1.
-        head: "mlp" (pooling, a hidden layer, dropout), "fully_convolutional" (1x1 convolution, then pooling) or
-            "multihead_attention_pooling" (weighted mean over time, arXiv 2102.01243). Default "mlp".
-        strides: strides s0 … s3 of blocks 2, 4, 7 and 13, each 1 or 2. Default (2, 2, 2, 2).
+        head: "mlp" (pooling, a hidden layer, dropout), "fully_convolutional" (1x1 convolution, then pooling),
+            "multihead_attention_pooling" (weighted mean over time, arXiv 2102.01243) or "frames" (logits of every
+            step of time, `heads.frames`, then `pooling`). Default "mlp".
+        strides: strides s0 … s3 of blocks 2, 4, 7 and 13, each 1 or 2; with the stem's 2 they make a step of time,
+            32 frames (320 ms at a hop of 10 ms) of (2, 2, 2, 2), 8 frames (80 ms) of (2, 2, 1, 1). Default
+            (2, 2, 2, 2).
         dilated: blocks 13-15 dilate by 2 instead of striding. Default False.
         se_dims: what squeeze-and-excitation gates: letters of "c" (channels), "f" (frequency) and "t" (time), or
             "none"; "f" fixes the number of mels, "t" that of frames. Default "c".
         se_fusion: how several gated maps become one: "max", "avg", "add" or "min". Default "max".
         attention_heads: heads of the attention pooling. Default 4.
         dropout: rate before the last layer of the mlp head. Default 0.2.
+        pooling: what the "frames" head makes of its steps: "linear_softmax", "attention", "max" or "mean", as
+            `heads.pool` defines them. Default "linear_softmax".
 
     Raises:
         AudiotagError: a value outside its range.
@@ -77,6 +82,7 @@ class MN:
     se_fusion: str = "max"
     attention_heads: int = 4
     dropout: float = 0.2
+    pooling: str = "linear_softmax"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "strides", tuple(self.strides))
@@ -86,6 +92,7 @@ class MN:
         if not self.width > 0:
             raise AudiotagError(f"width of an MN is a positive multiplier, received {self.width}")
         heads.check_head(self.head)
+        heads.check_pooling(self.pooling)
         if self.se_fusion not in FUSIONS:
             known = suggest(str(self.se_fusion), FUSIONS)
             raise AudiotagError(f"no se_fusion of an MN is named {self.se_fusion!r}: {known}")
@@ -133,6 +140,8 @@ class MN:
             return heads.mlp(x, classes, self.channels(HIDDEN_UNITS), self.dropout)
         if self.head == "fully_convolutional":
             return heads.fully_convolutional(x, classes)
+        if self.head == "frames":
+            return heads.frames(x, classes, self.pooling)
         return heads.attention_pooling(x, classes, self.attention_heads)
 
     def _block(self, x: keras.KerasTensor, block: Block, number: int) -> keras.KerasTensor:

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import keras
 from keras import layers
 
-from audiotag.errors import AudiotagError
-from audiotag.models.layers import ClassTokens, Patchout, PositionEmbedding, SelfAttention, TakeTokens
+from audiotag.errors import AudiotagError, suggest
+from audiotag.models import heads
+from audiotag.models.layers import ClassTokens, Patchout, PositionEmbedding, SelfAttention, TakeTokens, TimeTokens
 
 FRAMES = 998
+HEADS = ("tokens", "frames")
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,12 @@ class PaSST:
         columns: length of the time embedding in patches, where published weights fix it. Default: as `frames` gives.
         patchout_time: columns left out in training (AudioSet 40, ESC-50 10). Default 0.
         patchout_frequency: rows left out in training (AudioSet 4, ESC-50 3). Default 0.
-        patchout: single patches left out in training. Default 0.
+        patchout: single patches left out in training; not with the "frames" head. Default 0.
+        head: "tokens" (logits from the mean of the class and distillation tokens, as published) or "frames" (the mean
+            of each column's patches is a step of time, 100 ms at a stride of 10 frames and a hop of 10 ms; logits of
+            every step, then `pooling`; patchout of time leaves steps out). Default "tokens".
+        pooling: what the "frames" head makes of its steps: "linear_softmax", "attention", "max" or "mean", as
+            `heads.pool` defines them. Default "linear_softmax".
 
     Raises:
         AudiotagError: a value outside its range.
@@ -41,6 +48,8 @@ class PaSST:
     patchout_time: int = 0
     patchout_frequency: int = 0
     patchout: int = 0
+    head: str = "tokens"
+    pooling: str = "linear_softmax"
 
     def __post_init__(self) -> None:
         stride = (self.stride, self.stride) if isinstance(self.stride, int) else tuple(self.stride)
@@ -58,6 +67,14 @@ class PaSST:
         for name in ("patchout_time", "patchout_frequency", "patchout"):
             if getattr(self, name) < 0:
                 raise AudiotagError(f"{name} is 0 or more, received {getattr(self, name)}")
+        if self.head not in HEADS:
+            raise AudiotagError(f"no head of a PaSST is named {self.head!r}: {suggest(str(self.head), HEADS)}")
+        heads.check_pooling(self.pooling)
+        if self.head == "frames" and self.patchout:
+            raise AudiotagError(
+                f"the frames head needs whole columns, received patchout {self.patchout}: "
+                "leave out columns and rows instead (patchout_time, patchout_frequency)"
+            )
 
     def grid(self, frames: int, mels: int) -> tuple[int, int]:
         """Columns and rows of patches of an input of `frames` x `mels`."""
@@ -93,11 +110,20 @@ class PaSST:
         tokens = ClassTokens(name="tokens")(tokens)
         for number in range(1, self.depth + 1):
             tokens = self._block(tokens, f"block{number}")
+        _, rows = self.grid(frames or FRAMES, mels)
+        return keras.Model(spectrogram, self._logits(tokens, classes, rows), name=name)
+
+    def _logits(self, tokens: keras.KerasTensor, classes: int, rows: int) -> keras.KerasTensor:
+        if self.head == "frames":
+            tokens = _normalize(tokens, "normalization")
+            steps = TimeTokens(rows, self.patchout_frequency, name="steps")(tokens)
+            hidden = layers.LayerNormalization(epsilon=1e-5, name="logits_normalization")(steps)
+            return heads.frames(hidden, classes, self.pooling)
         # Normalising is per token: only the two that are read need it.
         tokens = _normalize(TakeTokens(name="read_tokens")(tokens), "normalization")
         features = layers.GlobalAveragePooling1D(name="features")(tokens)
         hidden = layers.LayerNormalization(epsilon=1e-5, name="logits_normalization")(features)
-        return keras.Model(spectrogram, _dense(hidden, classes, "logits", dtype="float32"), name=name)
+        return _dense(hidden, classes, "logits", dtype="float32")
 
     def _checked_columns(self, frames: int | None, mels: int) -> int:
         columns, _ = self.grid(frames or FRAMES, mels)

@@ -69,6 +69,15 @@ def test_the_yamnet_preset_equals_tf_signal(waveform: np.ndarray) -> None:
     np.testing.assert_allclose(log_mel(waveform, preset("yamnet")), expected, atol=1e-3)
 
 
+def test_the_panns_preset_equals_librosa(waveform: np.ndarray) -> None:
+    power = librosa.feature.melspectrogram(
+        y=waveform, sr=32_000, n_fft=1024, hop_length=320, n_mels=64, fmin=50, fmax=14_000, pad_mode="reflect"
+    )
+    expected = librosa.power_to_db(power, ref=1.0, amin=1e-10, top_db=None)
+    np.testing.assert_allclose(log_mel(waveform, preset("panns")), expected.T, atol=1e-3)
+    np.testing.assert_allclose(log_mel(np.zeros(32_000), preset("panns")), np.full((101, 64), -100.0), atol=1e-4)
+
+
 @pytest.mark.parametrize("norm", [None, "slaney"])
 @pytest.mark.parametrize("scale", ["htk", "slaney"])
 @pytest.mark.parametrize(

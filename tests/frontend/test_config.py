@@ -70,6 +70,14 @@ def test_passt_states_its_highest_frequency() -> None:
     assert "0-15000 Hz" in preset("passt").describe()
 
 
+def test_variants_of_efficientat_change_their_one_field_only() -> None:
+    standard = preset("efficientat")
+    for ms, hop in {5: 160, 15: 480, 20: 640, 25: 800}.items():
+        assert standard.difference(preset(f"efficientat_hop_{ms}")) == f"hop 320 / {hop}"
+    for mels in (40, 64, 256):
+        assert standard.difference(preset(f"efficientat_mels_{mels}")) == f"mels 128 / {mels}"
+
+
 @given(
     samples=st.integers(0, 5000),
     window=st.integers(2, 64),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-ALL = ("mn04_as_mAP_432", "mn04_as", "mn01_fc_s2211", "mn01_mhap", "passt_tiny")
+ALL = ("mn04_as_mAP_432", "mn04_as", "mn01_fc_s2211", "mn01_mhap", "dymn04_as", "passt_tiny")
 TOLERANCE = 1e-4
 SCRIPT = Path(__file__).with_name("backend_check.py")
 
@@ -51,8 +51,8 @@ def test_every_golden_vector_holds_on_torch(shared):
     judge(report_of("torch", shared("golden").parent, ALL), ALL)
 
 
-def test_published_mn_and_passt_hold_on_jax(shared):
-    names = ("mn04_as_mAP_432", "passt_tiny")
+def test_published_mn_dymn_and_passt_hold_on_jax(shared):
+    names = ("mn04_as_mAP_432", "dymn04_as", "passt_tiny")
     judge(report_of("jax", shared("golden").parent, names), names)
 
 

@@ -11,11 +11,12 @@ import sys
 import zipfile
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
 from audiotag.errors import AudiotagError
-from audiotag.models import load_state_dict
+from audiotag.models import checkpoint, load_state_dict
 
 
 class Payload:
@@ -91,6 +92,87 @@ def test_a_malicious_pickle_is_refused_and_nothing_of_it_runs(tmp_path):
     with pytest.raises(AudiotagError, match="nothing of it was run"):
         load_state_dict(legacy)
     assert not witness.exists()
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_the_table_of_tensors_is_taken_out_of_what_a_training_script_saved(tmp_path, zipped):
+    torch = pytest.importorskip("torch")
+    state = torch.nn.BatchNorm2d(3).state_dict()  # an OrderedDict with attributes, as every state_dict
+    sampler = {"indexes": np.arange(5), "names": np.array(["a", "b"], object), "pointers": [np.int64(3)], "queue": []}
+    whole = {"iteration": 600_000, "best": np.float64(0.431), "model": state, "sampler": sampler}
+    torch.save(whole, tmp_path / "whole.pth", _use_new_zipfile_serialization=zipped)
+    read = load_state_dict(tmp_path / "whole.pth")
+    assert list(read) == ["weight", "bias", "running_mean", "running_var", "num_batches_tracked"]
+    assert all(np.array_equal(read[name], state[name].numpy()) for name in state)
+    torch.save({"epoch": 1, "state_dict": state}, tmp_path / "lightning.pt", _use_new_zipfile_serialization=zipped)
+    assert list(load_state_dict(tmp_path / "lightning.pt")) == list(read)
+
+
+def test_arrays_of_numpy_are_neither_built_nor_taken_for_tensors(tmp_path):
+    path = torch_file(tmp_path / "arrays.pt", {"weight": np.arange(3.0)})
+    with pytest.raises(AudiotagError, match="'weight' is NumPyObject, not a tensor"):
+        load_state_dict(path)
+
+
+def test_a_payload_hidden_in_an_array_of_objects_is_refused_and_not_run(tmp_path):
+    torch = pytest.importorskip("torch")
+    witness = tmp_path / "witness"
+    hidden = np.array([Payload(f"touch {witness}")], object)
+    for zipped in (True, False):
+        whole = {"model": {"weight": torch.zeros(2)}, "sampler": {"indexes": hidden}}
+        torch.save(whole, tmp_path / "evil.pth", _use_new_zipfile_serialization=zipped)
+        with pytest.raises(AudiotagError, match="system, which is no tensor; nothing of it was run"):
+            load_state_dict(tmp_path / "evil.pth")
+    assert not witness.exists()
+
+
+@pytest.mark.parametrize("called", [b"cnumpy\nndarray\n", b"c_codecs\nencode\n", b"cnumpy._core.multiarray\nscalar\n"])
+def test_what_stands_for_numpy_cannot_be_changed_by_a_pickle(tmp_path, called):
+    # The global itself, then BUILD with a state: it would set attributes of an ordinary class for all who use it.
+    pickled = b"\x80\x02}X\x01\x00\x00\x00a" + called + b"}X\x01\x00\x00\x00bK\x01sbs."
+    with zipfile.ZipFile(tmp_path / "state.pt", "w") as archive:
+        archive.writestr("archive/data.pkl", pickled)
+    with pytest.raises(AudiotagError) as raised:
+        load_state_dict(tmp_path / "state.pt")
+    assert "\n" not in str(raised.value)
+    assert not hasattr(np.ndarray, "b") and not hasattr(checkpoint._NumPyObject, "b")
+
+
+def keras_2_file(path: Path, layers: dict[str, dict[str, np.ndarray]]) -> Path:
+    """A file as `save_weights` of Keras 2 lays it out."""
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = np.array([name.encode() for name in layers])
+        for layer, weights in layers.items():
+            group = file.create_group(layer)
+            group.attrs["weight_names"] = np.array([name.encode() for name in weights])
+            for name, weight in weights.items():
+                group[name] = weight
+    return path
+
+
+def test_weights_of_keras_2_are_read_by_their_names(tmp_path):
+    generator = np.random.default_rng(0)
+    convolution = {"layer1/conv/kernel:0": generator.normal(size=(3, 3, 1, 8)).astype(np.float32)}
+    shift = {f"layer1/conv/bn/{name}:0": generator.normal(size=8) for name in ("beta", "moving_mean")}
+    layers = {"input_1": {}, "layer1/conv": convolution, "layer1/conv/bn": shift}
+    read = load_state_dict(keras_2_file(tmp_path / "weights.h5", layers))
+    assert list(read) == list(convolution | shift)
+    assert all(np.array_equal(read[name], weight) for name, weight in (convolution | shift).items())
+
+
+def test_h5_files_of_other_things_are_one_line_of_error(tmp_path):
+    with h5py.File(tmp_path / "data.h5", "w") as file:
+        file["waveform"] = np.zeros(10)
+    with h5py.File(keras_2_file(tmp_path / "huge.h5", {"a": {"a/kernel:0": np.zeros(3)}}), "a") as file:
+        del file["a/a/kernel:0"]
+        file["a"].create_dataset("a/kernel:0", (1 << 40,), "f4")
+    whole = keras_2_file(tmp_path / "whole.h5", {"a": {"a/kernel:0": np.zeros(9999)}}).read_bytes()
+    (tmp_path / "cut.h5").write_bytes(whole[:5000])
+    told = {"data": "no layer_names", "huge": "more than the file", "cut": "fetch the file again", "no": "no such file"}
+    for name, expected in told.items():
+        with pytest.raises(AudiotagError, match=expected) as raised:
+            load_state_dict(tmp_path / f"{name}.h5")
+        assert "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize("harmless_looking", [print, eval, getattr, np.frombuffer, bytearray, io.BytesIO])

@@ -87,13 +87,32 @@ def test_other_classes_get_a_new_head_on_the_loaded_body(shared, tmp_path, name,
     whole.save(tmp_path / "whole.keras")
     heads = ("logits", "attention_projection") if name != "passt" else ("logits/",)
     for source in (published, tmp_path / "whole.keras"):
-        model = models.build(name, classes=7, weights=source, **options)
+        model = models.build(name, classes=7, weights=source, new_head=True, **options)
         assert model.output_shape == (None, 7)
         theirs, ours = weights_of(whole), weights_of(model)
         assert {path for path in ours if path.startswith(heads)} >= random
         body = [path for path in ours if not path.startswith(heads)]
         assert len(body) > 40
         assert all(np.array_equal(theirs[path], ours[path]) for path in body)
+
+
+def test_a_file_of_other_classes_is_refused_where_no_new_head_is_asked_for(shared, tmp_path):
+    published = shared("golden/mn04_as.safetensors")
+    with pytest.raises(
+        AudiotagError, match=r"has 527 classes, the network 7: put a new head on .*--new-head"
+    ) as raised:
+        models.build("mn04", classes=7, weights=published)
+    assert "\n" not in str(raised.value)
+    models.build("mn01", classes=3, mels=32).save(tmp_path / "three.keras")
+    with pytest.raises(AudiotagError, match="has 3 classes, the network 7"):
+        models.build("mn01", classes=7, mels=32, weights=tmp_path / "three.keras")
+
+
+def test_a_new_head_may_be_asked_for_where_the_classes_are_the_same(shared):
+    published = shared("golden/mn04_as.safetensors")
+    loaded, fresh = (models.build("mn04", classes=527, weights=published, new_head=new) for new in (False, True))
+    theirs, ours = weights_of(loaded), weights_of(fresh)
+    assert {path for path in ours if not np.array_equal(theirs[path], ours[path])} == {"logits/kernel", "logits/bias"}
 
 
 def test_the_body_is_still_strict_where_the_head_is_new(shared):

@@ -80,15 +80,45 @@ def test_a_compiled_pass_refuses_long_input_in_one_line_too():
     assert "\n" not in str(raised.value)
 
 
-def test_a_graph_of_open_length_serves_short_input_and_cuts_long_input():
+@pytest.mark.parametrize(("frames", "held"), [(96, 105), (20, 25)])
+def test_a_graph_of_open_length_serves_short_input_and_fails_at_long_input(frames, held):
     tensorflow = pytest.importorskip("tensorflow")
-    model = models.build("passt", classes=3, frames=96, patchout_time=2, patchout=3, **TINY)
+    # A grid of a single column would fit any length, were it only added.
+    patchout = {"patchout_time": 2, "patchout": 3} if frames > 50 else {}
+    model = models.build("passt", classes=3, frames=frames, **patchout, **TINY)
     anything = [tensorflow.TensorSpec((None, None, 48, 1))]
     evaluate = tensorflow.function(lambda x: model(x, training=False), input_signature=anything)
     train = tensorflow.function(lambda x: model(x, training=True), input_signature=anything)
-    np.testing.assert_allclose(evaluate(noise(60)), model(noise(60)), atol=1e-6)
-    np.testing.assert_allclose(evaluate(noise(200)), model(noise(200)[:, :105]), atol=1e-6)
-    assert train(noise(60)).shape == (2, 3)
+    for length in (held - 9, held):
+        np.testing.assert_allclose(evaluate(noise(length)), model(noise(length)), atol=1e-6)
+        assert train(noise(length)).shape == (2, 3)
+    for graph in (evaluate, train):
+        with pytest.raises(tensorflow.errors.InvalidArgumentError):
+            graph(noise(held + 1))
+
+
+def test_the_frames_head_reads_the_mean_of_every_column():
+    keras.utils.set_random_seed(0)
+    model = models.build("passt", classes=3, frames=96, head="frames", pooling="mean", **TINY)
+    watched = [model.get_layer(name).output for name in ("normalization", "logits_normalization", "frame_logits")]
+    tokens, hidden, steps = map(np.asarray, keras.Model(model.input, watched)(noise(96)))
+    columns = tokens[:, 2:].reshape(2, 9, 4, 16).mean(axis=2)
+    centred = columns - columns.mean(axis=-1, keepdims=True)
+    expected = centred / np.sqrt(columns.var(axis=-1, keepdims=True) + 1e-5)
+    np.testing.assert_allclose(hidden, expected, atol=1e-4)
+    probability = (1 / (1 + np.exp(-steps.astype(np.float64)))).mean(axis=1)
+    np.testing.assert_allclose(model(noise(96)), np.log(probability / (1 - probability)), atol=1e-5)
+
+
+def test_the_frames_head_learns_from_the_columns_and_rows_that_patchout_leaves():
+    model = models.build("passt", classes=3, frames=96, head="frames", patchout_time=3, patchout_frequency=2, **TINY)
+    steps = keras.Model(model.input, model.get_layer("steps").output)
+    assert steps(noise(96), training=True).shape == (2, 6, 16)
+    assert steps(noise(96)).shape == (2, 9, 16)
+    targets = np.eye(3, dtype=np.float32)[:2]
+    model.compile(keras.optimizers.Adam(0.01), keras.losses.BinaryCrossentropy(from_logits=True), jit_compile=False)
+    losses = model.fit(noise(96), targets, epochs=12, verbose=0).history["loss"]
+    assert losses[-1] < 0.8 * losses[0]
 
 
 def test_patchout_that_leaves_nothing_is_refused():
@@ -115,6 +145,9 @@ def test_a_saved_passt_opens_with_the_same_outputs_and_settings(tmp_path):
         ("passt", {"mels": 8}, "received 998 frames x 8 mels"),
         ("passt", {"stride": (10, 10, 10)}, "one positive number or two"),
         ("passt", {"dept": 3}, "did you mean 'depth'"),
+        ("passt", {"head": "frame"}, "did you mean 'frames'"),
+        ("passt", {"head": "frames", "patchout": 9}, "needs whole columns, received patchout 9"),
+        ("passt", {"head": "frames", "pooling": "median"}, "no pooling over time is named 'median'"),
         ("passt_s", {"frames": 1500}, "at most 1005 frames"),
         ("pasts", {}, "did you mean 'passt'"),
     ],

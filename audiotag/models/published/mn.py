@@ -9,6 +9,9 @@ import keras
 from audiotag.models.mn import BLOCKS
 from audiotag.models.published.entries import TOKENS, Entry, convolution, dense
 
+HEAD = "classifier."
+"""Where the names of the head's tensors begin; DyMN's do too."""
+
 
 def entries(model: keras.Model) -> Iterator[Entry]:
     """Every tensor of a published MN, and the variable of ours that it is."""
@@ -32,8 +35,10 @@ def entries(model: keras.Model) -> Iterator[Entry]:
 
 
 def head_entries(model: keras.Model) -> Iterator[Entry]:
-    """The tensors of the head, which MN and DyMN share."""
+    """The tensors of the head, which MN and DyMN share; none of a "frames" head, which nobody has published."""
     names = {layer.name for layer in model.layers}
+    if "frame_logits" in names:
+        return
     if "hidden" in names:
         yield from dense(model, "classifier.2", "hidden")
         yield from dense(model, "classifier.5", "logits", head=True)

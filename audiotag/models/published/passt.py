@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import keras
+import numpy as np
 
+from audiotag.models.published import deit
 from audiotag.models.published.entries import CONVOLUTION, FREQUENCY, TIME, TOKENS, VECTOR, Entry, dense, scale
 
 DROPPED = frozenset({"head_dist.weight", "head_dist.bias"})
 """A head that the checkpoints hold and nothing reads."""
+
+HEAD = "head.1."
+"""Where the names of the last layer's tensors begin."""
+
+
+def adapted(state_dict: Mapping[str, np.ndarray], model: keras.Model) -> Mapping[str, np.ndarray]:
+    """A PaSST's tensors as they are; those of an image transformer made into a PaSST's."""
+    if not deit.is_deit(state_dict):
+        return state_dict
+    position = model.get_layer("position")
+    return deit.as_passt(state_dict, rows=position.frequency.shape[0], columns=position.time.shape[0])
 
 
 def entries(model: keras.Model) -> Iterator[Entry]:
@@ -33,4 +46,5 @@ def entries(model: keras.Model) -> Iterator[Entry]:
             yield from dense(model, f"blocks.{number}.{published}", f"block{number + 1}_{ours}")
     yield from scale(model, "norm", "normalization")
     yield from scale(model, "head.0", "logits_normalization")
-    yield from dense(model, "head.1", "logits", head=True)
+    if "features" in {layer.name for layer in model.layers}:
+        yield from dense(model, "head.1", "logits", head=True)

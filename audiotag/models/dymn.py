@@ -1,0 +1,159 @@
+"""DyMN, the dynamic MobileNets of EfficientAT (arXiv 2310.15648)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import keras
+from keras import layers, ops
+
+from audiotag.errors import AudiotagError
+from audiotag.models import heads
+from audiotag.models.blocks import convolution, depthwise, make_divisible, normalization
+from audiotag.models.dynamic import DynamicDepthwise, DynamicPointwise, DynamicReLU
+from audiotag.models.mn import BLOCKS, FINAL_KERNEL_SCALE, HIDDEN_UNITS, STEM_CHANNELS, Block
+
+CONTEXT_RATIO = 4  # channels of a block over those of its context
+CONTEXT_RANGE = (32, 128)  # channels of a context at width 1
+
+
+@dataclass(frozen=True)
+class DyMN:
+    """A DyMN student: the blocks of an MN, whose convolutions, activations and attention follow from each example.
+
+    Args:
+        width: multiplier of every channel count, positive. Default 1.
+        head: "mlp" (pooling, a hidden layer, dropout), "fully_convolutional" (1x1 convolution, then pooling),
+            "multihead_attention_pooling" (weighted mean over time, arXiv 2102.01243) or "frames" (logits of every
+            step of time, `heads.frames`, then `pooling`). Default "mlp".
+        strides: strides s0 … s3 of blocks 2, 4, 7 and 13, each 1 or 2. Default (2, 2, 2, 2).
+        replace_se: only the blocks in which an MN has squeeze-and-excitation (4-6 and 11-15) are dynamic, the others
+            plain. Default False: all are.
+        temperature: of the attention over kernels, positive. Published AudioSet weights need 1, the default; training
+            from random or ImageNet weights starts at 30 (`audiotag.training.Temperature`).
+        attention_heads: heads of the attention pooling. Default 4.
+        dropout: rate before the last layer of the mlp head. Default 0.2.
+        pooling: what the "frames" head makes of its steps: "linear_softmax", "attention", "max" or "mean", as
+            `heads.pool` defines them. Default "linear_softmax".
+
+    Raises:
+        AudiotagError: a value outside its range.
+    """
+
+    width: float = 1.0
+    head: str = "mlp"
+    strides: tuple[int, ...] = (2, 2, 2, 2)
+    replace_se: bool = False
+    temperature: float = 1.0
+    attention_heads: int = 4
+    dropout: float = 0.2
+    pooling: str = "linear_softmax"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "strides", tuple(self.strides))
+        if not self.width > 0:
+            raise AudiotagError(f"width of a DyMN is a positive multiplier, received {self.width}")
+        heads.check_head(self.head)
+        heads.check_pooling(self.pooling)
+        if len(self.strides) != 4 or not set(self.strides) <= {1, 2}:
+            raise AudiotagError(f"strides of a DyMN are four of 1 or 2, received {self.strides}")
+        if not self.temperature > 0:
+            raise AudiotagError(f"temperature of a DyMN is positive, 1 or more as a rule, received {self.temperature}")
+        if self.attention_heads < 1 or not 0 <= self.dropout < 1:
+            raise AudiotagError(
+                "a DyMN has at least 1 attention head and a dropout in 0 to 1, received "
+                f"attention_heads {self.attention_heads}, dropout {self.dropout}"
+            )
+
+    def channels(self, count: int) -> int:
+        """A channel count of width 1, at this width."""
+        return make_divisible(count * self.width)
+
+    def network(self, name: str, classes: int, mels: int, frames: int | None) -> keras.Model:
+        """The model: (batch, frames, mels, 1) -> logits (batch, classes); any length.
+
+        Args:
+            name: name of the model.
+            classes: number of classes.
+            mels: mel bands of the input.
+            frames: unused: a DyMN takes input of any length.
+        """
+        spectrogram = keras.Input((None, mels, 1), name="log_mel")
+        x = convolution(spectrogram, self.channels(STEM_CHANNELS), 3, 2, "stem")
+        x = normalization(x, "stem", "hard_silu")
+        for number, block in enumerate(BLOCKS, 1):
+            dynamic = block.squeezes or not self.replace_se
+            x = self._block(x, block, f"block{number}", dynamic)
+        x = convolution(x, FINAL_KERNEL_SCALE * x.shape[-1], 1, 1, "last")
+        x = normalization(x, "last", "hard_silu")
+        return keras.Model(spectrogram, self._head(x, classes), name=name)
+
+    def _head(self, x: keras.KerasTensor, classes: int) -> keras.KerasTensor:
+        if self.head == "mlp":
+            return heads.mlp(x, classes, self.channels(HIDDEN_UNITS), self.dropout)
+        if self.head == "fully_convolutional":
+            return heads.fully_convolutional(x, classes)
+        if self.head == "frames":
+            return heads.frames(x, classes, self.pooling)
+        return heads.attention_pooling(x, classes, self.attention_heads)
+
+    def _block(self, x: keras.KerasTensor, block: Block, name: str, dynamic: bool) -> keras.KerasTensor:
+        expanded, channels = self.channels(block.expanded), self.channels(block.channels)
+        stride = 1 if block.stride is None else self.strides[block.stride]
+        inside = self._dynamic if dynamic else _plain
+        left = inside(x, block, name, expanded, channels, stride)
+        left = normalization(left, f"{name}_project")
+        return layers.Add(name=f"{name}_add")([left, x]) if stride == 1 and channels == x.shape[-1] else left
+
+    def _dynamic(
+        self, x: keras.KerasTensor, block: Block, name: str, expanded: int, channels: int, stride: int
+    ) -> keras.KerasTensor:
+        context, over_mels, over_frames = self._context(x, expanded, stride, f"{name}_context")
+        mixed = {"temperature": self.temperature}
+        if expanded != x.shape[-1]:
+            x = DynamicPointwise(expanded, **mixed, name=f"{name}_expand_convolution")([x, context])
+            x = normalization(x, f"{name}_expand", block.activation)
+        x = DynamicDepthwise(block.kernel, stride, **mixed, name=f"{name}_depthwise_convolution")([x, context])
+        x = normalization(x, f"{name}_depthwise")
+        x = DynamicReLU(name=f"{name}_depthwise_activation")([x, context])
+        x = layers.Multiply(name=f"{name}_attention")([x, over_mels, over_frames])
+        return DynamicPointwise(channels, **mixed, name=f"{name}_project_convolution")([x, context])
+
+    def _context(
+        self, x: keras.KerasTensor, expanded: int, stride: int, name: str
+    ) -> tuple[keras.KerasTensor, keras.KerasTensor, keras.KerasTensor]:
+        """What a map says of itself: (batch, context), and gates (batch, 1, mels, …) and (batch, frames, 1, …)."""
+        smallest, largest = (self.channels(limit) for limit in CONTEXT_RANGE)
+        size = min(max(make_divisible(expanded // CONTEXT_RATIO), smallest), largest)
+        mels = x.shape[2]
+        sequence = layers.Concatenate(axis=1, name=f"{name}_sequence")([ops.mean(x, axis=1), ops.mean(x, axis=2)])
+        sequence = _dense(sequence, size, name, use_bias=False)
+        sequence = normalization(sequence, name, "hard_silu")
+        gates = []
+        for part, axis, shape in (
+            (sequence[:, :mels], "mels", (1, -(-mels // stride), expanded)),
+            (sequence[:, mels:], "frames", (-1, 1, expanded)),
+        ):
+            if stride > 1:
+                part = layers.ZeroPadding1D(1, name=f"{name}_{axis}_padding")(part)
+                part = layers.AveragePooling1D(3, stride, name=f"{name}_{axis}_pooling")(part)
+            gate = _dense(part, expanded, f"{name}_{axis}", activation="sigmoid")
+            gates.append(layers.Reshape(shape, name=f"{name}_{axis}_gate")(gate))
+        return layers.GlobalAveragePooling1D(name=f"{name}_mean")(sequence), *gates
+
+
+def _plain(
+    x: keras.KerasTensor, block: Block, name: str, expanded: int, channels: int, stride: int
+) -> keras.KerasTensor:
+    if expanded != x.shape[-1]:
+        x = convolution(x, expanded, 1, 1, f"{name}_expand")
+        x = normalization(x, f"{name}_expand", block.activation)
+    x = depthwise(x, block.kernel, stride, 1, f"{name}_depthwise")
+    x = normalization(x, f"{name}_depthwise", block.activation)
+    return convolution(x, channels, 1, 1, f"{name}_project")
+
+
+def _dense(x: keras.KerasTensor, units: int, name: str, **settings: object) -> keras.KerasTensor:
+    """A dense layer that starts as the published 1x1 convolution in its place does."""
+    initializer = keras.initializers.VarianceScaling(2, "fan_out", "untruncated_normal")
+    return layers.Dense(units, kernel_initializer=initializer, name=name, **settings)(x)

@@ -1,0 +1,215 @@
+"""Frame-level networks: log-mel to logits of every step of time, where the steps lie, and what lengths fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import keras
+from keras import layers, ops
+
+from audiotag.errors import AudiotagError
+from audiotag.frontend import LogMelConfig
+from audiotag.models import heads
+from audiotag.models.layers import PositionEmbedding
+
+_LONG = 1 << 18  # frames: long enough to tell every distance of steps up to 300 frames
+_ENOUGH = 1 << 13  # frames: no network needs more to give anything
+
+
+def frame_level(network: keras.Model) -> keras.Model:
+    """The network up to the logits of every step of time, sharing its weights.
+
+    What the steps are depends on the head. A network with the "frames" head, a hybrid and YAMNet have them. The
+    published heads give them without being trained anew:
+
+    - "fully_convolutional": the mean over frequency of its map of logits. The clip's logits are the mean of the steps.
+    - "mlp": what each step adds to the clip's logits, as a class activation map (arXiv 1512.04150). Its hidden layer
+      is a gate times a linear map; with the gate of the clip, the clip's logits are the mean of the steps' exactly. A
+      mean of n odds is at least an n-th of each, so no step's odds are let exceed n times the clip's, n the number of
+      steps. (To apply the whole head to each step does far worse: it has never seen so short a piece.)
+    - "multihead_attention_pooling": the value of each step, averaged over the heads by the head's own weights. The
+      clip's logits weigh those values by attention.
+    - PANNs: the head applied to maximum plus mean over each step and its two neighbours (arXiv 1912.10211 trains its
+      decision-level networks so), its odds bounded as those of "mlp".
+
+    Of an ensemble it is the mean of its members'.
+
+    Args:
+        network: log-mel to logits, as `build` makes it, or its file opened again.
+
+    Returns:
+        (batch, frames, mels, 1) -> (batch, steps, classes), float32.
+
+    Raises:
+        AudiotagError: a network that keeps no time, such as a PaSST whose head reads tokens.
+    """
+    members = _members(network)
+    if members:
+        spectrogram = keras.Input(network.input_shape[1:], name="log_mel")
+        logits = layers.Average(name="frame_logits")([frame_level(member)(spectrogram) for member in members])
+        return keras.Model(spectrogram, logits, name=f"{network.name}_frames")
+    names = {layer.name for layer in network.layers}
+    if "frame_logits" in names:
+        return keras.Model(network.input, network.get_layer("frame_logits").output, name=f"{network.name}_frames")
+    known = {
+        "logits_convolution": _map_means,
+        "attention_and_value": _values,
+        "hidden_activation": _activation_maps,
+        "mel_normalization": _near_steps,
+    }
+    logits_of = next((known[name] for name in known if name in names), None)
+    if logits_of is None:
+        raise AudiotagError(
+            f"frame-level outputs need a network that keeps time, received {network.name}: "
+            'build it with head="frames" and train it, or take an MN, a DyMN, a crnn or YAMNet'
+        )
+    logits = layers.Activation("linear", dtype="float32", name="frame_logits")(logits_of(network))
+    return keras.Model(network.input, logits, name=f"{network.name}_frames")
+
+
+def _members(network: keras.Model) -> list[keras.Model]:
+    return [layer for layer in network.layers if isinstance(layer, keras.Model)]
+
+
+def _map_means(network: keras.Model) -> keras.KerasTensor:
+    """The map of a fully convolutional head, averaged over frequency."""
+    return heads.frequency_mean(network.get_layer("logits_normalization").output)
+
+
+def _values(network: keras.Model) -> keras.KerasTensor:
+    """The values of an attention pooling at every step, averaged over its heads."""
+    count, classes = network.get_layer("heads").target_shape
+    values = network.get_layer("attention_and_value").output[:, :, 1]
+    values = layers.Reshape((-1, count, classes), name="values")(values)
+    values = layers.Permute((1, 3, 2), name="values_heads_last")(values)
+    return layers.Reshape((-1, classes), name="values_mean")(network.get_layer("head_weights")(values))
+
+
+def _activation_maps(network: keras.Model) -> keras.KerasTensor:
+    """What every step adds to the logits of an mlp head, under the gate of the clip."""
+    hidden = network.get_layer("hidden")
+    gate = layers.Activation("hard_sigmoid", name="gate")(hidden.output)  # hard_silu(x) = x hard_sigmoid(x)
+    gate = layers.Reshape((1, hidden.units), name="gate_of_steps")(gate)
+    steps = hidden(heads.frequency_mean(network.get_layer("last_activation").output))
+    return _bounded(network.get_layer("logits")(layers.Multiply(name="gated")([steps, gate])), network)
+
+
+def _near_steps(network: keras.Model) -> keras.KerasTensor:
+    """A PANN's head over every step and its neighbours."""
+    x = network.get_layer("frequency_mean").output
+    x = layers.Reshape((-1, x.shape[-1]), name="steps")(x)
+    most = layers.MaxPooling1D(3, 1, "same", name="near_maximum")(x)
+    mean = layers.AveragePooling1D(3, 1, "same", name="near_mean")(x)
+    hidden = network.get_layer("features")(layers.Add(name="near_pooled")([most, mean]))
+    return _bounded(network.get_layer("logits")(hidden), network)
+
+
+def _bounded(logits: keras.KerasTensor, network: keras.Model) -> keras.KerasTensor:
+    """Logits of steps, at most the clip's plus the logarithm of the number of steps."""
+    logarithm = ops.logsumexp(ops.zeros_like(logits), axis=1, keepdims=True)
+    return ops.minimum(logits, ops.expand_dims(network.output, 1) + logarithm)
+
+
+@dataclass(frozen=True)
+class FrameSteps:
+    """Where the steps of a frame-level network lie on the frames of its log-mel.
+
+    Args:
+        length: frames of the shortest input that gives a step.
+        distance: frames from one step to the next.
+    """
+
+    length: int
+    distance: int
+
+    def count(self, frames: int) -> int:
+        """Steps of an input of `frames` frames."""
+        return (frames - self.length) // self.distance + 1
+
+    def seconds(self, front_end: LogMelConfig) -> tuple[float, float]:
+        """Distance of two steps, and the centre of the first one, both in seconds.
+
+        The first step is centred on the middle of the shortest input that gives one: on frame 0 where convolutions
+        pad both sides alike, as in an MN, on the middle of its frames where they do not pad.
+
+        Args:
+            front_end: what makes the log-mel.
+        """
+        hop = front_end.hop / front_end.sample_rate
+        # A centred frame t lies around sample t hop, another begins there.
+        offset = 0.0 if front_end.margin else front_end.window / 2 / front_end.sample_rate
+        return self.distance * hop, (self.length - 1) / 2 * hop + offset
+
+
+def frame_steps(network: keras.Model) -> FrameSteps:
+    """Where the steps lie, measured on how the number of steps grows with the input; nothing is computed.
+
+    Args:
+        network: of `frame_level`: (batch, frames, mels, 1) -> (batch, steps, classes).
+
+    Raises:
+        AudiotagError: a network of a fixed length.
+    """
+    if network.input_shape[1] is not None:
+        raise AudiotagError(
+            f"frame-level outputs need a network of any length, {network.name} takes exactly "
+            f"{network.input_shape[1]} frames: build it with se_dims without 't'"
+        )
+    steps = _steps(network, _LONG)
+    distance = round(_LONG / (_steps(network, 2 * _LONG) - steps))
+    low, high = 0, distance  # the next step comes with more than `low` and at most `high` further frames
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if _steps(network, _LONG + middle) > steps else (middle, high)
+    return FrameSteps(_LONG + high - steps * distance, distance)
+
+
+def _steps(network: keras.Model, frames: int) -> int:
+    return _outputs(network, frames).shape[1]
+
+
+def _outputs(network: keras.Model, frames: int) -> keras.KerasTensor:
+    """Shape and dtype of the outputs for an input of `frames` frames; raises where it is too short."""
+    return network.compute_output_spec(keras.KerasTensor((1, frames, *network.input_shape[2:])))
+
+
+def longest_frames(network: keras.Model) -> int | None:
+    """Length of the longest input that a network takes, frames; None: any.
+
+    Args:
+        network: log-mel to logits.
+    """
+    limits = [layer.longest for layer in network.layers if isinstance(layer, PositionEmbedding)]
+    limits += [limit for member in _members(network) if (limit := longest_frames(member)) is not None]
+    return min(limits, default=network.input_shape[1])
+
+
+def shortest_frames(network: keras.Model) -> int:
+    """Length of the shortest input that a network takes, frames: one patch of a PaSST, 1 of an MN.
+
+    Found by asking for the shapes of outputs; nothing is computed. A network that cannot tell them counts as one that
+    takes any length.
+
+    Args:
+        network: log-mel to logits.
+    """
+    if network.input_shape[1] is not None:
+        return network.input_shape[1]
+    high = 1
+    while not _fits(network, high):
+        high *= 2
+        if high > _ENOUGH:
+            return 1
+    low = high // 2  # `high` is enough, `low` is not
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if _fits(network, middle) else (middle, high)
+    return high
+
+
+def _fits(network: keras.Model, frames: int) -> bool:
+    try:
+        _outputs(network, frames)
+    except (ValueError, AudiotagError):  # Keras refuses with the former, a layer of ours with the latter
+        return False
+    return True

@@ -1,0 +1,124 @@
+"""CNNs whose steps of time see each other: recurrent, transformer, and transformer with recurrent students."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import keras
+from keras import layers
+
+from audiotag.errors import AudiotagError, suggest
+from audiotag.models import heads
+from audiotag.models.blocks import convolution, make_divisible, normalization
+
+CONTEXTS = ("gru", "transformer", "transformer_gru")
+CHANNELS = (16, 32, 64, 128, 128, 128)
+HALVED = 2  # blocks that halve time
+BANDS = 4  # fewer bands than this are not halved any more
+PLACE_KERNEL = 15
+
+
+@dataclass(frozen=True)
+class Hybrid:
+    """A small CNN, then layers in which every step of time sees the others, then the "frames" head of `heads`.
+
+    Six blocks (3x3 convolution, batch normalisation, ReLU, mean pooling) bring time to steps of 4 frames (40 ms at a
+    hop of 10 ms) and 128 mel bands to 2, which join the channels of their step. At width 1 and 10 classes the three
+    contexts have 1.0, 1.5 and 2.1 million parameters. Input of any length from 4 frames on.
+
+    Args:
+        context: "gru" (bidirectional GRUs: arXiv 1702.06286, and the baseline of DCASE task 4), "transformer"
+            (encoder blocks: arXiv 1912.04761) or "transformer_gru" (encoder blocks whose tokens go through
+            bidirectional GRUs, as arXiv 2303.03689 does with a pretrained transformer). Default "gru".
+        width: multiplier of the CNN's channels, positive. Default 1.
+        units: GRU units of a direction; a transformer's token has twice as many channels. Default 128.
+        depth: encoder blocks and GRU layers of the context, at least 1. Default 2.
+        heads: attention heads of an encoder block; they divide twice `units`. Default 4.
+        dropout: rate after every block of the CNN and in the context, 0 to 1. Default 0.2.
+        pooling: what the head makes of its steps: "linear_softmax", "attention", "max" or "mean", as `heads.pool`
+            defines them. Default "linear_softmax".
+
+    Raises:
+        AudiotagError: a value outside its range.
+    """
+
+    context: str = "gru"
+    width: float = 1.0
+    units: int = 128
+    depth: int = 2
+    heads: int = 4
+    dropout: float = 0.2
+    pooling: str = "linear_softmax"
+
+    def __post_init__(self) -> None:
+        if self.context not in CONTEXTS:
+            raise AudiotagError(f"no context is named {self.context!r}: {suggest(str(self.context), CONTEXTS)}")
+        if not self.width > 0:
+            raise AudiotagError(f"width of a hybrid is a positive multiplier, received {self.width}")
+        for name in ("units", "depth", "heads"):
+            if getattr(self, name) < 1:
+                raise AudiotagError(f"{name} of a hybrid must be at least 1, received {getattr(self, name)}")
+        if not 0 <= self.dropout < 1:
+            raise AudiotagError(f"dropout of a hybrid is a rate in 0 to 1, received {self.dropout}")
+        if 2 * self.units % self.heads:
+            raise AudiotagError(
+                f"the heads of a hybrid share twice its units evenly, received {self.units} units and {self.heads} "
+                "heads: choose units that are a multiple of heads"
+            )
+        heads.check_pooling(self.pooling)
+
+    def network(self, name: str, classes: int, mels: int, frames: int | None) -> keras.Model:
+        """The model: (batch, frames, mels, 1) -> logits (batch, classes), any number of frames from 4 on.
+
+        Args:
+            name: name of the model.
+            classes: number of classes.
+            mels: mel bands of the input.
+            frames: not used: the input's length stays open.
+        """
+        spectrogram = keras.Input((None, mels, 1), name="log_mel")
+        x = spectrogram
+        for number, channels in enumerate(CHANNELS, 1):
+            x = self._block(x, make_divisible(channels * self.width), number)
+        x = layers.Reshape((-1, x.shape[2] * x.shape[3]), name="steps")(x)
+        if self.context != "gru":
+            x = self._encoder(x)
+        if self.context != "transformer":
+            x = self._recurrent(x)
+        return keras.Model(spectrogram, heads.frames(x, classes, self.pooling), name=name)
+
+    def _block(self, x: keras.KerasTensor, channels: int, number: int) -> keras.KerasTensor:
+        name = f"block{number}"
+        x = normalization(convolution(x, channels, 3, 1, name), name, "relu")
+        size = (2 if number <= HALVED else 1, 2 if x.shape[2] >= BANDS else 1)
+        if size != (1, 1):
+            x = layers.AveragePooling2D(size, name=f"{name}_pooling")(x)
+        return layers.Dropout(self.dropout, name=f"{name}_dropout")(x)
+
+    def _recurrent(self, x: keras.KerasTensor) -> keras.KerasTensor:
+        for number in range(1, self.depth + 1):
+            both = layers.Bidirectional(layers.GRU(self.units, return_sequences=True), name=f"gru{number}")
+            x = layers.Dropout(self.dropout, name=f"gru{number}_dropout")(both(x))
+        return x
+
+    def _encoder(self, x: keras.KerasTensor) -> keras.KerasTensor:
+        width = 2 * self.units
+        x = layers.Dense(width, name="tokens")(x)
+        # What a step's neighbours are tells attention where it lies, at any length of input (arXiv 2102.10882).
+        place = layers.DepthwiseConv1D(PLACE_KERNEL, padding="same", name="place")(x)
+        x = layers.Add(name="place_add")([x, place])
+        for number in range(1, self.depth + 1):
+            x = self._encoder_block(x, width, f"encoder{number}")
+        return layers.LayerNormalization(epsilon=1e-6, name="encoder_normalization")(x)
+
+    def _encoder_block(self, x: keras.KerasTensor, width: int, name: str) -> keras.KerasTensor:
+        attention = layers.MultiHeadAttention(
+            self.heads, width // self.heads, dropout=self.dropout, name=f"{name}_attention"
+        )
+        hidden = layers.LayerNormalization(epsilon=1e-6, name=f"{name}_attention_normalization")(x)
+        x = layers.Add(name=f"{name}_attention_add")([x, attention(hidden, hidden)])
+        hidden = layers.LayerNormalization(epsilon=1e-6, name=f"{name}_mlp_normalization")(x)
+        hidden = layers.Dense(2 * width, "gelu", name=f"{name}_mlp_hidden")(hidden)
+        hidden = layers.Dropout(self.dropout, name=f"{name}_mlp_dropout")(hidden)
+        hidden = layers.Dense(width, name=f"{name}_mlp_output")(hidden)
+        return layers.Add(name=f"{name}_mlp_add")([x, hidden])

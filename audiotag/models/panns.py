@@ -1,0 +1,91 @@
+"""PANNs' Cnn6, Cnn10 and Cnn14 (arXiv 1912.10211), of standard Keras layers only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import keras
+from keras import layers
+
+from audiotag.errors import AudiotagError
+
+FIRST_CHANNELS = 64
+BLOCK_DROPOUT, HEAD_DROPOUT = 0.2, 0.5
+
+
+@dataclass(frozen=True)
+class PANN:
+    """A PANN; each block doubles the channels and halves frames and mel bands, beginning at 64 channels.
+
+    Args:
+        layers: 6 (four blocks of one 5x5 convolution), 10 (four blocks of two 3x3 convolutions) or 14 (six such blocks,
+            the last without pooling). Default 14.
+
+    Raises:
+        AudiotagError: another number of layers.
+    """
+
+    layers: int = 14
+
+    def __post_init__(self) -> None:
+        if self.layers not in (6, 10, 14):
+            raise AudiotagError(f"a PANN has 6, 10 or 14 layers, received {self.layers!r}: choose one of these")
+
+    @property
+    def blocks(self) -> int:
+        """Number of blocks."""
+        return 6 if self.layers == 14 else 4
+
+    @property
+    def convolutions(self) -> int:
+        """Convolutions in a block."""
+        return 1 if self.layers == 6 else 2
+
+    @property
+    def smallest(self) -> int:
+        """Fewest frames, and fewest mel bands, that its poolings leave something of: 16, or 32 with 14 layers."""
+        return 2 ** min(self.blocks, 5)
+
+    def network(self, name: str, classes: int, mels: int, frames: int | None) -> keras.Model:
+        """The model: (batch, frames, mels, 1) -> logits (batch, classes).
+
+        Layer "features" holds the published embedding: 512 numbers, or 2048 with 14 layers. The published models mask
+        and mix spectrograms after "mel_normalization" in training; here the input pipeline does that before it.
+
+        Args:
+            name: name of the model.
+            classes: number of classes.
+            mels: mel bands of the input, at least `smallest`; 64 as published.
+            frames: frames of the input; only checked, as any length from `smallest` on is welcome.
+
+        Raises:
+            AudiotagError: fewer frames or mel bands than `smallest`.
+        """
+        for value, what in ((mels, "mel bands"), (frames, "frames")):
+            if value is not None and value < self.smallest:
+                raise AudiotagError(
+                    f"a PANN of {self.layers} layers needs at least {self.smallest} {what}, received {value}: "
+                    "take longer clips, more bands, or fewer layers"
+                )
+        spectrogram = keras.Input((None, mels, 1), name="log_mel")
+        x = layers.BatchNormalization(axis=2, epsilon=1e-5, momentum=0.9, name="mel_normalization")(spectrogram)
+        for number in range(1, self.blocks + 1):
+            x = self._block(x, FIRST_CHANNELS * 2 ** (number - 1), number)
+        x = layers.AveragePooling2D((1, x.shape[2]), name="frequency_mean")(x)
+        over_time = (layers.GlobalMaxPooling2D(name="time_maximum"), layers.GlobalAveragePooling2D(name="time_mean"))
+        x = layers.Add(name="pooled")([pooling(x) for pooling in over_time])
+        x = layers.Dropout(HEAD_DROPOUT, name="pooled_dropout")(x)
+        x = layers.Dense(x.shape[-1], "relu", name="features")(x)
+        x = layers.Dropout(HEAD_DROPOUT, name="dropout")(x)
+        return keras.Model(spectrogram, layers.Dense(classes, dtype="float32", name="logits")(x), name=name)
+
+    def _block(self, x: keras.KerasTensor, channels: int, number: int) -> keras.KerasTensor:
+        kernel = 5 if self.layers == 6 else 3
+        for part in range(1, self.convolutions + 1):
+            name = f"block{number}_{part}"
+            x = layers.Conv2D(channels, kernel, padding="same", use_bias=False, name=f"{name}_convolution")(x)
+            x = layers.BatchNormalization(epsilon=1e-5, momentum=0.9, name=f"{name}_normalization")(x)
+            x = layers.Activation("relu", name=f"{name}_activation")(x)
+        if number <= 5:
+            x = layers.AveragePooling2D(2, name=f"block{number}_pooling")(x)
+        return layers.Dropout(BLOCK_DROPOUT, name=f"block{number}_dropout")(x)

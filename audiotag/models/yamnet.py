@@ -1,0 +1,120 @@
+"""YAMNet, the MobileNetV1 (arXiv 1704.04861) that Google trained on AudioSet, and its class list."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import keras
+from keras import layers, ops
+
+from audiotag.errors import AudiotagError
+from audiotag.labels import Labels
+from audiotag.models.presets import audioset_labels
+
+PATCH_FRAMES = 96  # 0.96 s at a hop of 10 ms
+PATCH_HOP = 48
+STEM_CHANNELS = 32
+# Stride and channels of the separable convolutions, blocks 2 … 14; every kernel is 3 x 3.
+BLOCKS = (
+    (1, 64),
+    (2, 128),
+    (1, 128),
+    (2, 256),
+    (1, 256),
+    (2, 512),
+    *5 * ((1, 512),),
+    (2, 1024),
+    (1, 1024),
+)
+LEFT_OUT = frozenset({"/m/05zppz", "/m/02zsn", "/m/04gy_2", "/t/dd00003", "/t/dd00004", "/t/dd00032"})
+"""AudioSet's classes that YAMNet does not name: male and female speech and singing, battle cry, funny music."""
+
+
+def yamnet_labels() -> Labels:
+    """YAMNet's 521 classes in the order of its outputs: AudioSet's 527 without six; ids are the ontology's mids."""
+    known = audioset_labels()
+    kept = [(key, name) for key, name in zip(known.ids, known.names, strict=True) if key not in LEFT_OUT]
+    ids, names = zip(*kept, strict=True)
+    return Labels(names, ids)
+
+
+@dataclass(frozen=True)
+class YAMNet:
+    """YAMNet, which hears patches of 96 frames, one every 48.
+
+    Frames after the last whole patch are left out. The published program first fills the waveform up with silence to
+    15600 + n * 7680 samples, so that nothing is left out: fill a waveform up so, and the scores are the published ones.
+    """
+
+    def network(self, name: str, classes: int, mels: int, frames: int | None) -> keras.Model:
+        """The model: (batch, frames, mels, 1) -> logits (batch, classes), of Keras' own layers and operations only.
+
+        Layer "frame_logits" holds the logits of every patch, (batch, patches, classes); the logits of a clip are those
+        of the mean of its patches' scores. Layer "patch_features" holds the embedding of every patch, (batch, patches,
+        1024). Input of any length from 96 frames on. Keras refuses to crop a shorter one; in a compiled graph that
+        leaves the length open, its logits are not a number.
+
+        Args:
+            name: name of the model.
+            classes: number of classes.
+            mels: mel bands of the input; 64 as published.
+            frames: frames of the input; only checked, as any length from 96 on is welcome.
+
+        Raises:
+            AudiotagError: fewer than 96 frames.
+        """
+        if frames is not None and frames < PATCH_FRAMES:
+            raise AudiotagError(
+                f"YAMNet hears patches of {PATCH_FRAMES} frames (0.975 s: 0.96 s and the rest of its last window), "
+                f"received {frames} frames: fill the clips up"
+            )
+        spectrogram = keras.Input((None, mels, 1), name="log_mel")
+        x = layers.Reshape((-1, mels), name="frames")(spectrogram)
+        # Last frames of patches, every 48th: cropping refuses input without one, which has no patch.
+        ends = layers.Cropping1D((PATCH_FRAMES - 1, 0), name="patch_ends")(x)[:, ::PATCH_HOP, 0]
+        x = ops.reshape(_patches(x), (-1, PATCH_FRAMES, mels, 1))
+        x = layers.Conv2D(STEM_CHANNELS, 3, 2, "same", use_bias=False, name="block1_convolution")(x)
+        x = _normalization(x, "block1")
+        for number, (stride, channels) in enumerate(BLOCKS, 2):
+            x = _separable(x, stride, channels, f"block{number}")
+        x = layers.GlobalAveragePooling2D(name="pooling")(x)
+        x = _by_clip(x, ends)
+        x = layers.Dense(classes, dtype="float32", name="frame_logits")(x)
+        return keras.Model(spectrogram, _mean_score(x), name=name)
+
+
+def _patches(x: keras.KerasTensor) -> keras.KerasTensor:
+    """(batch, frames, mels) -> (batch, patches, 96, mels)."""
+    x = layers.Permute((2, 1), name="bands")(x)
+    x = ops.extract_sequences(x, PATCH_FRAMES, PATCH_HOP)
+    return layers.Permute((2, 3, 1), name="time_patches")(x)
+
+
+def _by_clip(x: keras.KerasTensor, patches: keras.KerasTensor) -> keras.KerasTensor:
+    """(batch * patches, channels) -> (batch, patches, channels); `patches`, (batch, patches), is only counted."""
+    # A functional model cannot ask how many patches there are, so it counts them: each is taken by its number.
+    one = ops.ones_like(patches, dtype="int32")
+    clip, patch = ops.cumsum(one, axis=0) - 1, ops.cumsum(one, axis=1) - 1
+    number = clip * ops.sum(one, axis=1, keepdims=True) + patch
+    return layers.Identity(name="patch_features")(ops.take(x, number, axis=0))
+
+
+def _separable(x: keras.KerasTensor, stride: int, channels: int, name: str) -> keras.KerasTensor:
+    # TensorFlow's "same", which pads the end first, is the published padding here.
+    x = layers.DepthwiseConv2D(3, stride, "same", use_bias=False, name=f"{name}_depthwise_convolution")(x)
+    x = _normalization(x, f"{name}_depthwise")
+    x = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_pointwise_convolution")(x)
+    return _normalization(x, f"{name}_pointwise")
+
+
+def _normalization(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+    x = layers.BatchNormalization(scale=False, epsilon=1e-4, name=f"{name}_normalization")(x)
+    return layers.Activation("relu", name=f"{name}_activation")(x)
+
+
+def _mean_score(logits: keras.KerasTensor) -> keras.KerasTensor:
+    """Logit of the mean score over patches: (batch, patches, classes) -> (batch, classes)."""
+    # ln(p / (1 - p)) with p the mean of the scores s(z): the number of patches cancels, and 1 - s(z) is s(-z).
+    present = ops.logsumexp(ops.log_sigmoid(logits), axis=1)
+    absent = ops.logsumexp(ops.log_sigmoid(-logits), axis=1)
+    return layers.Subtract(dtype="float32", name="logits")([present, absent])

@@ -1,0 +1,85 @@
+"""Run by test_families.py in a process of its own: every family's file, written, or opened on KERAS_BACKEND.
+
+python family_check.py write FOLDER      build, save, and store inputs and outputs
+python family_check.py open FOLDER       open each with plain Keras, print the differences to the stored outputs
+python family_check.py without FOLDER    the same where audiotag cannot be imported: which open at all
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+SMALL = {"width": 32, "depth": 2, "heads": 2, "frames": 200}
+# Architecture, frames and mel bands of the input, and settings.
+FAMILIES: dict[str, tuple[str, int, int, dict[str, Any]]] = {
+    "mn mlp": ("mn01", 200, 128, {}),
+    "mn fully convolutional": ("mn01_fc_s2211", 200, 128, {}),
+    "mn attention pooling": ("mn01", 200, 128, {"head": "multihead_attention_pooling"}),
+    "mn frames": ("mn01", 200, 128, {"head": "frames"}),
+    "dymn": ("dymn04", 200, 128, {}),
+    "dymn replace_se": ("dymn04_replace_se", 200, 128, {}),
+    "passt": ("passt", 200, 128, SMALL),
+    "passt frames": ("passt", 200, 128, SMALL | {"head": "frames"}),
+    "crnn": ("crnn", 200, 128, {}),
+    "cnn_transformer": ("cnn_transformer", 200, 128, {}),
+    "transformer_gru": ("transformer_gru", 200, 128, {}),
+    "yamnet": ("yamnet", 200, 64, {}),
+    "cnn6": ("cnn6", 200, 64, {}),
+    "cnn10": ("cnn10", 200, 64, {}),
+    "cnn14": ("cnn14", 200, 64, {}),
+}
+CLASSES = 5
+
+
+def write(folder: Path) -> None:
+    """Networks with random weights and random statistics, their inputs and what they give."""
+    import keras
+
+    from audiotag import models
+
+    for number, (family, (name, frames, mels, options)) in enumerate(FAMILIES.items()):
+        keras.utils.set_random_seed(number)
+        generator = np.random.default_rng(number)
+        network = models.build(name, classes=CLASSES, mels=mels, **options)
+        for weight in network.weights:
+            if weight.name in ("moving_mean", "moving_variance", "gamma", "beta"):
+                low, high = {"moving_mean": (-0.1, 0.1), "beta": (-0.1, 0.1)}.get(weight.name, (0.8, 1.2))
+                weight.assign(generator.uniform(low, high, weight.shape).astype("float32"))
+        spectrograms = generator.normal(size=(2, frames, mels, 1)).astype(np.float32)
+        network.save(folder / f"{number}.keras")
+        outputs = network.predict(spectrograms, verbose=0)
+        np.savez(folder / f"{number}.npz", family=family, spectrograms=spectrograms, outputs=outputs)
+
+
+def opened(folder: Path) -> dict[str, Any]:
+    """Largest difference of every family's logits to the stored ones; text where the file does not open."""
+    import keras
+
+    found: dict[str, Any] = {}
+    for number, family in enumerate(FAMILIES):
+        stored = np.load(folder / f"{number}.npz")
+        try:
+            network = keras.saving.load_model(folder / f"{number}.keras")
+        except Exception as error:
+            found[family] = f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"
+            continue
+        outputs = network.predict(stored["spectrograms"], verbose=0)
+        found[family] = float(np.abs(outputs - stored["outputs"]).max())
+    return found
+
+
+if __name__ == "__main__":
+    task, folder = sys.argv[1], Path(sys.argv[2])
+    if task == "write":
+        write(folder)
+    else:
+        if task == "without":
+            sys.modules["audiotag"] = None  # importing it raises
+        else:
+            import audiotag  # noqa: F401
+        print(json.dumps(opened(folder)))

@@ -1,0 +1,161 @@
+"""Hybrids: sizes, steps of 40 ms, context both ways, learning when from labels of clips, plain files, backends."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from audiotag import models
+from audiotag.errors import AudiotagError
+from audiotag.models.frames import frame_level
+from audiotag.models.hybrid import CONTEXTS, Hybrid
+
+array = keras.ops.convert_to_numpy
+SMALL = {"width": 0.25, "units": 8, "depth": 1, "heads": 2}
+
+
+def small(context: str, mels: int = 16, **options) -> keras.Model:
+    return Hybrid(context, **SMALL | options).network(context, 3, mels, None)
+
+
+@pytest.mark.parametrize(("context", "millions"), [("gru", 0.99), ("transformer", 1.52), ("transformer_gru", 2.11)])
+def test_sizes_are_those_that_the_docstring_states(context, millions):
+    with keras.StatelessScope(initialize_variables=False):
+        model = Hybrid(context).network(context, 10, 128, None)
+    assert models.parameters(model) / 1e6 == pytest.approx(millions, abs=0.005)
+    assert model.get_layer("steps").output.shape == (None, None, 2 * 128)
+
+
+@pytest.mark.parametrize("mels", [1, 3, 16, 40, 64, 128])
+def test_any_number_of_mels_is_brought_to_few_bands(mels):
+    assert small("gru", mels).get_layer("steps").output.shape[-1] // 32 in (1, 2, 3)
+
+
+@pytest.mark.parametrize("context", CONTEXTS)
+def test_every_step_hears_the_whole_clip(context):
+    keras.utils.set_random_seed(0)
+    network = small(context)
+    frames = frame_level(network)
+    spectrograms = np.random.default_rng(0).normal(size=(2, 80, 16, 1)).astype(np.float32)
+    assert [frames(spectrograms[:, :length]).shape for length in (4, 7, 80)] == [(2, 1, 3), (2, 1, 3), (2, 20, 3)]
+    changed = spectrograms.copy()
+    changed[:, 40] += 5
+    # The CNN alone reaches 19 frames, which is less than 5 steps.
+    difference = np.abs(array(frames(changed)) - array(frames(spectrograms))).max(axis=(0, 2))
+    assert (difference[[0, 1, 18, 19]] > 0).all()
+
+
+def bursts(count: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Noise of 96 frames with bursts of 24 frames in two bands: spectrograms, labels of clips, onsets in frames."""
+    rng = np.random.default_rng(seed)
+    spectrograms = rng.normal(size=(count, 96, 8, 1)).astype(np.float32)
+    labels, onsets = np.zeros((count, 2), np.float32), rng.integers(4, 68, size=(count, 2))
+    for clip in range(count):
+        for kind in range(2):
+            if clip >> kind & 1:
+                onset, band = onsets[clip, kind], 1 + 4 * kind
+                spectrograms[clip, onset : onset + 24, band : band + 2] += 2
+                labels[clip, kind] = 1
+    return spectrograms, labels, onsets
+
+
+def test_a_crnn_learns_from_labels_of_clips_when_a_sound_begins_and_ends():
+    keras.utils.set_random_seed(0)
+    network = Hybrid(width=0.25, units=8, depth=1, dropout=0.1).network("crnn", 2, 8, None)
+    network.compile(keras.optimizers.Adam(0.005), keras.losses.BinaryCrossentropy(from_logits=True), jit_compile=False)
+    spectrograms, labels, _ = bursts(160, seed=0)
+    network.fit(spectrograms, labels, batch_size=16, epochs=14, verbose=0)
+    spectrograms, labels, onsets = bursts(64, seed=1)
+    active = array(frame_level(network)(spectrograms)) >= 0
+    assert np.mean(active.any(axis=1) == labels) > 0.95
+    errors = []
+    for clip, kind in zip(*np.nonzero(labels), strict=True):
+        steps = np.flatnonzero(active[clip, :, kind])
+        if len(steps):
+            begin, end = 4 * steps[0], 4 * (steps[-1] + 1)
+            errors.append((begin - onsets[clip, kind], end - onsets[clip, kind] - 24))
+    # Nothing in a clip's label tells a burst from what the CNN's reach of 19 frames makes of it; chance is 36 frames.
+    assert (np.abs(errors).mean(axis=0) < 19).all()
+
+
+def test_logits_are_float32_in_mixed_precision():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        outputs = [small(context)(np.zeros((2, 64, 16, 1), np.float32), training=True) for context in CONTEXTS]
+        assert {output.dtype.name for output in outputs} == {"float32"}
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
+RELOAD = """
+import json, sys
+sys.modules["audiotag"] = None
+import keras, numpy
+data, *paths = sys.argv[1:]
+spectrograms = numpy.load(data)
+outputs = {}
+for path in paths:
+    if "passt" in path:
+        del sys.modules["audiotag"]
+        import audiotag
+    model = keras.saving.load_model(path)
+    outputs[path] = [keras.ops.convert_to_numpy(model(spectrograms[:, :frames])).tolist() for frames in (64, 41)]
+print(json.dumps([keras.config.backend(), outputs]))
+"""
+
+
+@pytest.mark.parametrize("backend", [pytest.param("jax", marks=pytest.mark.slow), "torch"])
+def test_files_open_without_audiotag_and_give_the_same_logits_on_other_backends(tmp_path, backend):
+    pytest.importorskip(backend)
+    built = [small(context) for context in CONTEXTS]
+    built += [
+        models.build("mn01", classes=3, mels=16, head="frames", pooling=pooling)
+        for pooling in ("linear_softmax", "attention", "max", "mean")
+    ]
+    # Only a PaSST has layers of audiotag's own.
+    options = {"width": 16, "depth": 1, "heads": 2, "frames": 96, "head": "frames"}
+    built.append(models.build("passt", classes=3, mels=16, **options))
+    spectrograms = np.random.default_rng(0).normal(size=(2, 64, 16, 1)).astype(np.float32)
+    np.save(tmp_path / "spectrograms.npy", spectrograms)
+    expected = {}
+    for number, model in enumerate(built):
+        path = str(tmp_path / f"{number}_{model.name}.keras")
+        model.save(path)
+        expected[path] = [array(model(spectrograms[:, :frames])) for frames in (64, 41)]
+    process = subprocess.run(
+        [sys.executable, "-c", RELOAD, str(tmp_path / "spectrograms.npy"), *expected],
+        env={**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": ""},
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert process.returncode == 0, process.stderr[-3000:]
+    found_backend, found = json.loads(process.stdout.splitlines()[-1])
+    assert found_backend == backend
+    for path, both in expected.items():
+        for one, other in zip(both, found[path], strict=True):
+            np.testing.assert_allclose(other, one, atol=1e-4, err_msg=path)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"context": "lstm"}, "no context is named 'lstm'"),
+        ({"context": "transformer_gro"}, "did you mean 'transformer_gru'"),
+        ({"width": 0}, "positive multiplier, received 0"),
+        ({"units": 0}, "units of a hybrid must be at least 1"),
+        ({"units": 9, "heads": 4}, "multiple of heads"),
+        ({"dropout": 1.0}, "received 1.0"),
+        ({"pooling": "softmax"}, "no pooling over time"),
+    ],
+)
+def test_a_hybrid_that_cannot_be_is_one_line_of_error(options, told):
+    with pytest.raises(AudiotagError) as raised:
+        Hybrid(**options)
+    assert told in str(raised.value) and "\n" not in str(raised.value)
