@@ -6,15 +6,33 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from audiotag.tagging.embeddings import Embeddings, FileEmbeddings, embed_files, write_embeddings
     from audiotag.tagging.files import sound_files, tag_files
     from audiotag.tagging.formats import FORMATS, write
     from audiotag.tagging.loading import load
     from audiotag.tagging.results import FileTags, Tag
     from audiotag.tagging.tagger import AudioTagger
 
-__all__ = ["FORMATS", "AudioTagger", "FileTags", "Tag", "load", "sound_files", "tag_files", "write"]
+__all__ = [
+    "FORMATS",
+    "AudioTagger",
+    "Embeddings",
+    "FileEmbeddings",
+    "FileTags",
+    "Tag",
+    "embed_files",
+    "load",
+    "sound_files",
+    "tag_files",
+    "write",
+    "write_embeddings",
+]
 
 _HOMES = {
+    "Embeddings": "embeddings",
+    "FileEmbeddings": "embeddings",
+    "embed_files": "embeddings",
+    "write_embeddings": "embeddings",
     "FORMATS": "formats",
     "AudioTagger": "tagger",
     "FileTags": "results",

@@ -1,4 +1,4 @@
-"""Results of tagging as a table for people, or as CSV or JSON lines for programs."""
+"""Results of tagging as a table for people, as CSV or JSON lines for programs, as labels for Audacity and Raven."""
 
 from __future__ import annotations
 
@@ -9,10 +9,25 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO, Any
 
+from audiotag import audio
 from audiotag.errors import AudiotagError, suggest
 from audiotag.tagging.results import FileTags
 
 COLUMNS = ("file", "start", "end", "label", "score")
+RAVEN_COLUMNS = (
+    *("Selection", "View", "Channel", "Begin Time (s)", "End Time (s)", "Low Freq (Hz)", "High Freq (Hz)"),
+    *("Label", "Score"),
+)
+OF_ONE_FILE = ("audacity", "raven")
+"""Formats whose times are those of one recording."""
+
+
+def check(format: str, files: int) -> None:
+    """Refuse a format that there is not, or that does not hold the results of so many files."""
+    if format not in FORMATS:
+        raise AudiotagError(f"no format is named {format!r}: {suggest(format, FORMATS)}")
+    if format in OF_ONE_FILE and files > 1:
+        raise AudiotagError(f"labels for {format} are those of one recording, received several: tag one, or write csv")
 
 
 def write(
@@ -22,30 +37,35 @@ def write(
 
     Args:
         results: what `tag_files` yields.
-        format: "table" (for people), "csv" (columns file,start,end,label,score; seconds with three decimals) or
-            "jsonl" (an object with the same keys a line; for a bad file, the keys file and error).
+        format: "table" (for people), "csv" (columns file,start,end,label,score; seconds with three decimals), "jsonl"
+            (an object with the same keys a line; for a bad file, the keys file and error), "audacity" (a label track:
+            start, end and label, separated by tabs) or "raven" (a selection table over the recording's whole band).
+            The last two are for one file.
         stream: where to; None: standard output.
         errors: where the reasons of bad files go, a line each; None: standard error. JSON lines hold them too.
 
     Returns:
         Number of files that could not be tagged.
+
+    Raises:
+        AudiotagError: no such format, or one that is for one file and several results.
     """
-    if format not in FORMATS:
-        raise AudiotagError(f"no format is named {format!r}: {suggest(format, FORMATS)}")
+    check(format, 1)
     stream = stream or sys.stdout
     show = FORMATS[format](stream)
     failed = 0
-    for result in results:
+    for number, result in enumerate(results, 1):
+        check(format, number)
         show(result)
         stream.flush()
         if result.reason:
             failed += 1
             # Standard error is looked up now: a running progress bar has put itself in its place.
-            print(f"audiotag: {_shown(result.path)}: {result.reason}", file=errors or sys.stderr)
+            print(f"audiotag: {shown_path(result.path)}: {result.reason}", file=errors or sys.stderr)
     return failed
 
 
-def _shown(path: Path) -> str:
+def shown_path(path: Path) -> str:
     """The path as text that any stream takes: bytes that are not UTF-8 appear as escapes."""
     return str(path).encode("utf-8", "backslashreplace").decode("utf-8")
 
@@ -53,7 +73,7 @@ def _shown(path: Path) -> str:
 def _rows(result: FileTags) -> list[dict[str, Any]]:
     return [
         {
-            "file": _shown(result.path),
+            "file": shown_path(result.path),
             "start": round(tag.start, 3),
             "end": round(tag.end, 3),
             "label": tag.label,
@@ -77,10 +97,34 @@ def _csv(stream: IO[str]) -> Callable[[FileTags], None]:
 
 def _json_lines(stream: IO[str]) -> Callable[[FileTags], None]:
     def show(result: FileTags) -> None:
-        rows = [{"file": _shown(result.path), "error": result.reason}] if result.reason else _rows(result)
+        rows = [{"file": shown_path(result.path), "error": result.reason}] if result.reason else _rows(result)
         stream.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
     return show
+
+
+def _audacity(stream: IO[str]) -> Callable[[FileTags], None]:
+    def show(result: FileTags) -> None:
+        stream.writelines(f"{tag.start:.6f}\t{tag.end:.6f}\t{_one_line(tag.label)}\n" for tag in result.tags)
+
+    return show
+
+
+def _raven(stream: IO[str]) -> Callable[[FileTags], None]:
+    stream.write("\t".join(RAVEN_COLUMNS) + "\n")
+
+    def show(result: FileTags) -> None:
+        highest = audio.info(result.path).sample_rate / 2 if result.tags else 0.0
+        for number, tag in enumerate(result.tags, 1):
+            place = (number, "Spectrogram 1", 1, f"{tag.start:.6f}", f"{tag.end:.6f}", "0.0", f"{highest:.1f}")
+            stream.write("\t".join(map(str, (*place, _one_line(tag.label), f"{tag.score:.6f}"))) + "\n")
+
+    return show
+
+
+def _one_line(label: str) -> str:
+    """The label without tabs and line ends, which would end its field."""
+    return " ".join(label.split())
 
 
 def _table(stream: IO[str]) -> Callable[[FileTags], None]:
@@ -93,7 +137,7 @@ def _table(stream: IO[str]) -> Callable[[FileTags], None]:
     def show(result: FileTags) -> None:
         if result.reason:
             return
-        console.print(Text(_shown(result.path), style="bold"), soft_wrap=True)
+        console.print(Text(shown_path(result.path), style="bold"), soft_wrap=True)
         table = Table(box=None, pad_edge=False, show_header=bool(result.tags))
         table.add_column("from s", justify="right")
         table.add_column("to s", justify="right")
@@ -101,9 +145,9 @@ def _table(stream: IO[str]) -> Callable[[FileTags], None]:
         table.add_column("label", overflow="fold")
         before = None
         for tag in result.tags:
-            times = ("", "") if before == tag.start else (f"{tag.start:.2f}", f"{tag.end:.2f}")
-            table.add_row(*times, f"{tag.score:.3f}", Text(tag.label))
-            before = tag.start
+            times = (f"{tag.start:.2f}", f"{tag.end:.2f}")
+            table.add_row(*(("", "") if times == before else times), f"{tag.score:.3f}", Text(tag.label))
+            before = times
         console.print(table)
         if not result.tags:
             console.print("no label reaches the threshold")
@@ -115,5 +159,7 @@ FORMATS: dict[str, Callable[[IO[str]], Callable[[FileTags], None]]] = {
     "table": _table,
     "csv": _csv,
     "jsonl": _json_lines,
+    "audacity": _audacity,
+    "raven": _raven,
 }
 """Ways to write results, by name."""

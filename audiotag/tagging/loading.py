@@ -77,10 +77,5 @@ def _published(name: str) -> AudioTagger:
     from audiotag.tagging.tagger import AudioTagger
 
     preset = models.preset(name)
-    if preset.labels != "audioset":
-        raise AudiotagError(
-            f"{name} is a start for training ({preset.labels}) and names no sounds: load an AudioSet one"
-        )
-    labels = models.audioset_labels()
-    network = models.build(preset.architecture, classes=len(labels), weights=preset.name, mels=preset.front_end.mels)
-    return AudioTagger(network, labels, preset.front_end, "multilabel", preset.seconds, pad="none")
+    network = models.load_published(preset.name)
+    return AudioTagger(network, preset.vocabulary, preset.front_end, "multilabel", preset.seconds, pad="none")

@@ -8,13 +8,13 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Tag:
-    """One label of one window.
+    """One label of one window, or one event.
 
     Args:
         label: class name.
-        score: the tagger's score, 0 to 1.
-        start: beginning of the window, seconds.
-        end: end of the window or of the signal if that comes first, seconds.
+        score: the tagger's score, 0 to 1; of an event the largest of its steps.
+        start: beginning of the window or event, seconds.
+        end: end of the window or event, or of the signal if that comes first, seconds.
     """
 
     label: str
@@ -29,7 +29,7 @@ class FileTags:
 
     Args:
         path: the file.
-        tags: window by window, best first in each.
+        tags: window by window, best first in each; or events in the order of their beginning.
         reason: why the file could not be tagged; "" where it was.
     """
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -16,6 +17,7 @@ from audiotag.frontend.config import LogMelConfig
 from audiotag.frontend.config import preset as front_end_preset
 from audiotag.frontend.layer import LogMel
 from audiotag.labels import Labels
+from audiotag.models.frames import longest_frames, shortest_frames
 from audiotag.tagging.results import Tag
 from audiotag.tagging.windows import Pad, Windows, windows_of
 
@@ -93,10 +95,15 @@ class AudioTagger(keras.Model):
         """Sample rate of the waveforms that `call` takes, Hz."""
         return self.front_end.sample_rate
 
+    @property
+    def activation(self) -> str:
+        """What makes scores of logits: "sigmoid" or "softmax"."""
+        return ACTIVATIONS[self.task]
+
     def call(self, waveforms: Any, training: bool | None = None) -> Any:
         """Scores of a batch of waveforms: (batch, samples) float32 -> (batch, classes) float32."""
         logits = self.network(self.log_mel(waveforms), training=training)
-        return keras.activations.get(ACTIVATIONS[self.task])(ops.cast(logits, "float32"))
+        return keras.activations.get(self.activation)(ops.cast(logits, "float32"))
 
     def get_config(self) -> dict[str, Any]:
         """Everything `from_config` needs: the network serialised by Keras, the rest as plain values."""
@@ -147,11 +154,23 @@ class AudioTagger(keras.Model):
             raise AudioError(
                 f"at least {least} samples ({least / self.sample_rate:.3f} s) are needed, received {samples}"
             )
+        given = f"{samples / self.sample_rate:g} s give {frames}"
         if wanted not in (None, frames):
             raise AudiotagError(
-                f"{self.network.name} takes exactly {wanted} frames, {samples / self.sample_rate:g} s give {frames}: "
-                f"use windows of {self.seconds:g} s"
+                f"{self.network.name} takes exactly {wanted} frames, {given}: use windows of {self.seconds:g} s"
             )
+        shortest, longest = self._lengths
+        if frames < shortest:
+            raise AudioError(f"{self.network.name} takes at least {shortest} frames, {given}: use longer clips")
+        if longest is not None and frames > longest:
+            raise AudiotagError(
+                f"{self.network.name} takes at most {longest} frames, {given}: use windows of {self.seconds:g} s"
+            )
+
+    @cached_property
+    def _lengths(self) -> tuple[int, int | None]:
+        """Shortest and longest input of the network, frames."""
+        return shortest_frames(self.network), longest_frames(self.network)
 
     def scores(
         self,
@@ -211,6 +230,92 @@ class AudioTagger(keras.Model):
                     tags.append(Tag(self.labels.names[index], float(row[index]), begin, finish))
         return tags
 
+    def events(
+        self,
+        source: str | Path | np.ndarray,
+        threshold: float | None = None,
+        smooth: float = 0.0,
+        min_duration: float = 0.0,
+        gap: float = 0.0,
+        top: int | None = None,
+        window: float | None = None,
+        hop: float | None = None,
+        sample_rate: int | None = None,
+    ) -> list[Tag]:
+        """Name the sounds of a file or waveform of any length, each with its beginning and end.
+
+        The network scores every step of time (`audiotag.models.frames.frame_level`; 0.32 s for an MN, 0.04 s for a
+        crnn). An event is a run of steps whose score of a label reaches the threshold.
+
+        Args:
+            source: sound file, or mono waveform (samples,) in [-1, 1].
+            threshold: smallest score of a step that belongs to an event, 0 to 1. None: 0.25.
+            smooth: length of a running median over the scores, seconds, taken as the nearest odd number of steps; 0,
+                as all below two steps: none.
+            min_duration: events shorter than this are dropped, seconds.
+            gap: events of one label that lie this near to each other become one, seconds; before short ones go.
+            top: labels that are kept, by the best score of their events; None: all.
+            window: seconds; None: the tagger's own length.
+            hop: seconds from window to window; None: the longest by which windows join without a gap.
+            sample_rate: rate of the waveform, Hz; None: the tagger's. A file states its own.
+
+        Returns:
+            Events in the order of their beginning; `score` is the largest score of a step in the event.
+
+        Raises:
+            AudioError: the file or waveform cannot be used.
+            AudiotagError: an argument out of range, or a network that keeps no time.
+
+        Example:
+            >>> audiotag.load("mn04_as").events("street.wav", min_duration=0.5)
+            [Tag(label='Dog', score=0.83, start=1.44, end=2.08)]
+        """
+        from audiotag.tagging import events
+
+        options = {"smooth": smooth, "min_duration": min_duration, "gap": gap, "top": top}
+        lengths = {"window": window, "hop": hop, "sample_rate": sample_rate}
+        threshold = events.THRESHOLD if threshold is None else threshold
+        return events.events(self, source, threshold=threshold, **options, **lengths)
+
+    def embed(
+        self,
+        source: str | Path | np.ndarray,
+        layers: str | Sequence[str] = "mid",
+        window: float | None = None,
+        hop: float | None = None,
+        sample_rate: int | None = None,
+        timestamps: bool = False,
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+        """What the network hears in a file or waveform of any length, as a vector, for search or another classifier.
+
+        Args:
+            source: sound file, or mono waveform (samples,) in [-1, 1].
+            layers: which layers: "mid" (what serves other tasks best), "blocks", "features", "logits", a layer's name
+                or a list of these, as of `audiotag.models.embedding_network`.
+            window: seconds; None: the tagger's own length; with `timestamps` 1 s, or the tagger's length where that is
+                shorter or the network takes no other. HEAR's practice of 0.16 s every 0.05 s is `audiotag.hear`.
+            hop: seconds from window to window; None: the window.
+            sample_rate: rate of the waveform, Hz; None: the tagger's. A file states its own.
+            timestamps: give a vector a window, with its time.
+
+        Returns:
+            (dim,), float32: the mean over the windows, each counting by how much of the signal it holds. With
+            `timestamps` the centres of the windows in seconds (n,), float64, and their vectors (n, dim), float32.
+
+        Raises:
+            AudioError: the file or waveform cannot be used.
+            AudiotagError: an argument out of range, or no such layers.
+
+        Example:
+            >>> audiotag.load("mn10_as").embed("street.wav").shape
+            (600,)
+        """
+        from audiotag.tagging import embeddings
+
+        options = {"window": window, "hop": hop, "sample_rate": sample_rate, "timestamps": timestamps}
+        found = embeddings.embed(self, source, layers, **options)
+        return ((found.starts + found.ends) / 2, found.vectors) if timestamps else found.vectors[0]
+
     def _scored(
         self,
         source: str | Path | np.ndarray,
@@ -218,6 +323,17 @@ class AudioTagger(keras.Model):
         hop: float | None,
         sample_rate: int | None,
     ) -> Iterator[tuple[Windows, np.ndarray]]:
+        for part in self.windows(source, window, hop, sample_rate):
+            yield part, self.predict_on_batch(part.waveforms)
+
+    def windows(
+        self,
+        source: str | Path | np.ndarray,
+        window: float | None = None,
+        hop: float | None = None,
+        sample_rate: int | None = None,
+    ) -> Iterator[Windows]:
+        """Windows of a file or waveform at the tagger's rate, as the network takes them; arguments as of `tag`."""
         samples, step = self.window_and_hop(window, hop)
         if not isinstance(source, str | Path):
             signal = self._waveform(source, sample_rate)
@@ -227,7 +343,7 @@ class AudioTagger(keras.Model):
             raise AudiotagError(f"sample_rate is for waveforms, received {sample_rate} with a file: leave it out")
         for part in windows_of(signal, self.sample_rate, window=samples, hop=step, pad=self.pad):
             self._check_frames(part.waveforms.shape[1])
-            yield part, self.predict_on_batch(part.waveforms)
+            yield part
 
     def _waveform(self, waveform: np.ndarray, sample_rate: int | None) -> np.ndarray:
         """A waveform as (samples,), float32, at the tagger's rate."""

@@ -1,0 +1,263 @@
+"""Embeddings of recordings of any length, of many files, and the table that they are written to."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from audiotag import progress
+from audiotag.errors import AudiotagError
+from audiotag.storage import write_atomically
+from audiotag.tagging.files import sound_files
+from audiotag.tagging.formats import shown_path
+
+if TYPE_CHECKING:
+    import keras
+
+    from audiotag.tagging.tagger import AudioTagger
+    from audiotag.tagging.windows import Windows
+
+Layers = str | Sequence[str]
+
+TIMESTAMP_SECONDS = 1.0
+SUFFIXES = (".npz", ".parquet")
+
+# Beside the taggers, not in them: Keras would take an attribute for a part of the model and save it too.
+_networks: WeakKeyDictionary[AudioTagger, dict[tuple[str, ...], keras.Model]] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """Embeddings of one recording.
+
+    Args:
+        starts: beginning of the part that each one tells of, seconds: (n,), float64.
+        ends: end of that part, seconds: (n,), float64.
+        vectors: (n, dim), float32.
+    """
+
+    starts: np.ndarray
+    ends: np.ndarray
+    vectors: np.ndarray
+
+
+@dataclass(frozen=True)
+class FileEmbeddings:
+    """The embeddings of one file, or why there are none.
+
+    Args:
+        path: the file.
+        embeddings: one for the whole file, or one a window; None where it could not be embedded.
+        reason: why it could not; "" where it could.
+    """
+
+    path: Path
+    embeddings: Embeddings | None = None
+    reason: str = ""
+
+
+class Written(NamedTuple):
+    """What a table of embeddings holds: rows, numbers a row, files in it, and files that could not be embedded."""
+
+    rows: int
+    dim: int
+    files: int
+    failed: int
+
+
+def network_of(tagger: AudioTagger, layers: Layers = "mid") -> keras.Model:
+    """The network from waveforms (batch, samples) to embeddings (batch, dim); made once for a choice of layers.
+
+    Args:
+        tagger: whose weights it shares.
+        layers: as of `audiotag.models.embedding_network`.
+
+    Raises:
+        AudiotagError: no such layers.
+    """
+    import keras
+
+    from audiotag.frontend.layer import LogMel
+    from audiotag.models import embedding_network
+
+    made = _networks.setdefault(tagger, {})
+    key = (layers,) if isinstance(layers, str) else tuple(layers)
+    if key not in made:
+        embed = embedding_network(tagger.network, key)
+        waveforms = keras.Input((None,), dtype="float32", name="waveform")
+        network = keras.Model(waveforms, embed(LogMel(tagger.front_end)(waveforms)), name=embed.name)
+        if keras.config.backend() == "tensorflow":
+            network.jit_compile = False  # as of the tagger: XLA would compile at every new length
+        made[key] = network
+    return made[key]
+
+
+def embed(
+    tagger: AudioTagger,
+    source: str | Path | np.ndarray,
+    layers: Layers = "mid",
+    *,
+    window: float | None = None,
+    hop: float | None = None,
+    sample_rate: int | None = None,
+    timestamps: bool = False,
+) -> Embeddings:
+    """Embeddings of a file or waveform; arguments as of `AudioTagger.embed`.
+
+    Returns:
+        One vector for the whole: the mean over its windows, each counting by how much of the signal it holds. With
+        `timestamps` one vector a window.
+    """
+    network = network_of(tagger, layers)
+    window = timestamp_window(tagger) if timestamps and window is None else window
+    parts = tagger.windows(source, window=window, hop=hop, sample_rate=sample_rate)
+    embedded = ((part, network.predict_on_batch(part.waveforms)) for part in parts)
+    return _every_window(embedded, tagger.sample_rate) if timestamps else _whole(embedded, tagger.sample_rate)
+
+
+def timestamp_window(tagger: AudioTagger) -> float:
+    """Seconds of a window that has a time of its own: 1, or the tagger's where it has fewer or takes no other."""
+    fixed = tagger.network.input_shape[1] is not None
+    return tagger.seconds if fixed else min(TIMESTAMP_SECONDS, tagger.seconds)
+
+
+def _every_window(embedded: Iterator[tuple[Windows, np.ndarray]], sample_rate: int) -> Embeddings:
+    parts, vectors = zip(*embedded, strict=True)
+    starts, ends = (np.concatenate([getattr(part, name) for part in parts]) for name in ("starts", "ends"))
+    return Embeddings(starts / sample_rate, ends / sample_rate, np.concatenate(vectors))
+
+
+def _whole(embedded: Iterator[tuple[Windows, np.ndarray]], sample_rate: int) -> Embeddings:
+    total, weight, end = 0.0, 0, 0
+    for part, vectors in embedded:
+        held = part.ends - part.starts
+        total = total + held @ vectors.astype(np.float64)
+        weight, end = weight + held.sum(), part.ends[-1]
+    return Embeddings(np.zeros(1), np.array([end / sample_rate]), (total / weight).astype(np.float32)[None])
+
+
+def embed_files(
+    tagger: AudioTagger,
+    paths: Iterable[str | Path],
+    layers: Layers = "mid",
+    *,
+    window: float | None = None,
+    hop: float | None = None,
+    timestamps: bool = False,
+) -> Iterator[FileEmbeddings]:
+    """Embed files and folders one after the other, with a progress bar.
+
+    Args:
+        tagger: whose network hears them.
+        paths: files and folders, as of `sound_files`.
+        layers: as of `AudioTagger.embed`, and so the others.
+        window: seconds; None: as of `AudioTagger.embed`.
+        hop: seconds; None: the window.
+        timestamps: a vector a window instead of one a file.
+
+    Yields:
+        The embeddings of each file as soon as they are there; for a bad one, the reason.
+
+    Raises:
+        AudiotagError: an argument that is wrong whatever the file.
+    """
+    network_of(tagger, layers)
+    tagger.window_and_hop(timestamp_window(tagger) if timestamps and window is None else window, hop)
+    files = sound_files(paths)
+    with progress.bar("Embedding", len(files), "files") as advance:
+        for path in files:
+            try:
+                found = embed(tagger, path, layers, window=window, hop=hop, timestamps=timestamps)
+                yield FileEmbeddings(path, found)
+            except (AudiotagError, OSError) as error:
+                yield FileEmbeddings(path, reason=str(error))
+            advance(1)
+
+
+def check_table(path: Path) -> None:
+    """Refuse, before any work, a table that could not be written.
+
+    Raises:
+        AudiotagError: another suffix than .npz and .parquet, no pyarrow for the latter, or a place that cannot be
+            written.
+    """
+    if path.suffix not in SUFFIXES:
+        raise AudiotagError(
+            f"embeddings are written as {' or '.join(SUFFIXES)}, received {path.name}: change the suffix"
+        )
+    if path.suffix == ".parquet" and importlib.util.find_spec("pyarrow") is None:
+        raise AudiotagError(
+            f'Parquet needs pyarrow, which is missing, received {path.name}: pip install "audiotag[parquet]", '
+            "or write .npz"
+        )
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise AudiotagError(f"embeddings go into a file that can be written, received {path}: choose another place")
+
+
+def write_embeddings(
+    results: Iterable[FileEmbeddings], path: Path, *, model: str, layers: Layers, errors: IO[str] | None = None
+) -> Written:
+    """Write embeddings as one table, a row each, whole or not at all.
+
+    Args:
+        results: what `embed_files` yields; all of it is held in memory until the end.
+        path: `.npz`: arrays `file` (text), `start` and `end` (seconds, float64), `embedding` (rows, dim; float32),
+            `model` and `layers` (text, no axes), none of which needs pickle. `.parquet`: the columns file, start, end
+            and embedding (a list); model and layers are attributes of the data frame.
+        model: name of the model, written beside them.
+        layers: the layers chosen, written beside them.
+        errors: where the reasons of bad files go, a line each; None: standard error.
+
+    Returns:
+        What was written. No row at all: the file is not written.
+
+    Raises:
+        AudiotagError: as of `check_table`.
+    """
+    check_table(path)
+    good, failed = [], 0
+    for result in results:
+        if result.embeddings is not None:
+            good.append((shown_path(result.path), result.embeddings))
+            continue
+        failed += 1
+        # Standard error is looked up now: a running progress bar has put itself in its place.
+        print(f"audiotag: {shown_path(result.path)}: {result.reason}", file=errors or sys.stderr)
+    if not good:
+        return Written(0, 0, 0, failed)
+    columns = {
+        "file": np.array([name for name, found in good for _ in found.starts]),
+        "start": np.concatenate([found.starts for _, found in good]),
+        "end": np.concatenate([found.ends for _, found in good]),
+        "embedding": np.concatenate([found.vectors for _, found in good]),
+    }
+    about = {"model": model, "layers": layers if isinstance(layers, str) else ",".join(layers)}
+    with write_atomically(path, "wb") as file:
+        (_write_npz if path.suffix == ".npz" else _write_parquet)(file, columns, about)
+    return Written(*columns["embedding"].shape, len(good), failed)
+
+
+def _write_npz(file: IO[bytes], columns: dict[str, np.ndarray], about: dict[str, str]) -> None:
+    # `numpy.savez` has a parameter called `file` and so cannot write an array of that name.
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, values in {**columns, **{key: np.array(text) for key, text in about.items()}}.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                np.lib.format.write_array(entry, values, allow_pickle=False)
+
+
+def _write_parquet(file: IO[bytes], columns: dict[str, Any], about: dict[str, str]) -> None:
+    import pandas as pd
+
+    frame = pd.DataFrame({**columns, "embedding": list(columns["embedding"])})
+    frame.attrs = about
+    frame.to_parquet(file, engine="pyarrow", index=False)
