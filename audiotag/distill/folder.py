@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +19,21 @@ if TYPE_CHECKING:
 MANIFEST = "teacher.json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 Outputs = Callable[[Path], Iterable[np.ndarray | None]]
-"""From a record shard to the logits (classes,) of each of its records, in order; None where there are none."""
+"""From a record shard to the logits (classes,) of each of its records, in order, NaN for a class that the teacher does
+not know; None where there are none."""
 
 
 def write(
-    data: Data, name: str, source: str, sha256: str, splits: list[str], outputs: Outputs, *, resume: bool = True
+    data: Data,
+    name: str,
+    source: str,
+    sha256: str,
+    splits: list[str],
+    outputs: Outputs,
+    *,
+    resume: bool = True,
+    without: Sequence[str] = (),
+    notes: Sequence[str] = (),
 ) -> Path:
     """Write a teacher's shards, going on where an interrupted run stopped.
 
@@ -38,6 +48,8 @@ def write(
         splits: which splits to write; others that are there already stay.
         outputs: computes a shard's logits.
         resume: keep finished shards (True), or compute all again.
+        without: names of the classes that the teacher does not know.
+        notes: what people should know about the teacher.
 
     Returns:
         The folder.
@@ -47,6 +59,8 @@ def write(
     """
     folder = _claim(data, name, source, sha256)
     manifest = _open(folder, data, name, source, sha256)
+    manifest |= {"classes_known": len(data.labels) - len(without), "classes_without": list(without)}
+    manifest |= {"notes": list(notes)}
     shards = [shard for split in splits for shard in data.shards(split)]
     finished = {shard for shard in shards if resume and _is_whole(folder / shard.name, manifest)}
     done = sum(manifest["shards"][shard.name]["examples"] for shard in finished)

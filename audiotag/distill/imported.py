@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from audiotag import storage
-from audiotag.distill import folder
+from audiotag.distill import folder, mapping
 from audiotag.errors import AudiotagError
 
 if TYPE_CHECKING:
+    from audiotag.labels import Labels
     from audiotag.records import Data
 
 _ROWS = 4096  # rows looked at together, so that an array on disk need not fit into memory
@@ -48,7 +49,14 @@ class Table:
         return rows
 
 
-def import_logits(data: Data, logits: str | Path, ids: str | Path | None = None, name: str | None = None) -> Path:
+def import_logits(
+    data: Data,
+    logits: str | Path,
+    ids: str | Path | None = None,
+    name: str | None = None,
+    labels: Labels | str | Path | Sequence[str] | None = None,
+    label_map: str | Path | None = None,
+) -> Path:
     """Store logits that were computed elsewhere as a teacher's outputs.
 
     Rows may be fewer than the records: the others keep their labels, and `coverage` in `teacher.json` says how many
@@ -60,6 +68,8 @@ def import_logits(data: Data, logits: str | Path, ids: str | Path | None = None,
             or `.npy` (rows, classes), whose clips `ids` names. float16, float32 or float64, before any sigmoid.
         ids: with `.npy`: CSV table with a column `clip_id` and, if wanted, `variant`, one line a row.
         name: what to call the outputs. Default: the stem of the file's name.
+        labels: classes in the order of the logits; see `teach`. Default: those of the data set.
+        label_map: CSV table of classes; see `teach`.
 
     Without variants one row serves every variant of its clip (outputs computed on the untouched clip, as those that
     EfficientAT publishes); with them a row serves that variant alone.
@@ -68,33 +78,56 @@ def import_logits(data: Data, logits: str | Path, ids: str | Path | None = None,
         The folder with the teacher's shards and `teacher.json`.
 
     Raises:
-        AudiotagError: not such a file, another number of classes than the data set's, logits that are not finite,
-            a clip twice, no clip of the data set, or a name that another teacher has.
+        AudiotagError: not such a file, another number of classes than labels, logits that are not finite, a clip twice,
+            no clip of the data set, or a name that another teacher has.
     """
     path = Path(logits)
     table = _read(path, None if ids is None else Path(ids))
-    _check(path, table, data)
+    _check(path, table)
+    given = None if labels is None else mapping.vocabulary(labels, path.name)
+    theirs, notes = mapping.settle(path.name, None, given, table.logits.shape[1], data)
+    mapped = mapping.between(path.name, theirs, data, label_map)
     rows = table.rows()
-    known = set(data.clips.loc[data.clips["status"] == "ok", "clip_id"].astype(str))
-    unknown = sum(clip_id not in known for clip_id in table.clip_ids)
-    if unknown == len(table.clip_ids):
-        raise AudiotagError(
-            f"none of the {unknown} clips of {ids or path} is in {data.name}, {table.clip_ids[0]!r} for one: "
-            "are these the outputs for another data set?"
-        )
+    unknown = _unknown_rows(table, data, ids or path)
 
     def outputs(shard: Path) -> Iterator[np.ndarray | None]:
         for clip_id, variant in data.keys(shard):
             row = rows.get((clip_id, None if table.variants is None else variant))
-            yield None if row is None else np.asarray(table.logits[row], np.float32)
+            yield None if row is None else mapped.apply(np.asarray(table.logits[row : row + 1], np.float32))[0]
 
-    sums = [storage.sha256(path)] + ([] if ids is None else [storage.sha256(Path(ids))])
-    sha256 = sums[0] if ids is None else hashlib.sha256("\n".join(sums).encode()).hexdigest()
     source = f"file {path.name}" + ("" if ids is None else f" with {Path(ids).name}")
-    written = folder.write(data, name or path.stem, source, sha256, data.select("all"), outputs)
+    written = folder.write(
+        data,
+        name or path.stem,
+        source,
+        mapped.identify(_checksum(path, ids)),
+        data.select("all"),
+        outputs,
+        without=mapped.unknown(data.labels),
+        notes=notes,
+    )
     manifest = storage.read_json(written / folder.MANIFEST) | {"unknown_rows": unknown}
     storage.write_json(written / folder.MANIFEST, manifest)
     return written
+
+
+def _unknown_rows(table: Table, data: Data, place: str | Path) -> int:
+    """How many rows are of clips that the data set does not have; all of them is an error."""
+    known = set(data.clips.loc[data.clips["status"] == "ok", "clip_id"].astype(str))
+    unknown = sum(clip_id not in known for clip_id in table.clip_ids)
+    if unknown == len(table.clip_ids):
+        raise AudiotagError(
+            f"none of the {unknown} clips of {place} is in {data.name}, {table.clip_ids[0]!r} for one: "
+            "are these the outputs for another data set?"
+        )
+    return unknown
+
+
+def _checksum(path: Path, ids: str | Path | None) -> str:
+    """What the files are known by together."""
+    if ids is None:
+        return storage.sha256(path)
+    return hashlib.sha256(f"{storage.sha256(path)}\n{storage.sha256(Path(ids))}".encode()).hexdigest()
 
 
 def _read(path: Path, ids: Path | None) -> Table:
@@ -140,15 +173,10 @@ def _read_npy(path: Path, ids: Path | None) -> Table:
     return Table(logits, [line["clip_id"] for line in lines], variants)
 
 
-def _check(path: Path, table: Table, data: Data) -> None:
+def _check(path: Path, table: Table) -> None:
     logits, clips = table.logits, len(table.clip_ids)
     if logits.ndim != 2 or not np.issubdtype(logits.dtype, np.floating):
         raise AudiotagError(f"logits are floats of shape (rows, classes), {path} has {logits.dtype} {logits.shape}")
-    if logits.shape[1] != len(data.labels):
-        raise AudiotagError(
-            f"{path} has logits of {logits.shape[1]} classes, {data.name} has {len(data.labels)}: "
-            "import outputs over the same classes in the same order"
-        )
     if len(logits) != clips or not clips or (table.variants is not None and len(table.variants) != clips):
         raise AudiotagError(f"each row of logits needs its clip, {path} has {len(logits)} rows for {clips} clips")
     for start in range(0, len(logits), _ROWS):

@@ -1,145 +1,152 @@
-"""Teachers: run folders, `.keras` files, published models, or several of them averaged."""
+"""Teachers of a data set: each hears its records in its own way and speaks its classes; several are averaged."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 
-from audiotag import models
+from audiotag.distill import functions, hearing, mapping, networks
+from audiotag.distill.functions import Function
+from audiotag.distill.hearing import Hearing
+from audiotag.distill.mapping import Mapping
+from audiotag.distill.networks import Teacher
 from audiotag.errors import AudiotagError
-from audiotag.frontend import LogMelConfig
 from audiotag.labels import Labels
 
 if TYPE_CHECKING:
     from audiotag.records import Data
 
+Source = str | Path | keras.Model | Callable[[np.ndarray], Any]
+"""What names a teacher, or is one."""
+
 
 @dataclass(frozen=True)
-class Teacher:
-    """A network with what is needed to trust it.
+class Judge:
+    """A teacher before a data set.
 
     Args:
-        name: run folder's name, file's stem or published name.
-        network: log-mel (batch, frames, mels, 1) to logits (batch, classes).
-        labels: classes in the order of the logits.
-        front_end: the features it was trained on.
+        teacher: who judges.
+        hearing: what it is given of a record.
+        mapping: from its classes to the data set's.
     """
 
-    name: str
-    network: keras.Model
-    labels: Labels
-    front_end: LogMelConfig
+    teacher: Teacher | Function
+    hearing: Hearing
+    mapping: Mapping
 
     @property
     def sha256(self) -> str:
-        """Checksum of its weights: the same for every copy of the model, however and whenever it was saved."""
-        digest = hashlib.sha256()
-        for weight in self.network.get_weights():
-            digest.update(f"{weight.dtype} {weight.shape} ".encode())
-            digest.update(np.ascontiguousarray(weight))
-        return digest.hexdigest()
+        """The teacher's checksum; where its classes are not the data set's, with how they were matched."""
+        return self.mapping.identify(self.teacher.sha256)
 
-    def logits(self, log_mel: np.ndarray) -> np.ndarray:
-        """Logits (batch, classes), float32, of log-mel spectrograms (batch, frames, mels, 1)."""
-        return np.asarray(self.network.predict_on_batch(log_mel), np.float32)
+    def logits(self, batch: dict[str, np.ndarray]) -> np.ndarray:
+        """Logits (batch, classes of the data set), float32; NaN for a class that it does not know."""
+        return self.mapping.apply(self.teacher.logits(self.hearing.input(batch)))
 
 
 @dataclass(frozen=True)
 class Ensemble:
     """One teacher or several, whose logits are averaged."""
 
-    teachers: tuple[Teacher, ...]
+    judges: tuple[Judge, ...]
 
     @property
     def name(self) -> str:
         """The teachers' names, joined by +."""
-        return "+".join(teacher.name for teacher in self.teachers)
+        return "+".join(judge.teacher.name for judge in self.judges)
+
+    @property
+    def source(self) -> str:
+        """Where the outputs come from, for people."""
+        return self.judges[0].teacher.source if len(self.judges) == 1 else f"models {self.name}"
 
     @property
     def sha256(self) -> str:
         """The teacher's checksum; of several, the checksum of theirs in the order given."""
-        sums = [teacher.sha256 for teacher in self.teachers]
+        sums = [judge.sha256 for judge in self.judges]
         return sums[0] if len(sums) == 1 else hashlib.sha256("\n".join(sums).encode()).hexdigest()
 
-    def logits(self, log_mel: np.ndarray) -> np.ndarray:
-        """Mean logits (batch, classes), float32."""
-        return np.mean([teacher.logits(log_mel) for teacher in self.teachers], axis=0, dtype=np.float32)
+    @cached_property
+    def known(self) -> np.ndarray:
+        """(classes,), bool: whether any of them knows the class."""
+        return np.any([judge.mapping.known for judge in self.judges], axis=0)
+
+    @property
+    def needs_waveforms(self) -> bool:
+        """Whether the log-mel of the records is not enough."""
+        return not all(judge.hearing.stored for judge in self.judges)
+
+    @property
+    def notes(self) -> list[str]:
+        """What people should know: what was assumed, and what each teacher hears unless it is the records' log-mel."""
+        heard = [
+            f"{judge.teacher.name} hears {judge.hearing.describe()}"
+            for judge in self.judges
+            if not judge.hearing.stored
+        ]
+        return [note for judge in self.judges for note in judge.teacher.notes] + heard
+
+    def logits(self, batch: dict[str, np.ndarray]) -> np.ndarray:
+        """Mean logits (batch, classes), float32, of those that know the class; NaN where none does."""
+        given = [judge.logits(batch) for judge in self.judges]
+        if all(judge.mapping.known.all() for judge in self.judges):
+            return np.mean(given, axis=0, dtype=np.float32)
+        knows = np.stack([judge.mapping.known for judge in self.judges])[:, None]
+        total = np.where(knows, given, 0).sum(axis=0, dtype=np.float32)
+        return np.where(self.known, total / np.maximum(knows.sum(axis=0), 1), np.nan).astype(np.float32)
 
 
-def load(teacher: str | Path | Sequence[str | Path], data: Data) -> Ensemble:
+def load(
+    teacher: Source | Sequence[Source],
+    data: Data,
+    labels: Labels | str | Path | Sequence[str] | None = None,
+    table: str | Path | None = None,
+) -> Ensemble:
     """Open a teacher, or several, for a data set.
 
     Args:
-        teacher: run folder, `.keras` file with a card, name of a published model; or a list of them.
+        teacher: see `distill.teach`.
         data: the data set that they are to judge.
+        labels: classes of the teachers, where they do not state them.
+        table: table of classes; see `mapping.read_table`.
 
     Raises:
-        AudiotagError: no such teacher, or its labels, features or length of input are not the data set's.
+        AudiotagError: no such teacher, or its labels, what it hears or the length of its input do not fit.
     """
-    sources = [teacher] if isinstance(teacher, str | Path) else list(teacher)
+    sources = list(teacher) if isinstance(teacher, list | tuple) else [teacher]
     if not sources:
         raise AudiotagError("teaching needs a teacher, received an empty list: name a run, a .keras file or a model")
-    opened = tuple(_open(source, data) for source in sources)
-    for one in opened:
-        _check(one, data)
-    return Ensemble(opened)
+    given = None if labels is None else mapping.vocabulary(labels, "the teacher")
+    return Ensemble(tuple(_judge(_open(source, given, data, table), data, table) for source in sources))
 
 
-def _open(source: str | Path, data: Data) -> Teacher:
+def _judge(teacher: Teacher | Function, data: Data, table: str | Path | None) -> Judge:
+    mapped = mapping.between(teacher.name, teacher.labels, data, table)
+    heard = hearing.of(teacher.name, teacher.hears, data)
+    hearing.check_length(teacher.name, heard, teacher.length, data)
+    return Judge(teacher, heard, mapped)
+
+
+def _open(source: Source, labels: Labels | None, data: Data, table: str | Path | None) -> Teacher | Function:
+    if isinstance(source, keras.Model):
+        return networks.from_model(source, source.name, labels, data)
+    if not isinstance(source, str | Path):
+        return functions.function(source, labels, data)
     path = Path(source)
     if path.is_dir():
-        if not (path / "student.keras").exists():
-            raise AudiotagError(f"{path} holds no student.keras: finish its training, or name another teacher")
-        return _from_file(path / "student.keras", path.resolve().name)
+        return networks.from_run(path, labels, data)
     if path.suffix == ".keras":
-        return _from_file(path, path.stem)
-    published = models.preset(str(source))
-    if published.labels != "audioset":
-        raise AudiotagError(f"a teacher names sounds, {published.name} is a start for training: name another teacher")
-    labels = models.audioset_labels()
-    _check_labels(published.name, labels, data)
-    network = models.build(
-        published.architecture, classes=len(labels), weights=published.name, mels=published.front_end.mels
-    )
-    return Teacher(published.name, network, labels, published.front_end)
-
-
-def _from_file(path: Path, name: str) -> Teacher:
-    network, card = models.load(path)
-    return Teacher(name, network, card.labels, card.front_end)
-
-
-def _check(teacher: Teacher, data: Data) -> None:
-    _check_labels(teacher.name, teacher.labels, data)
-    difference = teacher.front_end.difference(data.front_end)
-    if difference:
-        raise AudiotagError(
-            f"teacher {teacher.name} hears through the front end {teacher.front_end.name!r}, {data.name} was built "
-            f"with {data.front_end.name!r} ({difference}): build the data set with the teacher's front end"
-        )
-    frames = teacher.network.input_shape[1]
-    if frames is not None and frames != data.frames:
-        raise AudiotagError(
-            f"teacher {teacher.name} takes {frames} frames, the examples of {data.name} have {data.frames}: "
-            "build the data set with the teacher's seconds"
-        )
-
-
-def _check_labels(name: str, labels: Labels, data: Data) -> None:
-    if len(labels) != len(data.labels):
-        raise AudiotagError(
-            f"a teacher has the data set's labels, {name} has {len(labels)} classes and {data.name} "
-            f"{len(data.labels)}: train the teacher on this data set"
-        )
-    for position, (theirs, ours) in enumerate(zip(labels, data.labels, strict=True)):
-        if theirs != ours:
-            raise AudiotagError(
-                f"a teacher has the data set's labels in the same order, {name} has {theirs!r} where {data.name} has "
-                f"{ours!r} (class {position}): train the teacher on this data set"
-            )
+        return networks.from_file(path, path.stem, labels, data)
+    if functions.is_named(str(source)):
+        found = functions.find(str(source))
+        if isinstance(found, keras.Model):
+            return networks.from_model(found, str(source).replace(":", "."), labels, data)
+        return functions.named(str(source), found, labels, data)
+    return networks.published(str(source), labels, data, table)

@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,7 @@ def build(
     seed: int = 0,
     workers: int | None = None,
     resume: bool = True,
+    keep_waveforms: bool = False,
 ) -> BuildReport:
     """Build a data set in worker processes.
 
@@ -71,6 +72,8 @@ def build(
         seed: of the augmentation, not negative. Default 0.
         workers: worker processes. Default: one a core.
         resume: go on with an interrupted build of the same data set; False starts anew. Default True.
+        keep_waveforms: store the waveform of every view beside its log-mel, in 16 bits (64 kB a second at 32 kHz), for
+            teachers that take waveforms or have another front end. Default False.
 
     Returns:
         A report; the clips that were rejected are in `clips.csv` with a reason.
@@ -85,8 +88,9 @@ def build(
     _check(policy, variants, seed, workers)
     out, target = Path(out), Path(out).resolve()
     folder = target.with_name(f".{target.name}.incomplete")
-    description = plan.describe(declaration, front_end, policy, variants, seed)
+    description = plan.describe(declaration, front_end, policy, variants, seed, keep_waveforms)
     job = _job(declaration, folder / "data" / RECORDS, front_end, policy, variants, seed)
+    job = replace(job, keep_waveforms=keep_waveforms)
     with _disk_errors(out):
         if (manifest := _finished(out, description)) is not None:
             shutil.rmtree(folder, ignore_errors=True)
@@ -191,7 +195,7 @@ def _make(
 ) -> dict[str, FinishedShard]:
     """Make every shard that an earlier run had not finished."""
     views = 1 + job.variants
-    example_bytes = 2 * job.front_end.mels * job.front_end.frames(job.samples)
+    example_bytes = 2 * job.front_end.mels * job.front_end.frames(job.samples) + 2 * job.samples * job.keep_waveforms
     shards = plan.plan_shards(declaration.clips, job.variants, example_bytes)
     journal = Journal(folder / "journal.jsonl", description)
     job.folder.mkdir(parents=True, exist_ok=True)

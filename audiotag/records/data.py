@@ -51,7 +51,9 @@ class Data:
         self.seconds: float = description["seconds"]
         self.pad: str = description["pad"]
         self.variants: int = description["variants"]
-        self.frames: int = self.front_end.frames(round(self.seconds * self.front_end.sample_rate))
+        self.samples: int = round(self.seconds * self.front_end.sample_rate)
+        self.frames: int = self.front_end.frames(self.samples)
+        self.waveforms: bool = "waveforms" in description
         self.fingerprint: str = self.manifest.fingerprint
 
     def __repr__(self) -> str:

@@ -15,10 +15,17 @@ if TYPE_CHECKING:
 _BYTES_LIST, _FLOAT_LIST, _INT64_LIST = 1, 2, 3
 EventRow = tuple[float, float, int]
 """A strong label: onset and offset in seconds, class index."""
+FULL_SCALE = 32_767
+"""The stored sample of a waveform's peak."""
 
 
 def encode_example(
-    clip_id: str, variant: int, log_mel: np.ndarray, labels: Iterable[int], events: Sequence[EventRow] = ()
+    clip_id: str,
+    variant: int,
+    log_mel: np.ndarray,
+    labels: Iterable[int],
+    events: Sequence[EventRow] = (),
+    waveform: np.ndarray | None = None,
 ) -> bytes:
     """Serialise one view of one clip; the same arguments give the same bytes on every machine.
 
@@ -28,6 +35,7 @@ def encode_example(
         log_mel: (frames, mels), stored as float16, frame-major.
         labels: class indices.
         events: strong labels; where there are none, the features `event_*` are left out.
+        waveform: (samples,), stored as int16 of its peak; None: the features `waveform*` are left out.
 
     Raises:
         ValueError: a value that float16 cannot hold, NaN and infinities included.
@@ -50,7 +58,24 @@ def encode_example(
             "event_offset": _float_feature(offsets),
             "event_class": _int64_feature(classes),
         }
+    if waveform is not None:
+        stored, peak = quantize(waveform)
+        features |= {"waveform": _bytes_feature(stored.tobytes()), "waveform_peak": _float_feature([peak])}
     return _example(features)
+
+
+def quantize(waveform: np.ndarray) -> tuple[np.ndarray, float]:
+    """A waveform in 16 bits, full scale being its own peak: nothing is clipped, and quiet clips lose no more than loud.
+
+    Args:
+        waveform: (samples,), finite.
+
+    Returns:
+        (samples,), int16, little-endian, and the peak: a sample is `stored / 32767 * peak`.
+    """
+    peak = float(np.float32(np.abs(waveform).max(initial=0.0)))
+    steps = np.rint(np.asarray(waveform, np.float64) * (FULL_SCALE / peak)) if peak else np.zeros(len(waveform))
+    return steps.astype("<i2"), peak
 
 
 def encode_teacher(clip_id: str, variant: int, logits: np.ndarray | None) -> bytes:
@@ -59,7 +84,8 @@ def encode_teacher(clip_id: str, variant: int, logits: np.ndarray | None) -> byt
     Args:
         clip_id: name of the clip, as in the record.
         variant: as in the record.
-        logits: (classes,), stored as float32; None: the teacher has none for this clip, and its labels are kept.
+        logits: (classes,), stored as float32, NaN for a class that the teacher does not know; None: the teacher has
+            none for this clip. Where there is no logit, the label is kept.
     """
     stored = b"" if logits is None else np.ascontiguousarray(logits, dtype="<f4").tobytes()
     return _example(
@@ -139,6 +165,29 @@ def parse_examples(serialized: tf.Tensor, *, frames: int, mels: int, classes: in
     }
 
 
+def parse_waveforms(serialized: tf.Tensor, *, samples: int) -> tf.Tensor:
+    """The waveforms of a batch of records that keep them.
+
+    Args:
+        serialized: (batch,), string.
+        samples: of every example.
+
+    Returns:
+        (batch, samples) float32.
+    """
+    import tensorflow as tf
+
+    parsed = tf.io.parse_example(
+        serialized,
+        {
+            "waveform": tf.io.FixedLenFeature([], tf.string),
+            "waveform_peak": tf.io.FixedLenFeature([], tf.float32),
+        },
+    )
+    steps = tf.reshape(tf.io.decode_raw(parsed["waveform"], tf.int16), [-1, samples])
+    return tf.cast(steps, tf.float32) / FULL_SCALE * parsed["waveform_peak"][:, None]
+
+
 def parse_teachers(serialized: tf.Tensor, *, classes: int) -> dict[str, tf.Tensor]:
     """Parse a batch of teacher records; an empty string parses to an empty key.
 
@@ -147,8 +196,8 @@ def parse_teachers(serialized: tf.Tensor, *, classes: int) -> dict[str, tf.Tenso
         classes: number of classes.
 
     Returns:
-        `clip_id` (batch,) string, `variant` (batch,) int64, `logits` (batch, classes) float32, `known` (batch,) bool:
-        False where the teacher has no outputs (the logits are 0 there).
+        `clip_id` (batch,) string, `variant` (batch,) int64, `logits` (batch, classes) float32, NaN for a class that the
+        teacher does not know, `known` (batch,) bool: False where the teacher has no outputs (the logits are 0 there).
     """
     import tensorflow as tf
 

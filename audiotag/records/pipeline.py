@@ -118,7 +118,7 @@ def _epochs_of_records(data: Data, expression: str, options: Reading, examples: 
     starts = tf.constant(ends - [shard.examples for shard in shards], tf.int64)
     sizes = tf.constant([shard.examples for shard in shards], tf.int64)
     times_drawn = _times_drawn(data, expression, options)
-    record_bytes = 2 * data.frames * data.front_end.mels
+    record_bytes = 2 * data.frames * data.front_end.mels + 2 * data.samples * data.waveforms
     buffer_size = min(max(_SHUFFLE_BYTES // record_bytes, 256), examples)
 
     def epoch_of_records(epoch: tf.Tensor) -> tf.data.Dataset:

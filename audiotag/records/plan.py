@@ -22,6 +22,8 @@ from audiotag.frontend import LogMelConfig
 from audiotag.records.declaration import Clip, Declaration
 
 FORMAT = 1
+WAVEFORMS = "int16, full scale the peak of the view"
+"""How waveforms are stored, where they are kept."""
 SHARD_BYTES = 16 << 20
 MOST_SHARDS = 1024
 _FEW_SHARDS, _FEW_EXAMPLES = 8, 64  # small data sets are split too, so that several workers have something to do
@@ -103,7 +105,12 @@ def plan_shards(clips: Iterable[Clip], variants: int, example_bytes: int) -> lis
 
 
 def describe(
-    declaration: Declaration, front_end: LogMelConfig, policy: Policy, variants: int, seed: int
+    declaration: Declaration,
+    front_end: LogMelConfig,
+    policy: Policy,
+    variants: int,
+    seed: int,
+    keep_waveforms: bool = False,
 ) -> dict[str, Any]:
     """Everything that decides the bytes of the records, ready for JSON."""
     clips = [
@@ -125,13 +132,16 @@ def describe(
         "labels": {"count": len(declaration.labels), "sha256": storage.fingerprint(labels)},
         "clips": {"count": len(clips), "sha256": storage.fingerprint(clips)},
     }
+    if keep_waveforms:
+        description["waveforms"] = WAVEFORMS
     return json.loads(json.dumps(description))
 
 
 def difference(there: dict[str, Any], wanted: dict[str, Any]) -> str:
     """What two descriptions differ in, for people: `front end (mels 128 / 64), seed (0 / 1)`, `there` first."""
     parts = []
-    for key, value in wanted.items():
+    for key in {**wanted, **there}:
+        value = wanted.get(key)
         if there.get(key) == value:
             continue
         title = key.replace("_", " ")
@@ -146,6 +156,8 @@ def difference(there: dict[str, Any], wanted: dict[str, Any]) -> str:
             phrase = f"{there[key]['count']} / {value['count']}"
             if there[key]["count"] == value["count"]:
                 phrase = f"as many, not the same {key}"
+        elif key == "waveforms":
+            phrase = " / ".join("kept" if key in one else "not kept" for one in (there, wanted))
         else:
             phrase = f"{there.get(key)} / {value}"
         parts.append(f"{title} ({phrase})")

@@ -32,7 +32,7 @@ def same_keys(parsed: dict[str, tf.Tensor], taught: dict[str, tf.Tensor], teache
 
 
 def soften(target: tf.Tensor, taught: dict[str, tf.Tensor], *, task: str, temperature: float) -> tf.Tensor:
-    """The teacher's probabilities, and the labels themselves where it has none.
+    """The teacher's probabilities, and the labels themselves where it has none: of a clip, or of a class (NaN).
 
     Args:
         target: (batch, classes) float32.
@@ -43,8 +43,12 @@ def soften(target: tf.Tensor, taught: dict[str, tf.Tensor], *, task: str, temper
     Returns:
         (batch, classes) float32.
     """
+    unknown = tf.math.is_nan(taught["logits"])
+    if task == "multiclass":  # shares of a whole: with a part missing, the others say nothing
+        unknown = tf.reduce_any(unknown, axis=-1, keepdims=True)
     activation = tf.nn.softmax if task == "multiclass" else tf.nn.sigmoid
-    return tf.where(taught["known"][:, None], activation(taught["logits"] / temperature), target)
+    logits = tf.where(unknown, 0.0, taught["logits"]) / temperature
+    return tf.where(taught["known"][:, None] & ~unknown, activation(logits), target)
 
 
 def mixup(

@@ -43,6 +43,11 @@ def card(data: Data, name: str) -> dict[str, Any]:
     return value
 
 
+def unknown_classes(data: Data, name: str) -> list[str]:
+    """Names of the classes that the teacher has no outputs for; their logits are NaN, and their labels are kept."""
+    return card(data, name).get("classes_without", [])
+
+
 def shards(data: Data, name: str, expression: str) -> list[Path]:
     """The teacher's shards for some splits, in the order of reading.
 

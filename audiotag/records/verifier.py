@@ -68,10 +68,11 @@ def verify(path: str | Path) -> list[Problem]:
             check = _record_check(data, file, data.keys(shard.name))
             problems += _shard(data, file, shard.sha256, check, data.keys(shard.name), advance)
         for name, listed in taught.items():
+            check = _teacher_check(data, teachers.unknown_classes(data, name) if listed else [])
             for shard, entry in listed.items():
-                file = f"{TEACHERS}/{name}/{shard}"
-                keys = data.keys(shard)
-                problems += _shard(data, file, entry["sha256"], _teacher_check(data), keys, advance)
+                problems += _shard(
+                    data, f"{TEACHERS}/{name}/{shard}", entry["sha256"], check, data.keys(shard), advance
+                )
     return problems + _strays(data, taught)
 
 
@@ -172,20 +173,37 @@ def _record_check(data: Data, file: str, keys: Sequence[Key]) -> Callable[[tf.tr
             return "the log-mel holds NaN or infinite values"
         if list(feature["labels"].int64_list.value) != labels[key[0]]:
             return f"the labels {list(feature['labels'].int64_list.value)} are not those of {CLIPS}, {labels[key[0]]}"
-        return ""
+        return _wrong_waveform(example, data)
 
     return check
 
 
-def _teacher_check(data: Data) -> Callable[[tf.train.Example, Key], str]:
+def _wrong_waveform(example: tf.train.Example, data: Data) -> str:
+    feature = example.features.feature
+    if ("waveform" in feature) != data.waveforms:
+        return f"the record has {'no' if data.waveforms else 'a'} waveform, unlike what {MANIFEST} says"
+    if not data.waveforms:
+        return ""
+    held, peak = len(feature["waveform"].bytes_list.value[0]), feature["waveform_peak"].float_list.value[0]
+    if held != 2 * data.samples:
+        return f"the waveform has {held} bytes, {data.samples} samples need 2 each"
+    return "" if np.isfinite(peak) and peak >= 0 else f"the waveform's peak is {peak}"
+
+
+def _teacher_check(data: Data, without: Sequence[str]) -> Callable[[tf.train.Example, Key], str]:
+    known = np.array([name not in without for name in data.labels])
+
     def check(example: tf.train.Example, key: Key) -> str:
         stored = example.features.feature["logits"].bytes_list.value[0]
         if wrong := _wrong_key(example, key):
             return wrong
         if len(stored) not in (0, 4 * len(data.labels)):
             return f"the teacher's outputs have {len(stored)} bytes, {len(data.labels)} classes need 4 each"
-        if not np.isfinite(np.frombuffer(stored, "<f4")).all():
+        logits = np.frombuffer(stored, "<f4")
+        if len(logits) and not np.isfinite(logits[known]).all():
             return "the teacher's outputs hold NaN or infinite values"
+        if len(logits) and not np.isnan(logits[~known]).all():
+            return "the teacher has outputs for a class that its card does not count as known"
         return ""
 
     return check

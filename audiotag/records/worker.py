@@ -45,6 +45,7 @@ class Job:
         policy: what variants 1, 2 … are made with.
         variants: number of augmented views of every clip.
         seed: of the augmentation.
+        keep_waveforms: store the waveform of every view too.
     """
 
     folder: Path
@@ -57,6 +58,7 @@ class Job:
     policy: Policy
     variants: int
     seed: int
+    keep_waveforms: bool = False
 
 
 @dataclass(frozen=True)
@@ -174,7 +176,8 @@ def examples(job: Job, clip: Clip) -> Iterator[bytes]:
                 view_events = fit_events(view_events, len(view), job.samples, rate, job.pad)
                 view = audio.fit(view, job.samples, job.pad)
             rows = [(event.onset, event.offset, job.labels.index(event.label)) for event in view_events]
-            yield encode_example(clip.clip_id, variant, log_mel(view, job.front_end), labels, rows)
+            kept = view if job.keep_waveforms else None
+            yield encode_example(clip.clip_id, variant, log_mel(view, job.front_end), labels, rows, kept)
         except (AudioError, ValueError) as error:
             raise Rejected(f"variant {variant}: {_describe(error)}") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,10 +20,8 @@ LABELS = Labels(("dog", "rain", "sea"))
 SPLITS = (("train", 9), ("test", 4))
 
 
-@pytest.fixture(scope="session")
-def noises(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def build(folder: Path, *, keep_waveforms: bool = False, task: str = "multilabel") -> Path:
     """Thirteen clips of noise with an augmented view each, in several shards."""
-    folder = tmp_path_factory.mktemp("noises")
     generator = np.random.default_rng(0)
     clips = []
     for split, count in SPLITS:
@@ -33,7 +32,7 @@ def noises(tmp_path_factory: pytest.TempPathFactory) -> Path:
     declaration = Declaration(
         name="noises",
         version="1",
-        task="multilabel",
+        task=task,
         licence="CC0",
         citation="none",
         labels=LABELS,
@@ -42,18 +41,89 @@ def noises(tmp_path_factory: pytest.TempPathFactory) -> Path:
         root=folder / "sounds",
     )
     records.build(
-        declaration, folder / "data", front_end=FRONT_END, policy=augment.policy("light"), variants=1, workers=1
+        declaration,
+        folder / "data",
+        front_end=FRONT_END,
+        policy=augment.policy("light"),
+        variants=1,
+        workers=1,
+        keep_waveforms=keep_waveforms,
     )
     return folder / "data"
+
+
+@pytest.fixture(scope="session")
+def noises(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("noises"))
+
+
+@pytest.fixture(scope="session")
+def audible_noises(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("audible"), keep_waveforms=True)
+
+
+@pytest.fixture(scope="session")
+def exclusive_noises(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("exclusive"), task="multiclass")
+
+
+def copy(source: Path, target: Path) -> Data:
+    shutil.copytree(source, target)
+    return records.open(target)
 
 
 @pytest.fixture
 def data(noises: Path, tmp_path: Path) -> Data:
     """A copy that a test may write teachers into."""
-    import shutil
+    return copy(noises, tmp_path / "data")
 
-    shutil.copytree(noises, tmp_path / "data")
-    return records.open(tmp_path / "data")
+
+@pytest.fixture
+def audible(audible_noises: Path, tmp_path: Path) -> Data:
+    """The same with the waveforms of its views."""
+    return copy(audible_noises, tmp_path / "audible")
+
+
+@pytest.fixture
+def exclusive(exclusive_noises: Path, tmp_path: Path) -> Data:
+    """The same as a multiclass task."""
+    return copy(exclusive_noises, tmp_path / "exclusive")
+
+
+@pytest.fixture(scope="session")
+def stored() -> Callable[[Path, Data], dict[tuple[str, int], np.ndarray]]:
+    """The logits of a teacher's folder by clip and variant, read by TensorFlow's own protobuf."""
+    import tensorflow as tf
+
+    def read(folder: Path, data: Data) -> dict[tuple[str, int], np.ndarray]:
+        logits: dict[tuple[str, int], np.ndarray] = {}
+        for split in data.splits:
+            for shard in data.shards(split):
+                for record in tf.data.TFRecordDataset(str(folder / shard.name)).as_numpy_iterator():
+                    feature = tf.train.Example.FromString(record).features.feature
+                    key = feature["clip_id"].bytes_list.value[0].decode(), feature["variant"].int64_list.value[0]
+                    logits[key] = np.frombuffer(feature["logits"].bytes_list.value[0], np.float32)
+        return logits
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def waveforms() -> Callable[[Data], dict[tuple[str, int], np.ndarray]]:
+    """The waveform of every view, read by TensorFlow's own protobuf."""
+    import tensorflow as tf
+
+    def read(data: Data) -> dict[tuple[str, int], np.ndarray]:
+        found: dict[tuple[str, int], np.ndarray] = {}
+        for shard in [shard for split in data.splits for shard in data.shards(split)]:
+            for record in tf.data.TFRecordDataset(str(shard)).as_numpy_iterator():
+                feature = tf.train.Example.FromString(record).features.feature
+                key = feature["clip_id"].bytes_list.value[0].decode(), feature["variant"].int64_list.value[0]
+                steps = np.frombuffer(feature["waveform"].bytes_list.value[0], "<i2")
+                found[key] = steps / 32767 * feature["waveform_peak"].float_list.value[0]
+        return found
+
+    return read
 
 
 @pytest.fixture

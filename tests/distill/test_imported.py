@@ -49,6 +49,19 @@ def test_a_row_with_a_variant_serves_that_variant_alone(data: records.Data, tmp_
     np.testing.assert_array_equal(one["train0", 0], labels_of("train0"))
 
 
+def test_logits_over_other_classes_are_matched_with_the_data_set_s(data: records.Data, tmp_path: Path) -> None:
+    np.savez(tmp_path / "big.npz", logits=LOGITS[:, :2], clip_id=CLIPS)
+    folder = distill.import_logits(data, tmp_path / "big.npz", labels=["Sea", "DOG"])
+    manifest = storage.read_json(folder / "teacher.json")
+    assert (manifest["classes_known"], manifest["classes_without"]) == (2, ["rain"])
+    for (clip_id, _), target in targets(data, "big").items():
+        wanted = labels_of(clip_id)
+        if clip_id in CLIPS:
+            wanted[[2, 0]] = 1 / (1 + np.exp(-LOGITS[CLIPS.index(clip_id), :2]))
+        np.testing.assert_allclose(target, wanted, atol=1e-6)
+    assert records.verify(data.path) == []
+
+
 @pytest.mark.parametrize("dtype", [np.float16, np.float64])
 def test_an_array_and_a_table_of_clips_give_the_same_as_one_file(
     data: records.Data, tmp_path: Path, dtype: type

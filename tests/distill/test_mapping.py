@@ -1,0 +1,131 @@
+"""Vocabularies brought together, against what a person would read off them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from audiotag import distill, records, storage
+from audiotag.distill import mapping
+from audiotag.errors import AudiotagError
+from audiotag.labels import Labels
+
+BIG = Labels(
+    ("Speech", "Rain", "Dog", "Sea, waves", "Bark"), ("/m/09x0r", "/m/06mb1", "/m/0bt9lr", "/m/sea", "/m/bark")
+)
+
+
+def a_data_set(*names: str, ids: tuple[str, ...] = (), task: str = "multilabel") -> SimpleNamespace:
+    return SimpleNamespace(name="small", labels=Labels(names, ids), task=task)
+
+
+def table(path: Path, *rows: str) -> Path:
+    path.write_text("\n".join(("teacher,data", *rows)) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("data", "sources"),
+    [
+        (a_data_set("hound", "drops", ids=("/m/0bt9lr", "/m/06mb1")), ((2,), (1,))),
+        (a_data_set(" dog", "RAIN", "cat"), ((2,), (1,), ())),
+        (a_data_set("Rain", ids=("/m/0bt9lr",)), ((2,),)),  # the id decides
+        (a_data_set(*BIG.names, ids=("a", "b", "c", "d", "e")), ((0,), (1,), (2,), (3,), (4,))),
+    ],
+)
+def test_classes_are_matched_by_id_and_then_by_name(data: SimpleNamespace, sources: tuple) -> None:
+    assert mapping.between("big", BIG, data).sources == sources
+
+
+def test_ids_that_only_count_do_not_match() -> None:
+    counted = Labels(("Rain", "Dog"), ("0", "1"))
+    assert mapping.between("big", counted, a_data_set("dog", "rain", ids=("0", "1"))).sources == ((1,), (0,))
+
+
+def test_a_table_decides_for_the_classes_that_it_names_and_no_other(tmp_path: Path) -> None:
+    rows = ("Bark,dog", "/m/0bt9lr,dog", '"sea, WAVES",ocean', ",rain")
+    matched = mapping.between(
+        "big", BIG, a_data_set("dog", "ocean", "rain", "speech"), table(tmp_path / "map.csv", *rows)
+    )
+    assert matched.sources == ((2, 4), (3,), (), (0,))
+
+
+def test_the_largest_logit_of_several_classes_counts_and_unknown_classes_are_nan() -> None:
+    logits = np.random.default_rng(0).normal(size=(7, 5)).astype(np.float32)
+    mapped = mapping.Mapping(((2, 4), (), (0,)), 5)
+    wanted = np.stack([np.maximum(logits[:, 2], logits[:, 4]), np.full(7, np.nan), logits[:, 0]], axis=1)
+    np.testing.assert_array_equal(mapped.apply(logits), wanted)
+    assert mapped.known.tolist() == [True, False, True]
+    same = mapping.Mapping(((0,), (1,), (2,), (3,), (4,)), 5)
+    assert same.is_identity and same.apply(logits) is logits
+    assert not mapping.Mapping(((0,), (1,)), 5).is_identity
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("big,small\na,b\n", "columns teacher and data, it has big, small"),
+        ("", "it has none"),
+        ("teacher,data\nBarks,dog\n", r"line 2: big has no class 'Barks': did you mean 'Bark'"),
+        ("teacher,data\nBark,dog\nBark,dgo\n", r"line 3: small has no class 'dgo': did you mean 'dog'"),
+        ("teacher,data\nBark,\n", "line 2: the column data"),
+        ("teacher,data\n\udcff,x\n", "UTF-8"),
+    ],
+)
+def test_a_table_that_does_not_fit_is_refused(tmp_path: Path, content: str, said: str) -> None:
+    (tmp_path / "map.csv").write_bytes(content.encode(errors="surrogateescape"))
+    with pytest.raises(AudiotagError, match=said):
+        mapping.between("big", BIG, a_data_set("dog", "rain"), tmp_path / "map.csv")
+    with pytest.raises(AudiotagError, match="no such file"):
+        mapping.between("big", BIG, a_data_set("dog"), tmp_path / "gone.csv")
+
+
+def test_a_teacher_that_knows_nothing_or_too_little_is_refused() -> None:
+    with pytest.raises(AudiotagError, match=r"big has 5 \(Speech, Rain, Dog …\) and none of the 2 of small .*--map"):
+        mapping.between("big", BIG, a_data_set("cat", "cow"))
+    with pytest.raises(AudiotagError, match=r"multiclass .* big lacks 1 of the 2 of small \(cat\): .*--map"):
+        mapping.between("big", BIG, a_data_set("cat", "dog", task="multiclass"))
+
+
+def test_classes_without_a_teacher_keep_their_labels_in_training(
+    data: records.Data, teacher_file: Callable[..., Path], stored: Callable
+) -> None:
+    file = teacher_file(labels=Labels(("cat", "Rain", "DOG")))
+    folder = distill.teach(data, file)
+    card = storage.read_json(folder / "teacher.json")
+    assert (card["classes"], card["classes_known"], card["classes_without"]) == (3, 2, ["sea"])
+    assert card["coverage"] == 1.0
+    whole = stored(distill.teach(data, file, name="own", labels=None, label_map=None), data)
+    for _, target, clip_id, variant in data.read(
+        "all", teacher="teacher", label_weight=0.25, temperature=2.0, keys=True
+    ).as_numpy_iterator():
+        name = clip_id.decode()
+        label = np.eye(3)[int(name[5:] if name.startswith("train") else name[4:]) % 3]
+        logits = whole[name, int(variant)]
+        p = np.array([1 / (1 + np.exp(-logits[0] / 2)), 1 / (1 + np.exp(-logits[1] / 2)), label[2]])
+        np.testing.assert_allclose(target, 0.25 * label + 0.75 * p, atol=1e-6)
+    assert records.verify(data.path) == []
+
+
+def test_the_same_teacher_matched_otherwise_is_another_one(
+    data: records.Data, teacher_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    file = teacher_file(labels=Labels(("cat", "rain", "dog")))
+    distill.teach(data, file)
+    with pytest.raises(AudiotagError, match="choose another name"):
+        distill.teach(data, file, label_map=table(tmp_path / "map.csv", "cat,sea"))
+
+
+def test_teachers_of_different_classes_are_averaged_where_both_know_one(
+    data: records.Data, teacher_file: Callable[..., Path], stored: Callable
+) -> None:
+    files = [teacher_file("one", 1, Labels(("dog", "rain"))), teacher_file("two", 2, Labels(("cat", "dog")))]
+    one, two = (stored(distill.teach(data, file), data) for file in files)
+    for key, row in stored(distill.teach(data, files), data).items():
+        np.testing.assert_allclose(row[0], (one[key][0] + two[key][0]) / 2, atol=1e-6)
+        np.testing.assert_array_equal(row[1:], one[key][1:])
+        assert np.isnan(row[2])
