@@ -1,4 +1,4 @@
-"""The command line: `audiotag build | verify | teach | train | evaluate | tag | models | recipe`."""
+"""The command line: `audiotag build | verify | teach | train | evaluate | tag | embed | models | recipe`."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from audiotag import __version__, progress
-from audiotag.cli import catalogue, data, learning, tag
+from audiotag.cli import catalogue, data, embed, learning, tag, teach
 
 app = typer.Typer(
     name="audiotag",
@@ -39,9 +39,10 @@ def options(
 EXTRA = {"allow_extra_args": True, "ignore_unknown_options": True}
 app.command(context_settings=EXTRA)(data.build)
 app.command()(data.verify)
-app.command()(learning.teach)
+app.command()(teach.teach)
 app.command()(learning.train)
 app.command()(learning.evaluate)
 app.command()(tag.tag)
+app.command()(embed.embed)
 app.command()(catalogue.models)
 app.command(context_settings={**EXTRA, "help_option_names": []})(catalogue.recipe)

@@ -2,35 +2,86 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import runpy
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from audiotag.models import Preset
 
 
 def models(
     name: Annotated[str | None, typer.Argument(help="Show this model only.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
-    """List the published models, or show one."""
-    from dataclasses import asdict
+    """List the published models, or show one.
 
+    Parameters and MACs are counted by audiotag, with the published head; mAP is what the authors publish.
+    """
+    from audiotag.models import presets
+
+    chosen = list(presets.PRESETS.values()) if name is None else [presets.preset(name)]
+    if as_json:
+        rows = [_row(preset) for preset in chosen]
+        typer.echo(json.dumps(rows if name is None else rows[0], indent=2))
+    elif name is None:
+        _print_table(chosen)
+    else:
+        for key, value in _described(chosen[0]).items():
+            typer.echo(f"{key:12} {value}")
+
+
+def _row(preset: Preset) -> dict[str, Any]:
+    return dataclasses.asdict(preset) | {"megabytes": preset.megabytes}
+
+
+def _described(preset: Preset) -> dict[str, str]:
+    from audiotag.models import presets
+
+    single = preset.architecture != presets.ENSEMBLE
+    classes = {"audioset": "527 of AudioSet", "yamnet": "521 of AudioSet"}.get(
+        preset.labels, "none: a start for training"
+    )
+    checksum = preset.sha256 or "none is published; that of the first download is recorded and held to"
+    return {
+        "name": preset.name,
+        "architecture": preset.architecture
+        if single
+        else f"mean of {len(preset.members)}: {', '.join(preset.members)}",
+        "classes": classes,
+        "front end": preset.front_end.describe(),
+        "window": f"{preset.seconds:g} s",
+        "parameters": f"{preset.parameters:g} M ({preset.megabytes:.1f} MB in float32)",
+        "MACs": f"{preset.macs:g} G for 10 s",
+        "mAP": "not published" if preset.mAP is None else f"{preset.mAP} % on AudioSet, as published",
+        "licence": preset.licence,
+        "paper": preset.paper.replace("arXiv:", "https://arxiv.org/abs/"),
+        **({"file": preset.source, "sha256": checksum} if single else {}),
+    }
+
+
+def _print_table(chosen: list[Preset]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from audiotag.models import presets
-
-    console = Console()
-    if name is not None:
-        for key, value in asdict(presets.preset(name)).items():
-            console.print(f"[bold]{key:12}[/] {value}", highlight=False, soft_wrap=True)
-        return
-    table = Table(caption="parameters in millions, MACs in G for 10 s, mAP on AudioSet as published")
-    for column in ("name", "parameters", "MACs", "mAP", "licence"):
-        table.add_column(column, justify="left" if column in ("name", "licence") else "right")
-    for preset in presets.PRESETS.values():
-        table.add_row(preset.name, str(preset.parameters), str(preset.macs), str(preset.mAP), preset.licence)
-    console.print(table)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("name", no_wrap=True)
+    for column in ("parameters M", "MACs G", "mAP %", "size MB"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("licence", no_wrap=True)
+    for preset in chosen:
+        score = "" if preset.mAP is None else f"{preset.mAP:.1f}"
+        figures = (f"{preset.parameters:g}", f"{preset.macs:g}", score, f"{preset.megabytes:.1f}")
+        table.add_row(preset.name, *figures, preset.licence)
+    Console().print(table)
+    typer.echo("\nMACs for a clip of 10 s, size in float32, mAP on AudioSet's evaluation set as published.")
+    typer.echo(
+        "Without published weights: crnn, cnn_transformer, transformer_gru, passt. `audiotag models NAME` shows one."
+    )
 
 
 def recipe(

@@ -22,10 +22,13 @@ def build(
     augment: Annotated[str, typer.Option(help="none, light, standard, strong, or a .py file.")] = "standard",
     noise: Annotated[Path | None, typer.Option(help="Folder of background noises to mix in.")] = None,
     impulse_responses: Annotated[Path | None, typer.Option(help="Folder of room impulse responses.")] = None,
-    front_end: Annotated[str, typer.Option(help="efficientat, passt, yamnet or librosa.")] = "efficientat",
+    front_end: Annotated[str, typer.Option(help="efficientat, passt, yamnet, panns, librosa …")] = "efficientat",
     seed: Annotated[int, typer.Option(help="Seed of the augmentation.")] = 0,
     workers: Annotated[int | None, typer.Option(help="Worker processes. Default: one a core.")] = None,
     resume: Annotated[bool, typer.Option(help="Go on where an interrupted build stopped.")] = True,
+    keep_waveforms: Annotated[
+        bool, typer.Option("--keep-waveforms", help="Store waveforms too, for teachers that need them.")
+    ] = False,
     max_rejects: Annotated[int, typer.Option(help="More rejected clips than this make exit code 1.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> int:
@@ -55,6 +58,7 @@ def build(
         seed=seed,
         workers=workers,
         resume=resume,
+        keep_waveforms=keep_waveforms,
     )
     if as_json:
         typer.echo(json.dumps(dataclasses.asdict(report), default=str))

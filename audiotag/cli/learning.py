@@ -1,4 +1,4 @@
-"""`audiotag teach`, `train` and `evaluate`: teacher outputs, students, and how good they are."""
+"""`audiotag train` and `evaluate`: students, and how good they are."""
 
 from __future__ import annotations
 
@@ -8,50 +8,7 @@ from typing import Annotated
 
 import typer
 
-from audiotag.errors import AudiotagError
-
 DataSet = Annotated[Path, typer.Argument(help="A built data set.")]
-
-
-def teach(
-    data: DataSet,
-    teacher: Annotated[
-        list[str],
-        typer.Option(help="A run folder, .keras file, published name, or .npz/.npy of logits. Several are averaged."),
-    ],
-    name: Annotated[str | None, typer.Option(help="Name of the outputs. Default: the teacher's.")] = None,
-    ids: Annotated[Path | None, typer.Option(help="Table of clip ids (and variants) for the rows of a .npy.")] = None,
-    splits: Annotated[str | None, typer.Option(help="Splits to teach, such as 'fold1..4'. Default: all.")] = None,
-    batch_size: Annotated[int, typer.Option(help="Examples a step.")] = 32,
-    resume: Annotated[bool, typer.Option(help="Go on where an interrupted run stopped.")] = True,
-) -> None:
-    """Store a teacher's logits beside the records.
-
-    Every record and variant is judged once; run the same command again to resume after an interruption.
-    """
-    from audiotag.startup import import_tensorflow_quietly
-
-    import_tensorflow_quietly()
-    from audiotag import distill, records, storage
-
-    logits = [source for source in teacher if Path(source).suffix in (".npz", ".npy")]
-    if logits:
-        if len(teacher) > 1:
-            raise AudiotagError(f"imported logits stand alone, received {len(teacher)} teachers: average them first")
-        if splits is not None:
-            raise AudiotagError(
-                f"imported logits serve the clips that they name, received --splits {splits}: leave it out"
-            )
-        folder = distill.import_logits(records.open(data), Path(logits[0]), ids, name or Path(logits[0]).stem)
-    elif ids is not None:
-        raise AudiotagError(f"--ids names the rows of a .npy of logits, received {ids} with {teacher[0]}: leave it out")
-    else:
-        sources = teacher if len(teacher) > 1 else teacher[0]
-        folder = distill.teach(
-            records.open(data), sources, name=name, splits=splits, batch_size=batch_size, resume=resume
-        )
-    coverage = storage.read_json(folder / "teacher.json")["coverage"]
-    typer.echo(f"{folder}: {json.dumps(coverage)}")
 
 
 def train(
@@ -59,6 +16,25 @@ def train(
     out: Annotated[Path, typer.Option(help="Run folder: new, empty, or of the same recipe to resume.")],
     model: Annotated[str, typer.Option(help="Architecture: mn01 … mn40, passt_s …")] = "mn04",
     weights: Annotated[str | None, typer.Option(help="'audioset', a published name or a file to start from.")] = None,
+    new_head: Annotated[
+        bool | None,
+        typer.Option(
+            "--new-head/--no-new-head",
+            help="Put a new head on, or refuse other classes. Classes that the weights know by id or name keep their "
+            "output (multiclass: all or none). Default: a new one for published weights, none for a file.",
+        ),
+    ] = None,
+    freeze: Annotated[
+        str | None,
+        typer.Option(help="Last part not trained: stem, block1 … last; patches … for PaSST. Needs --weights."),
+    ] = None,
+    freeze_normalization: Annotated[
+        bool,
+        typer.Option("--freeze-normalization", help="Keep batch normalisation as the weights have it."),
+    ] = False,
+    layer_decay: Annotated[
+        float, typer.Option(help="Learning rate of a part over that of the part above it, above 0 to 1 (none).")
+    ] = 1.0,
     teacher: Annotated[str | None, typer.Option(help="Name of stored teacher outputs to distil.")] = None,
     label_weight: Annotated[float, typer.Option(help="Weight of the labels beside the teacher, 0 to 1.")] = 0.1,
     temperature: Annotated[float, typer.Option(help="Divides the teacher's logits.")] = 1.0,
@@ -93,6 +69,10 @@ def train(
         data=data,
         model=model,
         weights=weights,
+        new_head=new_head,
+        freeze=freeze,
+        freeze_normalization=freeze_normalization,
+        layer_decay=layer_decay,
         teacher=teacher,
         label_weight=label_weight,
         temperature=temperature,

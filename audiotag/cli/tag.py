@@ -13,19 +13,29 @@ def tag(
     model: Annotated[str, typer.Option(help="A published name, a .keras file or a run folder.")] = "mn04_as",
     window: Annotated[float | None, typer.Option(help="Window in seconds. Default: the model's.")] = None,
     hop: Annotated[float | None, typer.Option(help="From window to window, seconds. Default: the window.")] = None,
-    top: Annotated[int, typer.Option(help="Labels a window.")] = 5,
-    threshold: Annotated[float, typer.Option(help="Smallest score that is shown, 0 to 1.")] = 0.0,
-    format: Annotated[str, typer.Option(help="table, csv or jsonl.")] = "table",
+    frames: Annotated[bool, typer.Option("--frames", help="When each sound begins and ends.")] = False,
+    top: Annotated[int | None, typer.Option(help="Labels a window, 5; with --frames a file, all.")] = None,
+    threshold: Annotated[float | None, typer.Option(help="Smallest score, 0; with --frames 0.25.")] = None,
+    smooth: Annotated[float | None, typer.Option(help="With --frames: running median, seconds.")] = None,
+    min_duration: Annotated[float | None, typer.Option(help="With --frames: shortest event, seconds.")] = None,
+    gap: Annotated[float | None, typer.Option(help="With --frames: join events this near, seconds.")] = None,
+    format: Annotated[str, typer.Option(help="table, csv, jsonl, audacity or raven.")] = "table",
 ) -> int:
     """Name the sounds in recordings of any length.
 
-    A bad file never stops the others; it makes the exit code 1.
+    Labels of windows, or with --frames when each sound begins and ends. A bad file never stops the others; it makes the
+    exit code 1.
     """
     from audiotag.startup import import_tensorflow_quietly
+    from audiotag.tagging import files, formats
 
+    formats.check(format, len(files.sound_files(paths)))
     import_tensorflow_quietly()
     from audiotag import tagging
 
     tagger = tagging.load(model)
-    results = tagging.tag_files(tagger, paths, window=window, hop=hop, top=top, threshold=threshold)
+    top = top if top is not None or frames else 5
+    options = {"smooth": smooth, "min_duration": min_duration, "gap": gap}
+    windows = {"window": window, "hop": hop}
+    results = tagging.tag_files(tagger, paths, top=top, threshold=threshold, frames=frames, **windows, **options)
     return int(tagging.write(results, format) > 0)

@@ -7,13 +7,38 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from audiotag.training.fitting import train
+    from audiotag.training.freezing import freeze, freeze_normalization
+    from audiotag.training.layerwise import LayerwiseAdam, layer_rates
     from audiotag.training.losses import loss_for
     from audiotag.training.recipe import Recipe
     from audiotag.training.run import Run
     from audiotag.training.schedule import Schedule
+    from audiotag.training.temperature import Temperature
 
-_HOMES = {"Recipe": "recipe", "Run": "run", "Schedule": "schedule", "loss_for": "losses", "train": "fitting"}
-__all__ = ["Recipe", "Run", "Schedule", "loss_for", "train"]
+_HOMES = {
+    "LayerwiseAdam": "layerwise",
+    "Recipe": "recipe",
+    "Run": "run",
+    "Schedule": "schedule",
+    "Temperature": "temperature",
+    "freeze": "freezing",
+    "freeze_normalization": "freezing",
+    "layer_rates": "layerwise",
+    "loss_for": "losses",
+    "train": "fitting",
+}
+__all__ = [
+    "LayerwiseAdam",
+    "Recipe",
+    "Run",
+    "Schedule",
+    "Temperature",
+    "freeze",
+    "freeze_normalization",
+    "layer_rates",
+    "loss_for",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

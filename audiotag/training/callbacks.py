@@ -159,7 +159,7 @@ class EpochLine(keras.callbacks.Callback):
         self.close()
         seconds = time.monotonic() - self.started
         best = self.state.best_value is not None and self.state.best_epoch == epoch + 1
-        say(describe(epoch + 1, self.epochs, logs, seconds) + ("  best so far" if best else ""))
+        progress.say(describe(epoch + 1, self.epochs, logs, seconds) + ("  best so far" if best else ""))
 
 
 def describe(epoch: int, epochs: int, logs: dict[str, float], seconds: float) -> str:
@@ -169,12 +169,3 @@ def describe(epoch: int, epochs: int, logs: dict[str, float], seconds: float) ->
     clock = f"{left // 3600}:{left // 60 % 60:02d}:{left % 60:02d}" if left >= 3600 else f"{left // 60}:{left % 60:02d}"
     parts = [f"epoch {epoch:>{len(str(epochs))}}/{epochs}", *figures, f"lr {logs['learning_rate']:.1e}"]
     return "  ".join([*parts, f"{seconds:.1f} s, {clock} left"])
-
-
-def say(line: str) -> None:
-    """Print a line on standard error, unless the process was told to be quiet."""
-    if progress.quiet():
-        return
-    from rich.console import Console
-
-    Console(stderr=True).print(line, highlight=False, soft_wrap=True, markup=False)

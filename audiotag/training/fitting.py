@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import keras
 
-from audiotag import models, records
+from audiotag import models, progress, records
 from audiotag.errors import AudiotagError
 from audiotag.evaluation.metrics import NotFiniteError
 from audiotag.training import run as run_folder
@@ -18,13 +18,16 @@ from audiotag.training.callbacks import (
     KeepState,
     SeedEveryEpoch,
     StopWhereNotFinite,
-    say,
 )
 from audiotag.training.checkpoints import Checkpoints, Progress
+from audiotag.training.freezing import thaw
+from audiotag.training.layerwise import LayerwiseAdam, layer_rates
 from audiotag.training.losses import trainee
+from audiotag.training.network import counts, not_yet_trained, starting_network
 from audiotag.training.recipe import Recipe, resolve
 from audiotag.training.run import Run
 from audiotag.training.start import check_front_end, prepare_backend
+from audiotag.training.temperature import START, Temperature, is_dynamic
 
 if TYPE_CHECKING:
     from audiotag.records import Data
@@ -55,15 +58,10 @@ def train(recipe: Recipe, out: Path | str) -> Run:
     if recipe.weights is not None:
         check_front_end(recipe.model, recipe.weights, data)
     prepare_backend(recipe.seed)
-    network = models.build(
-        recipe.model,
-        classes=len(data.labels),
-        weights=recipe.weights,
-        mels=data.front_end.mels,
-        frames=data.frames,
-        **recipe.model_options,
-    )
+    network, carried = starting_network(recipe, data)
     run_folder.claim(out, run_folder.describe(recipe, data, out))
+    if carried and not Checkpoints(out / "checkpoints").epochs():
+        progress.say(carried)
     return fit(network, data, recipe, out)
 
 
@@ -71,7 +69,8 @@ def fit(network: keras.Model, data: Data, recipe: Recipe, out: Path) -> Run:
     """Train a network as a resolved recipe says, from the newest checkpoint in `out` or from the start.
 
     Args:
-        network: uncompiled, log-mel (batch, frames, mels, 1) to logits (batch, classes).
+        network: uncompiled, log-mel (batch, frames, mels, 1) to logits (batch, classes). What is trained of it are
+            its trainable variables.
         data: the open data set.
         recipe: resolved for this data set.
         out: run folder.
@@ -80,15 +79,17 @@ def fit(network: keras.Model, data: Data, recipe: Recipe, out: Path) -> Run:
         The finished run; see `train`.
     """
     label_weight = None if recipe.teacher is None else recipe.label_weight
-    model = trainee(network, data.task, _optimizer(recipe), label_weight)
+    model = trainee(network, data.task, _optimizer(recipe, network), label_weight)
     model.optimizer.build(model.trainable_variables)
     checkpoints = Checkpoints(out / "checkpoints")
     state = checkpoints.restore(network, model.optimizer) or Progress()
     if state.epoch == recipe.epochs or state.stopped:
-        say(f"{out} is trained already: {state.epoch} epochs")
+        progress.say(f"{out} is trained already: {state.epoch} epochs")
     else:
         if state.epoch:
-            say(f"Resuming {out} after epoch {state.epoch} of {recipe.epochs}")
+            progress.say(f"Resuming {out} after epoch {state.epoch} of {recipe.epochs}")
+        if frozen := counts(network):
+            progress.say(frozen)
         (out / run_folder.TAGGER).unlink(missing_ok=True)
         _fit(model, network, data, recipe, out, checkpoints, state)
     if not (out / run_folder.TAGGER).exists():  # the last file to be written
@@ -165,6 +166,10 @@ def _callbacks(
         keras.callbacks.LearningRateScheduler(recipe.schedule),
         StopWhereNotFinite(network),
     ]
+    if is_dynamic(network) and not_yet_trained(recipe):
+        # Down to 1 within four fifths of a run that is too short for a degree an epoch.
+        fall = max(1.0, (START - 1) / (0.8 * recipe.epochs))
+        callbacks.append(Temperature(fall=fall))
     if recipe.validates:
         from audiotag.evaluation import ValidationMetrics
 
@@ -177,7 +182,10 @@ def _callbacks(
     ]
 
 
-def _optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
+def _optimizer(recipe: Recipe, network: keras.Model) -> keras.optimizers.Optimizer:
+    if recipe.layer_decay < 1:
+        rates = layer_rates(network, recipe.layer_decay)
+        return LayerwiseAdam(recipe.learning_rate, rates, recipe.weight_decay)
     if recipe.optimizer == "adamw":
         return keras.optimizers.AdamW(recipe.learning_rate, weight_decay=recipe.weight_decay)
     return keras.optimizers.Adam(recipe.learning_rate)
@@ -188,6 +196,7 @@ def _finish(network: keras.Model, data: Data, out: Path, checkpoints: Checkpoint
     from audiotag import tagging
 
     checkpoints.load_weights(state.best_epoch, network)
+    thaw(network)  # what was frozen is a matter of the run, not of the student
     card = models.ModelCard(
         name=out.resolve().name,
         labels=data.labels,

@@ -29,7 +29,16 @@ class Recipe:
         model: architecture, as `models.build` names it.
         model_options: keyword arguments of the architecture.
         weights: published weights to start from ("audioset", a preset, a `.pt`, `.safetensors` or `.keras`
-            file); a new head is put on where the classes differ. Default: from scratch.
+            file). Default: from scratch.
+        new_head: True: a new head, False: none. A new head keeps the outputs of classes that the weights know by the
+            same id or name, where they say (published weights, `.keras` files): those of a multilabel data set that
+            they know, those of a multiclass one where they know all; it is random otherwise. Default: a new one where
+            published weights name other classes; weights of a file must then have the data's classes.
+        freeze: last part that is not trained: "stem", "block1" … "last" of an MN, "patches", "block1" … of a PaSST,
+            a layer of another network. Needs weights. Default: everything is trained.
+        freeze_normalization: keep batch normalisation below the head as the weights have it, for small batches.
+        layer_decay: the learning rate of a part (as in `freeze`) over that of the part above it, above 0 and at
+            most 1; the head has the full rate. Default 1: the same rate everywhere.
         teacher: name of the teacher whose stored outputs are distilled. Default: none, labels only.
         label_weight: weight of the labels beside the teacher, 0 to 1. Default 0.1 (arXiv 2211.04772).
         temperature: divides the teacher's logits, positive. Default 1.
@@ -61,6 +70,10 @@ class Recipe:
     model: str = "mn04"
     model_options: dict[str, Any] = field(default_factory=dict)
     weights: str | Path | None = None
+    new_head: bool | None = None
+    freeze: str | None = None
+    freeze_normalization: bool = False
+    layer_decay: float = 1.0
     teacher: str | None = None
     label_weight: float = 0.1
     temperature: float = 1.0
@@ -105,6 +118,10 @@ class Recipe:
             raise AudiotagError(f"nothing to monitor is named {self.monitor!r}: {suggest(self.monitor, MONITORS)}")
         if self.patience is not None and self.patience < 1:
             raise AudiotagError(f"patience is 1 epoch or more, or None for no early stop, received {self.patience}")
+        check_layer_decay(self.layer_decay)
+        for name, left_out in (("new_head", None), ("freeze", None), ("freeze_normalization", False)):
+            if self.weights is None and getattr(self, name) != left_out:
+                raise AudiotagError(f"{name}={getattr(self, name)!r} needs weights to start from, received none")
         if None in self.model_options.values():
             raise AudiotagError(f"model_options are stated or left out, received None in {self.model_options}")
         if self.fold is not None and (self.train is not None or self.validation is not None):
@@ -128,6 +145,12 @@ class Recipe:
     def validates(self) -> bool:
         """Whether a split is measured after every epoch; the recipe must be resolved."""
         return self.validation != NO_VALIDATION
+
+
+def check_layer_decay(decay: float) -> None:
+    """Refuse a decay of the learning rate from part to part outside its range."""
+    if not 0 < decay <= 1:
+        raise AudiotagError(f"layer_decay is above 0 and at most 1 (the same rate everywhere), received {decay}")
 
 
 def resolve(recipe: Recipe, data: Data) -> Recipe:

@@ -102,13 +102,11 @@ def claim(out: Path, described: dict[str, Any]) -> None:
             file.write(tomli_w.dumps(described))
         return
     earlier, described = read(out), tomllib.loads(tomli_w.dumps(described))
-    names = [field.name for field in dataclasses.fields(Recipe) if field.name != "data"]
-    names += ["fingerprint", "teacher_fingerprint", "backend"]
-    changed = [
-        f"{name} ({_shown(earlier.get(name))} there, {_shown(described.get(name))} now)"
-        for name in names
-        if earlier.get(name) != described.get(name)
-    ]
+    # A run of an earlier audiotag does not know the fields that came later: it was trained with their defaults.
+    defaults = {field.name: field.default for field in dataclasses.fields(Recipe) if field.name != "data"}
+    names = [*defaults, "fingerprint", "teacher_fingerprint", "backend"]
+    both = [(name, earlier.get(name, defaults.get(name)), described.get(name)) for name in names]
+    changed = [f"{name} ({_shown(there)} there, {_shown(now)} now)" for name, there, now in both if there != now]
     if changed:
         raise AudiotagError(
             f"{out} holds a run of another recipe, different in {', '.join(changed)}: "

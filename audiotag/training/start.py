@@ -56,6 +56,6 @@ def _front_end_of(model: str, weights: str) -> LogMelConfig | None:
     path = Path(weights)
     if path.suffix == ".keras":
         return models.card(path).front_end
-    if path.suffix in (".pt", ".safetensors") or path.is_dir():
+    if path.suffix or path.is_dir():
         return None  # `models.build` looks closer
     return models.preset(model if weights == "audioset" else weights).front_end

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-COMMANDS = ("build", "verify", "teach", "train", "evaluate", "tag", "models", "recipe")
+COMMANDS = ("build", "verify", "teach", "train", "evaluate", "tag", "embed", "models", "recipe")
 Command = Callable[..., object]
 
 
@@ -63,8 +63,16 @@ def test_models_lists_all_of_them_and_shows_one(command: Command) -> None:
     assert "mn04_as" in listed.out
     assert "passt_s_as" in listed.out
     shown = dict(line.split(maxsplit=1) for line in command("models", "mn10_as").out.splitlines() if " " in line)
-    assert shown["url"].strip().endswith("/mn10_as_mAP_471.pt")
-    assert shown["parameters"].strip() == "4.88"
+    assert shown["file"].strip().endswith("/mn10_as_mAP_471.pt")
+    assert shown["parameters"].strip() == "4.877 M (19.5 MB in float32)"
+    assert "recorded" in shown["sha256"]
+    ensemble = command("models", "mn40_as_ensemble").out
+    assert "mean of 9: mn40_as, mn40_as_2" in ensemble
+    as_json = json.loads(command("models", "mn04_as", "--json").out)
+    assert as_json["sha256"].startswith("899a8c62")
+    rows = listed.out.split("\n\nMACs for a clip")[0].splitlines()[1:]
+    presets = json.loads(command("models", "--json").out)
+    assert [row.split()[0] for row in rows] == [preset["name"] for preset in presets]
 
 
 def test_json_output_is_json(command: Command, folder: Path, student: Path, tmp_path: Path) -> None:

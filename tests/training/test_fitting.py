@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -160,6 +161,88 @@ def test_a_student_is_a_start_for_another_run(finished: Any, tones: records.Data
         models.load(finished.student)[0].get_weights(), models.load(tuned.student)[0].get_weights(), strict=True
     ):
         np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def frozen_recipe(data: records.Data, student: Path, **choices: Any) -> Recipe:
+    frozen = {"weights": str(student), "freeze": "block1", "layer_decay": 0.5, "monitor": "last", "seed": 5}
+    return a_recipe(data, **frozen | choices)
+
+
+def test_a_frozen_part_is_the_old_one_and_the_student_can_be_trained_on(
+    finished: Any, tones: records.Data, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = train(frozen_recipe(tones, finished.student), tmp_path / "run")
+    old, new = models.load(finished.student)[0], models.load(run.student)[0]
+    changed = {
+        ours.path.split("/")[0]
+        for ours, theirs in zip(new.weights, old.weights, strict=True)
+        if not np.array_equal(np.array(ours), np.array(theirs))
+    }
+    assert changed == {"normalization", "logits_normalization", "logits"}
+    assert all(weight.trainable for weight in new.weights)
+    trained = sum(int(np.prod(new.get_layer(name).weights[i].shape)) for name in changed for i in range(2))
+    assert f"Training {trained:,} of {models.parameters(new):,} parameters" in capsys.readouterr().err
+    assert 'freeze = "block1"\n' in (run.path / "recipe.toml").read_text(encoding="utf-8")
+    with pytest.raises(AudiotagError, match=r"different in layer_decay \(0.5 there, 0.6 now\)"):
+        train(frozen_recipe(tones, finished.student, layer_decay=0.6), run.path)
+    with pytest.raises(AudiotagError, match=r"different in freeze \('block1' there, 'patches' now\)"):
+        train(frozen_recipe(tones, finished.student, freeze="patches"), run.path)
+
+
+class Interrupted(Exception):
+    """Ends a run in the middle."""
+
+
+@pytest.mark.parametrize("choices", [{}, {"optimizer": "adamw", "weight_decay": 0.1, "freeze": "patches"}])
+def test_a_frozen_run_that_was_interrupted_ends_with_the_same_bits(
+    finished: Any, tones: records.Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, choices: dict[str, Any]
+) -> None:
+    from audiotag.training import fitting
+
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            if epoch == 2:
+                raise Interrupted
+
+    recipe, original = frozen_recipe(tones, finished.student, **choices), fitting._callbacks
+    with monkeypatch.context() as patch:
+        patch.setattr(fitting, "_callbacks", lambda *all_of: [*original(*all_of), Stop()])
+        with pytest.raises(Interrupted):
+            train(recipe, tmp_path / "broken")
+    states = []
+    for run in (train(recipe, tmp_path / "broken"), train(recipe, tmp_path / "whole")):
+        with np.load(run.path / "checkpoints" / "epoch-0003.npz") as archive:
+            states.append({name: archive[name] for name in archive.files})
+    assert states[0].keys() == states[1].keys()
+    for name, state in states[0].items():
+        np.testing.assert_array_equal(state, states[1][name], err_msg=name)
+
+
+@pytest.mark.parametrize(
+    ("choices", "said"),
+    [
+        ({"freeze": "block2"}, "last frozen part of passt: did you mean 'block1'"),
+        ({"freeze": "head"}, "leaves a part of passt to train"),
+        ({"freeze_normalization": True}, "passt has none: leave it out"),
+    ],
+)
+def test_a_part_that_cannot_be_frozen_leaves_no_folder(
+    finished: Any, tones: records.Data, tmp_path: Path, choices: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(AudiotagError, match=said):
+        train(frozen_recipe(tones, finished.student, **choices), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_from_before_a_field_was_known_goes_on_with_its_default(
+    finished: Any, tones: records.Data, tmp_path: Path
+) -> None:
+    shutil.copytree(finished.path, tmp_path / "old")
+    written = (tmp_path / "old" / "recipe.toml").read_text(encoding="utf-8")
+    lines = [line for line in written.splitlines() if not line.startswith(("layer_decay", "freeze_normalization"))]
+    assert len(lines) == len(written.splitlines()) - 2
+    (tmp_path / "old" / "recipe.toml").write_text("\n".join(lines), encoding="utf-8")
+    assert train(a_recipe(tones, seed=3), tmp_path / "old").history == finished.history
 
 
 def fitted(network: Any, data: records.Data, out: Path, **choices: Any) -> Any:

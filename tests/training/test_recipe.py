@@ -70,6 +70,12 @@ def test_what_was_stated_is_never_replaced() -> None:
         ({"validation": "none", "monitor": "val_loss"}, "needs a validation split"),
         ({"model_options": {"width": None}}, "received None"),
         ({"seed": -1}, "seed"),
+        ({"layer_decay": 0.0}, "layer_decay is above 0 and at most 1 .* received 0.0"),
+        ({"layer_decay": 1.5}, "received 1.5"),
+        ({"layer_decay": float("nan")}, "received nan"),
+        ({"freeze": "block3"}, "freeze='block3' needs weights"),
+        ({"freeze_normalization": True}, "freeze_normalization=True needs weights"),
+        ({"new_head": False}, "new_head=False needs weights"),
     ],
 )
 def test_a_choice_that_cannot_be_is_refused(choices: dict[str, Any], said: str) -> None:

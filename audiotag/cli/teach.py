@@ -1,0 +1,73 @@
+"""`audiotag teach`: what a teacher says about every record, stored beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from audiotag.errors import AudiotagError
+
+_SHOWN = 10  # classes named when the teacher does not know them
+
+
+def teach(
+    data: Annotated[Path, typer.Argument(help="A built data set.")],
+    teacher: Annotated[
+        list[str],
+        typer.Option(
+            help="A run folder, .keras file, published name, module:function, or .npz/.npy of logits. Several are "
+            "averaged."
+        ),
+    ],
+    name: Annotated[str | None, typer.Option(help="Name of the outputs. Default: the teacher's.")] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="labels.csv (index,id,name) of a teacher that does not state its classes.")
+    ] = None,
+    label_map: Annotated[
+        Path | None, typer.Option("--map", help="CSV (teacher,data): which class is which, where no name tells.")
+    ] = None,
+    ids: Annotated[Path | None, typer.Option(help="Table of clip ids (and variants) for the rows of a .npy.")] = None,
+    splits: Annotated[str | None, typer.Option(help="Splits to teach, such as 'fold1..4'. Default: all.")] = None,
+    batch_size: Annotated[int, typer.Option(help="Examples a step.")] = 32,
+    resume: Annotated[bool, typer.Option(help="Go on where an interrupted run stopped.")] = True,
+) -> None:
+    """Store a teacher's logits beside the records.
+
+    Every record and variant is judged once; run the same command again to resume after an interruption.
+    """
+    from audiotag.startup import import_tensorflow_quietly
+
+    import_tensorflow_quietly()
+    from audiotag import distill, records, storage
+
+    matched: dict[str, Any] = {"name": name, "labels": labels, "label_map": label_map}
+    logits = [source for source in teacher if Path(source).suffix in (".npz", ".npy")]
+    if logits:
+        if len(teacher) > 1:
+            raise AudiotagError(f"imported logits stand alone, received {len(teacher)} teachers: average them first")
+        if splits is not None:
+            raise AudiotagError(
+                f"imported logits serve the clips that they name, received --splits {splits}: leave it out"
+            )
+        folder = distill.import_logits(records.open(data), Path(logits[0]), ids, **matched)
+    elif ids is not None:
+        raise AudiotagError(f"--ids names the rows of a .npy of logits, received {ids} with {teacher[0]}: leave it out")
+    else:
+        sources = teacher if len(teacher) > 1 else teacher[0]
+        folder = distill.teach(
+            records.open(data), sources, splits=splits, batch_size=batch_size, resume=resume, **matched
+        )
+    _report(folder, storage.read_json(folder / "teacher.json"))
+
+
+def _report(folder: Path, card: dict[str, Any]) -> None:
+    without = card["classes_without"]
+    named = ", ".join(without[:_SHOWN]) + (" …" if len(without) > _SHOWN else "")
+    known = f"{card['classes_known']} of {card['classes']} classes known to the teacher"
+    typer.echo(
+        f"{folder}: {100 * card['coverage']:.4g}% of the records, {known}{f'; without: {named}' if named else ''}"
+    )
+    for note in card["notes"]:
+        typer.echo(f"  {note}")

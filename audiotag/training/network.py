@@ -1,0 +1,120 @@
+"""The network that a run starts from: its weights, the classes that its new head knows already, what is frozen."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import keras
+
+from audiotag import models
+from audiotag.errors import AudiotagError
+from audiotag.labels import Labels
+from audiotag.models.head_transfer import carry_over, matching_classes
+from audiotag.training.freezing import freeze, freeze_normalization
+from audiotag.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from audiotag.records import Data
+
+
+def starting_network(recipe: Recipe, data: Data) -> tuple[keras.Model, str]:
+    """Build what a recipe trains.
+
+    Where a new head is put on and the weights' vocabulary is known, the outputs of classes that it shares with the
+    data set (same id, or same name in any case of letters) begin with the old head's weights, the others at random.
+    The classes of a multiclass data set compete: trained outputs beside random ones learn more slowly than random
+    ones alone, so there all classes are carried over or none.
+
+    Args:
+        recipe: resolved for the data set.
+        data: the open data set.
+
+    Returns:
+        The network, parts that the recipe freezes marked as not trainable; and a line about the classes that were
+        carried over, "" where there is nothing to tell.
+
+    Raises:
+        AudiotagError: weights that do not fit, other classes and no leave for a new head, or no such part to freeze.
+    """
+    settings = {"mels": data.front_end.mels, "frames": data.frames, **recipe.model_options}
+    known = None if recipe.weights is None else _vocabulary(recipe.model, recipe.weights)
+    new_head = recipe.new_head if known is None else _needs_head(recipe, known, data)
+    network = models.build(
+        recipe.model, classes=len(data.labels), weights=recipe.weights, new_head=new_head, **settings
+    )
+    told = ""
+    if new_head:
+        pairs, told = _carried(known, data, recipe)
+        if pairs:
+            source = models.build(recipe.model, classes=len(known), weights=recipe.weights, **settings)
+            carry_over(source, network, pairs)
+    if recipe.freeze is not None:
+        freeze(network, recipe.freeze)
+    if recipe.freeze_normalization:
+        freeze_normalization(network)
+    return network, told
+
+
+def counts(network: keras.Model) -> str:
+    """One line about how many of a network's parameters are trained, and how many frozen; "" where none is."""
+    every = models.parameters(network)
+    trained = sum(math.prod(variable.shape) for variable in network.trainable_variables)
+    return f"Training {trained:,} of {every:,} parameters, {every - trained:,} frozen" if trained < every else ""
+
+
+def not_yet_trained(recipe: Recipe) -> bool:
+    """Whether a recipe starts from random weights, or from ones that have heard no sound yet (ImageNet's)."""
+    if recipe.weights is None:
+        return True
+    path = Path(recipe.weights)
+    return not (path.suffix or path.is_dir() or recipe.weights == "audioset") and (
+        models.preset(str(recipe.weights)).labels == "imagenet"
+    )
+
+
+def _carried(known: Labels | None, data: Data, recipe: Recipe) -> tuple[list[tuple[int, int]], str]:
+    """The outputs that the new head takes over from the old one, and a line about them."""
+    if known is None:
+        return [], f"New head, at random: {recipe.weights} does not say its classes"
+    pairs = matching_classes(known, data.labels)
+    told = f"{len(pairs)} of {len(data.labels)} classes"
+    if data.task == "multiclass" and len(pairs) < len(data.labels):
+        return [], f"New head, at random: {recipe.weights} knows {told}, which compete with the others"
+    return pairs, f"New head: {told} carried over from {recipe.weights}"
+
+
+def _needs_head(recipe: Recipe, known: Labels, data: Data) -> bool | None:
+    """What `models.build` is told about the head: it compares numbers of classes, this compares the classes."""
+    if recipe.new_head or _same(known, data.labels):
+        return recipe.new_head
+    is_file = Path(recipe.weights).suffix == ".keras"
+    if recipe.new_head is None and not is_file:
+        return True
+    if len(known) == len(data.labels):
+        both = zip(known.names, data.labels.names, strict=True)
+        theirs, ours = next((old, new) for old, new in both if old.casefold() != new.casefold())
+        raise AudiotagError(
+            f"the weights {recipe.weights} name other classes than {data.name} ({theirs!r} where it has {ours!r}): "
+            "say new_head=True (--new-head) to put a new head on"
+        )
+    return recipe.new_head
+
+
+def _same(theirs: Labels, ours: Labels) -> bool:
+    def folded(labels: Labels) -> list[str]:
+        return [name.casefold() for name in labels.names]
+
+    return theirs.ids == ours.ids or folded(theirs) == folded(ours)
+
+
+def _vocabulary(model: str, weights: str | Path) -> Labels | None:
+    """The classes that weights name; None for a checkpoint that does not say."""
+    path = Path(weights)
+    if path.suffix == ".keras":
+        return models.card(path).labels
+    if path.suffix or path.is_dir():
+        return None
+    preset = models.preset(model if weights == "audioset" else str(weights))
+    return None if preset.labels == "imagenet" else preset.vocabulary
