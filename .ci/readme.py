@@ -1,4 +1,4 @@
-"""Run the README's commands and Python examples as they stand, in a scratch folder with small inputs.
+"""Run the commands and examples of README.md and docs/models.md as they stand, in a scratch folder with small inputs.
 
     python .ci/readme.py
 
@@ -56,7 +56,8 @@ def prepare(folder: Path) -> None:
 
 def main() -> int:
     """Run every block but the two install commands; the first that fails ends it."""
-    wanted = [(kind, code) for kind, code in blocks((ROOT / "README.md").read_text()) if "pip install" not in code]
+    texts = [(ROOT / file).read_text(encoding="utf-8") for file in ("README.md", "docs/models.md")]
+    wanted = [(kind, code) for text in texts for kind, code in blocks(text) if "pip install" not in code]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         prepare(folder)
@@ -73,7 +74,7 @@ def main() -> int:
                     continue
                 status = run(kind, command, folder, environment)
                 if status:
-                    print(f"README command failed with exit code {status}: {command}", file=sys.stderr)
+                    print(f"documented command failed with exit code {status}: {command}", file=sys.stderr)
                     return status
     return 0
 

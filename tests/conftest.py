@@ -25,3 +25,9 @@ def shared() -> Callable[[str], Path]:
         pytest.skip(f"{relative} is not there: set AUDIOTAG_TEST_DATA to the folder of golden, weights and data")
 
     return find
+
+
+@pytest.fixture(autouse=True)
+def told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a test before said about quietness."""
+    monkeypatch.setattr("audiotag.progress._quiet", False)
