@@ -8,99 +8,42 @@ import keras
 from keras import layers, ops
 
 from audiotag.errors import AudiotagError
-from audiotag.models import heads
 from audiotag.models.blocks import convolution, depthwise, make_divisible, normalization
 from audiotag.models.dynamic import DynamicDepthwise, DynamicPointwise, DynamicReLU
-from audiotag.models.mn import BLOCKS, FINAL_KERNEL_SCALE, HIDDEN_UNITS, STEM_CHANNELS, Block
+from audiotag.models.mn import Block, MobileNet
 
 CONTEXT_RATIO = 4  # channels of a block over those of its context
 CONTEXT_RANGE = (32, 128)  # channels of a context at width 1
 
 
 @dataclass(frozen=True)
-class DyMN:
+class DyMN(MobileNet):
     """A DyMN student: the blocks of an MN, whose convolutions, activations and attention follow from each example.
 
     Args:
-        width: multiplier of every channel count, positive. Default 1.
-        head: "mlp" (pooling, a hidden layer, dropout), "fully_convolutional" (1x1 convolution, then pooling),
-            "multihead_attention_pooling" (weighted mean over time, arXiv 2102.01243) or "frames" (logits of every
-            step of time, `heads.frames`, then `pooling`). Default "mlp".
-        strides: strides s0 … s3 of blocks 2, 4, 7 and 13, each 1 or 2. Default (2, 2, 2, 2).
+        width: this and the other fields of `MobileNet`.
         replace_se: only the blocks in which an MN has squeeze-and-excitation (4-6 and 11-15) are dynamic, the others
             plain. Default False: all are.
         temperature: of the attention over kernels, positive. Published AudioSet weights need 1, the default; training
             from random or ImageNet weights starts at 30 (`audiotag.training.Temperature`).
-        attention_heads: heads of the attention pooling. Default 4.
-        dropout: rate before the last layer of the mlp head. Default 0.2.
-        pooling: what the "frames" head makes of its steps: "linear_softmax", "attention", "max" or "mean", as
-            `heads.pool` defines them. Default "linear_softmax".
 
     Raises:
         AudiotagError: a value outside its range.
     """
 
-    width: float = 1.0
-    head: str = "mlp"
-    strides: tuple[int, ...] = (2, 2, 2, 2)
     replace_se: bool = False
     temperature: float = 1.0
-    attention_heads: int = 4
-    dropout: float = 0.2
-    pooling: str = "linear_softmax"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "strides", tuple(self.strides))
-        if not self.width > 0:
-            raise AudiotagError(f"width of a DyMN is a positive multiplier, received {self.width}")
-        heads.check_head(self.head)
-        heads.check_pooling(self.pooling)
-        if len(self.strides) != 4 or not set(self.strides) <= {1, 2}:
-            raise AudiotagError(f"strides of a DyMN are four of 1 or 2, received {self.strides}")
+        super().__post_init__()
         if not self.temperature > 0:
             raise AudiotagError(f"temperature of a DyMN is positive, 1 or more as a rule, received {self.temperature}")
-        if self.attention_heads < 1 or not 0 <= self.dropout < 1:
-            raise AudiotagError(
-                "a DyMN has at least 1 attention head and a dropout in 0 to 1, received "
-                f"attention_heads {self.attention_heads}, dropout {self.dropout}"
-            )
 
-    def channels(self, count: int) -> int:
-        """A channel count of width 1, at this width."""
-        return make_divisible(count * self.width)
-
-    def network(self, name: str, classes: int, mels: int, frames: int | None) -> keras.Model:
-        """The model: (batch, frames, mels, 1) -> logits (batch, classes); any length.
-
-        Args:
-            name: name of the model.
-            classes: number of classes.
-            mels: mel bands of the input.
-            frames: unused: a DyMN takes input of any length.
-        """
-        spectrogram = keras.Input((None, mels, 1), name="log_mel")
-        x = convolution(spectrogram, self.channels(STEM_CHANNELS), 3, 2, "stem")
-        x = normalization(x, "stem", "hard_silu")
-        for number, block in enumerate(BLOCKS, 1):
-            dynamic = block.squeezes or not self.replace_se
-            x = self._block(x, block, f"block{number}", dynamic)
-        x = convolution(x, FINAL_KERNEL_SCALE * x.shape[-1], 1, 1, "last")
-        x = normalization(x, "last", "hard_silu")
-        return keras.Model(spectrogram, self._head(x, classes), name=name)
-
-    def _head(self, x: keras.KerasTensor, classes: int) -> keras.KerasTensor:
-        if self.head == "mlp":
-            return heads.mlp(x, classes, self.channels(HIDDEN_UNITS), self.dropout)
-        if self.head == "fully_convolutional":
-            return heads.fully_convolutional(x, classes)
-        if self.head == "frames":
-            return heads.frames(x, classes, self.pooling)
-        return heads.attention_pooling(x, classes, self.attention_heads)
-
-    def _block(self, x: keras.KerasTensor, block: Block, name: str, dynamic: bool) -> keras.KerasTensor:
+    def _block(self, x: keras.KerasTensor, block: Block, number: int) -> keras.KerasTensor:
+        name = f"block{number}"
         expanded, channels = self.channels(block.expanded), self.channels(block.channels)
         stride = 1 if block.stride is None else self.strides[block.stride]
-        inside = self._dynamic if dynamic else _plain
+        inside = _plain if self.replace_se and not block.squeezes else self._dynamic
         left = inside(x, block, name, expanded, channels, stride)
         left = normalization(left, f"{name}_project")
         return layers.Add(name=f"{name}_add")([left, x]) if stride == 1 and channels == x.shape[-1] else left

@@ -50,21 +50,16 @@ DILATED_BLOCKS = (13, 14, 15)
 
 
 @dataclass(frozen=True)
-class MN:
-    """An MN student.
+class MobileNet:
+    """What MN and DyMN have in common: a stem, fifteen blocks, a last convolution, a head.
 
     Args:
         width: multiplier of every channel count, positive. Default 1.
         head: "mlp" (pooling, a hidden layer, dropout), "fully_convolutional" (1x1 convolution, then pooling),
             "multihead_attention_pooling" (weighted mean over time, arXiv 2102.01243) or "frames" (logits of every
             step of time, `heads.frames`, then `pooling`). Default "mlp".
-        strides: strides s0 … s3 of blocks 2, 4, 7 and 13, each 1 or 2; with the stem's 2 they make a step of time,
-            32 frames (320 ms at a hop of 10 ms) of (2, 2, 2, 2), 8 frames (80 ms) of (2, 2, 1, 1). Default
-            (2, 2, 2, 2).
-        dilated: blocks 13-15 dilate by 2 instead of striding. Default False.
-        se_dims: what squeeze-and-excitation gates: letters of "c" (channels), "f" (frequency) and "t" (time), or
-            "none"; "f" fixes the number of mels, "t" that of frames. Default "c".
-        se_fusion: how several gated maps become one: "max", "avg", "add" or "min". Default "max".
+        strides: strides s0 … s3 of blocks 2, 4, 7 and 13, each 1 or 2. Default (2, 2, 2, 2): a step of time is 32
+            frames, 8 with (2, 2, 1, 1).
         attention_heads: heads of the attention pooling. Default 4.
         dropout: rate before the last layer of the mlp head. Default 0.2.
         pooling: what the "frames" head makes of its steps: "linear_softmax", "attention", "max" or "mean", as
@@ -77,33 +72,22 @@ class MN:
     width: float = 1.0
     head: str = "mlp"
     strides: tuple[int, ...] = (2, 2, 2, 2)
-    dilated: bool = False
-    se_dims: str = "c"
-    se_fusion: str = "max"
     attention_heads: int = 4
     dropout: float = 0.2
     pooling: str = "linear_softmax"
 
     def __post_init__(self) -> None:
+        kind = type(self).__name__
         object.__setattr__(self, "strides", tuple(self.strides))
-        if self.se_dims != "none":
-            # Published blocks number their gates in this order.
-            object.__setattr__(self, "se_dims", "".join(sorted(self.se_dims)))
         if not self.width > 0:
-            raise AudiotagError(f"width of an MN is a positive multiplier, received {self.width}")
+            raise AudiotagError(f"width of {kind} is a positive multiplier, received {self.width}")
         heads.check_head(self.head)
         heads.check_pooling(self.pooling)
-        if self.se_fusion not in FUSIONS:
-            known = suggest(str(self.se_fusion), FUSIONS)
-            raise AudiotagError(f"no se_fusion of an MN is named {self.se_fusion!r}: {known}")
         if len(self.strides) != 4 or not set(self.strides) <= {1, 2}:
-            raise AudiotagError(f"strides of an MN are four of 1 or 2, received {self.strides}")
-        dims = "" if self.se_dims == "none" else self.se_dims
-        if not set(dims) <= set("cft") or len(set(dims)) != len(dims) or self.se_dims == "":
-            raise AudiotagError(f"se_dims are letters of 'cft', each once, or 'none', received {self.se_dims!r}")
+            raise AudiotagError(f"strides of {kind} are four of 1 or 2, received {self.strides}")
         if self.attention_heads < 1 or not 0 <= self.dropout < 1:
             raise AudiotagError(
-                "an MN has at least 1 attention head and a dropout in 0 to 1, received "
+                f"{kind} has at least 1 attention head and a dropout in 0 to 1, received "
                 f"attention_heads {self.attention_heads}, dropout {self.dropout}"
             )
 
@@ -118,15 +102,12 @@ class MN:
             name: name of the model.
             classes: number of classes.
             mels: mel bands of the input.
-            frames: frames of the input; used, and then fixed, only where `se_dims` has a "t".
+            frames: frames of the input; used, and then fixed, only where an MN's `se_dims` has a "t".
 
         Raises:
             AudiotagError: `se_dims` has a "t" and `frames` is not given.
         """
-        over_time = self.se_dims != "none" and "t" in self.se_dims
-        if over_time and frames is None:
-            raise AudiotagError(f"se_dims {self.se_dims!r} gates time and fixes the input's length: give frames")
-        spectrogram = keras.Input((frames if over_time else None, mels, 1), name="log_mel")
+        spectrogram = keras.Input((self._fixed_frames(frames), mels, 1), name="log_mel")
         x = convolution(spectrogram, self.channels(STEM_CHANNELS), 3, 2, "stem")
         x = normalization(x, "stem", "hard_silu")
         for number, block in enumerate(BLOCKS, 1):
@@ -134,6 +115,9 @@ class MN:
         x = convolution(x, FINAL_KERNEL_SCALE * x.shape[-1], 1, 1, "last")
         x = normalization(x, "last", "hard_silu")
         return keras.Model(spectrogram, self._head(x, classes), name=name)
+
+    def _fixed_frames(self, frames: int | None) -> int | None:
+        return None
 
     def _head(self, x: keras.KerasTensor, classes: int) -> keras.KerasTensor:
         if self.head == "mlp":
@@ -143,6 +127,45 @@ class MN:
         if self.head == "frames":
             return heads.frames(x, classes, self.pooling)
         return heads.attention_pooling(x, classes, self.attention_heads)
+
+
+@dataclass(frozen=True)
+class MN(MobileNet):
+    """An MN student.
+
+    Args:
+        width: this and the other fields of `MobileNet`.
+        dilated: blocks 13-15 dilate by 2 instead of striding. Default False.
+        se_dims: what squeeze-and-excitation gates: letters of "c" (channels), "f" (frequency) and "t" (time), or
+            "none"; "f" fixes the number of mels, "t" that of frames. Default "c".
+        se_fusion: how several gated maps become one: "max", "avg", "add" or "min". Default "max".
+
+    Raises:
+        AudiotagError: a value outside its range.
+    """
+
+    dilated: bool = False
+    se_dims: str = "c"
+    se_fusion: str = "max"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.se_dims != "none":
+            # Published blocks number their gates in this order.
+            object.__setattr__(self, "se_dims", "".join(sorted(self.se_dims)))
+        if self.se_fusion not in FUSIONS:
+            known = suggest(str(self.se_fusion), FUSIONS)
+            raise AudiotagError(f"no se_fusion of an MN is named {self.se_fusion!r}: {known}")
+        dims = "" if self.se_dims == "none" else self.se_dims
+        if not set(dims) <= set("cft") or len(set(dims)) != len(dims) or self.se_dims == "":
+            raise AudiotagError(f"se_dims are letters of 'cft', each once, or 'none', received {self.se_dims!r}")
+
+    def _fixed_frames(self, frames: int | None) -> int | None:
+        if self.se_dims == "none" or "t" not in self.se_dims:
+            return None
+        if frames is None:
+            raise AudiotagError(f"se_dims {self.se_dims!r} gates time and fixes the input's length: give frames")
+        return frames
 
     def _block(self, x: keras.KerasTensor, block: Block, number: int) -> keras.KerasTensor:
         name, entry = f"block{number}", x

@@ -57,7 +57,9 @@ def write(folder: Path) -> None:
 
 
 def opened(folder: Path) -> dict[str, Any]:
-    """Largest difference of every family's logits to the stored ones; text where the file does not open."""
+    """Largest difference of every family's logits to the stored ones, over the largest of these; text where the file
+    does not open.
+    """
     import keras
 
     found: dict[str, Any] = {}
@@ -69,7 +71,7 @@ def opened(folder: Path) -> dict[str, Any]:
             found[family] = f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"
             continue
         outputs = network.predict(stored["spectrograms"], verbose=0)
-        found[family] = float(np.abs(outputs - stored["outputs"]).max())
+        found[family] = float(np.abs(outputs - stored["outputs"]).max() / np.abs(stored["outputs"]).max())
     return found
 
 
