@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from audiotag.errors import AudiotagError
 
 DataSet = Annotated[Path, typer.Argument(help="A built data set.")]
 
@@ -14,7 +17,10 @@ DataSet = Annotated[Path, typer.Argument(help="A built data set.")]
 def train(
     data: DataSet,
     out: Annotated[Path, typer.Option(help="Run folder: new, empty, or of the same recipe to resume.")],
-    model: Annotated[str, typer.Option(help="Architecture: mn01 … mn40, passt_s …")] = "mn04",
+    model: Annotated[str, typer.Option(help="Architecture: mn01 … mn40, dymn10, passt_s, crnn …")] = "mn04",
+    option: Annotated[
+        list[str] | None, typer.Option(help="NAME=VALUE of the model, again for more: head=frames, pooling=max …")
+    ] = None,
     weights: Annotated[str | None, typer.Option(help="'audioset', a published name or a file to start from.")] = None,
     new_head: Annotated[
         bool | None,
@@ -68,6 +74,7 @@ def train(
     recipe = training.Recipe(
         data=data,
         model=model,
+        model_options=_settings(option or []),
         weights=weights,
         new_head=new_head,
         freeze=freeze,
@@ -98,6 +105,20 @@ def train(
     best = "" if run.best_value is None else f", {run.recipe.monitor} {run.best_value:.4f}"
     typer.echo(f"{run.path}: weights of epoch {run.best_epoch} of {run.epochs}{best}")
     typer.echo(f"Next: audiotag evaluate {run.path}")
+
+
+def _settings(options: list[str]) -> dict[str, Any]:
+    """Settings of an architecture from NAME=VALUE: numbers, true, false and [lists] as in TOML, all else is text."""
+    settings: dict[str, Any] = {}
+    for one in options:
+        name, equals, value = one.partition("=")
+        if not equals or not name.strip() or not value.strip():
+            raise AudiotagError(f"--option is NAME=VALUE, received {one!r}: write --option head=frames, for one")
+        try:
+            settings[name.strip()] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            settings[name.strip()] = value.strip()
+    return settings
 
 
 def evaluate(

@@ -69,7 +69,11 @@ def architecture(name: str, **options: Any) -> Any:
     for option in options:
         if option not in fields:
             raise AudiotagError(f"{name} has no option {option!r}: {suggest(option, fields)}")
-    return known(**settings | options)
+    try:
+        return known(**settings | options)
+    except TypeError as error:
+        shown = ", ".join(f"{option}={value!r}" for option, value in options.items())
+        raise AudiotagError(f"an option of {name} has a value of the wrong kind, received {shown} ({error})") from error
 
 
 def _found(name: str) -> tuple[str, str, dict[str, Any]]:

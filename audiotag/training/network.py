@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import keras
 
 from audiotag import models
 from audiotag.errors import AudiotagError
 from audiotag.labels import Labels
-from audiotag.models.head_transfer import carry_over, matching_classes
+from audiotag.models.head_transfer import carry_over, head_weights, matching_classes
 from audiotag.training.freezing import freeze, freeze_normalization
 from audiotag.training.recipe import Recipe
 
@@ -48,8 +48,11 @@ def starting_network(recipe: Recipe, data: Data) -> tuple[keras.Model, str]:
     if new_head:
         pairs, told = _carried(known, data, recipe)
         if pairs:
-            source = models.build(recipe.model, classes=len(known), weights=recipe.weights, **settings)
-            carry_over(source, network, pairs)
+            source = _as_weights_have_it(recipe, len(known), settings)
+            if head_weights(source).keys() == head_weights(network).keys():
+                carry_over(source, network, pairs)
+            else:
+                told = f"New head, at random: that of {recipe.weights} is of another kind"
     if recipe.freeze is not None:
         freeze(network, recipe.freeze)
     if recipe.freeze_normalization:
@@ -72,6 +75,14 @@ def not_yet_trained(recipe: Recipe) -> bool:
     return not (path.suffix or path.is_dir() or recipe.weights == "audioset") and (
         models.preset(str(recipe.weights)).labels == "imagenet"
     )
+
+
+def _as_weights_have_it(recipe: Recipe, classes: int, settings: dict[str, Any]) -> keras.Model:
+    """The network that a recipe's weights are those of, its head included."""
+    if Path(recipe.weights).suffix == ".keras":
+        return models.load(recipe.weights)[0]
+    body = {name: value for name, value in settings.items() if name not in ("head", "pooling")}
+    return models.build(recipe.model, classes=classes, weights=recipe.weights, **body)
 
 
 def _carried(known: Labels | None, data: Data, recipe: Recipe) -> tuple[list[tuple[int, int]], str]:

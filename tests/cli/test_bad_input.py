@@ -266,3 +266,15 @@ def test_one_bad_file_does_not_stop_the_tagging_of_the_others(
     missing = command("tag", tmp_path / "missing.wav", "--model", student)
     assert (missing.code, missing.out) == (1, "")
     assert missing.err == f"audiotag: {tmp_path / 'missing.wav'}: missing.wav is missing: no such file\n"
+
+
+def test_settings_of_an_architecture_are_checked_before_anything_is_written(
+    refuse: Refuse, data: Path, tmp_path: Path
+) -> None:
+    train = ("train", data, "--out", tmp_path / "run", "--model", "mn01", "--option")
+    assert "--option is NAME=VALUE, received 'head'" in refuse(*train, "head")
+    assert "mn01 has no option 'hed': did you mean 'head'" in refuse(*train, "hed=frames")
+    assert "no pooling over time is named 'softmax'" in refuse(*train, "pooling=softmax")
+    assert "value of the wrong kind, received width='wide'" in refuse(*train, "width=wide")
+    assert "four of 1 or 2, received (2, 2)" in refuse(*train, "strides=[2, 2]")
+    assert not (tmp_path / "run").exists()

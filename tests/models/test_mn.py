@@ -180,6 +180,8 @@ def test_logits_are_float32_in_mixed_precision():
         ("mn04", {"se_dims": "ct"}, "give frames"),
         ("mn04", {"dropout": 1.0}, "dropout in 0 to 1"),
         ("mn04", {"classes": 0}, "at least 1, received 0"),
+        ("mn04", {"width": "wide"}, "value of the wrong kind, received width='wide'"),
+        ("mn04", {"strides": 2}, "value of the wrong kind, received strides=2"),
         ("mn00", {}, "positive multiplier"),
     ],
 )

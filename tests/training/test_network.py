@@ -65,6 +65,17 @@ def test_the_classes_of_a_multiclass_set_are_carried_over_all_or_none(weights: s
     assert told == f"New head, at random: {weights} knows 2 of 3 classes, which compete with the others"
 
 
+def test_a_head_of_another_kind_takes_nothing_over(weights: str) -> None:
+    frames = {"head": "frames", "pooling": "max"}
+    network, told = start(weights, a_data_set("rain", "dog"), new_head=True, model_options=frames)
+    old = models.load(weights)[0]
+    np.testing.assert_array_equal(
+        array(network.get_layer("last_convolution").kernel), array(old.get_layer("last_convolution").kernel)
+    )
+    assert network.get_layer("frame_logits").units == 2
+    assert told == f"New head, at random: that of {weights} is of another kind"
+
+
 def test_the_same_classes_in_another_order_are_no_longer_the_same_outputs(weights: str) -> None:
     data = a_data_set("rain", "cat", "dog")
     for choice in (None, False):
