@@ -92,7 +92,8 @@ def _carried(known: Labels | None, data: Data, recipe: Recipe) -> tuple[list[tup
     pairs = matching_classes(known, data.labels)
     told = f"{len(pairs)} of {len(data.labels)} classes"
     if data.task == "multiclass" and len(pairs) < len(data.labels):
-        return [], f"New head, at random: {recipe.weights} knows {told}, which compete with the others"
+        all_or_none = "and of a multiclass set all are carried over or none"
+        return [], f"New head, at random: {recipe.weights} knows {told}, {all_or_none}"
     return pairs, f"New head: {told} carried over from {recipe.weights}"
 
 
