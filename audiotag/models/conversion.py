@@ -51,17 +51,11 @@ def classes_of(state_dict: Mapping[str, np.ndarray]) -> int | None:
     """Number of classes of a published `state_dict`; None where it has no head that is known."""
     if "classifier.head_weight" in state_dict and "classifier.subspace_proj.bias" in state_dict:
         return state_dict["classifier.subspace_proj.bias"].size // (2 * state_dict["classifier.head_weight"].size)
-    for name in (
-        "head.1.bias",
-        "classifier.5.bias",
-        "classifier.1.bias",
-        "fc_audioset.bias",
-        "logits/bias:0",
-        "head.bias",
-    ):
-        if name in state_dict:
-            return state_dict[name].size
-    return None
+    biases = (
+        *("head.1.bias", "classifier.5.bias", "classifier.1.bias"),  # PaSST, MN and DyMN
+        *("fc_audioset.bias", "logits/bias:0", "head.bias"),  # PANNs, YAMNet, DeiT
+    )
+    return next((state_dict[name].size for name in biases if name in state_dict), None)
 
 
 def copy_weights(source: keras.Model, model: keras.Model, *, new_head: bool = False) -> None:

@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -89,8 +89,7 @@ def build(
     out, target = Path(out), Path(out).resolve()
     folder = target.with_name(f".{target.name}.incomplete")
     description = plan.describe(declaration, front_end, policy, variants, seed, keep_waveforms)
-    job = _job(declaration, folder / "data" / RECORDS, front_end, policy, variants, seed)
-    job = replace(job, keep_waveforms=keep_waveforms)
+    job = _job(declaration, folder / "data" / RECORDS, front_end, policy, variants, seed, keep_waveforms)
     with _disk_errors(out):
         if (manifest := _finished(out, description)) is not None:
             shutil.rmtree(folder, ignore_errors=True)
@@ -105,7 +104,13 @@ def build(
 
 
 def _job(
-    declaration: Declaration, folder: Path, front_end: LogMelConfig, policy: Policy, variants: int, seed: int
+    declaration: Declaration,
+    folder: Path,
+    front_end: LogMelConfig,
+    policy: Policy,
+    variants: int,
+    seed: int,
+    keep_waveforms: bool,
 ) -> Job:
     samples = round(declaration.seconds * front_end.sample_rate)
     if front_end.frames(samples) < 1:
@@ -121,6 +126,7 @@ def _job(
         policy=policy,
         variants=variants,
         seed=seed,
+        keep_waveforms=keep_waveforms,
     )
 
 
