@@ -102,13 +102,14 @@ def declare(source: str | Path | None = None, subset: Literal["esc10"] | None = 
                 source=f"audio/{filename}",
                 labels=(row["category"],),
                 split=f"fold{fold}",
+                columns={"recording": row["src_file"]} if row.get("src_file") else {},
             )
         )
     if not clips:
         raise AudiotagError(f"{table} names no clip{' of ESC-10' if subset else ''}: is it the published table?")
     return records.Declaration(
         name=subset or "esc50",
-        version="2",
+        version="3",
         task="multiclass",
         licence=LICENCE,
         citation=CITATION,

@@ -8,7 +8,8 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from pathlib import Path
 
 from audiotag import audio, storage
@@ -47,7 +48,13 @@ class Part:
     split: str = ""
     start: float = 0.0
     end: float | None = None
+    columns: dict[str, str] = field(default_factory=dict)
     readable: bool = True
+
+    @property
+    def recording(self) -> str:
+        """What the part was cut from: clips of one recording stay in one split."""
+        return self.columns.get("recording") or self.source
 
 
 def _recordings(root: Path) -> list[str]:
@@ -80,21 +87,26 @@ def _parts_of_folders(root: Path) -> list[Part]:
 
 
 def _header(columns: list[str], table: Path) -> dict[str, str]:
-    """Meaning of each column of the table: {"path": "filename", …}."""
-    unknown = [column for column in columns if column not in COLUMNS]
-    if unknown:
-        raise AudiotagError(
-            f"{table} has unknown columns {', '.join(map(repr, unknown))}: rename or remove them "
-            f"(known: {', '.join(COLUMNS)})"
-        )
-    meanings = Counter(COLUMNS[column] for column in columns)
-    twice = [column for column in columns if meanings[COLUMNS[column]] > 1]
+    """The table's name of each column that has a meaning: {"path": "filename", …}.
+
+    A further column is left as it is, unless its name nearly is one with a meaning: that is taken for a slip of the pen.
+    """
+    for column in columns:
+        folded = column.strip().casefold()
+        near = get_close_matches(folded, COLUMNS, n=1, cutoff=0.75)
+        if column not in COLUMNS and near:
+            raise AudiotagError(
+                f"{table} has the column {column!r}, did you mean {near[0]!r}? Rename or remove it (known: "
+                f"{', '.join(COLUMNS)}; a column of any other name is kept)"
+            )
+    meanings = Counter(COLUMNS.get(column, column) for column in columns)
+    twice = [column for column in columns if meanings[COLUMNS.get(column, column)] > 1]
     if twice:
         raise AudiotagError(f"{table} has columns that mean the same: {', '.join(twice)}: keep one")
     for needed, names in (("path", "path, filename or source"), ("labels", "label or labels")):
         if needed not in meanings:
             raise AudiotagError(f"{table} has no column {names}, received {', '.join(columns) or 'no header'}")
-    return {COLUMNS[column]: column for column in columns}
+    return {COLUMNS[column]: column for column in columns if column in COLUMNS}
 
 
 def _seconds(cell: str, name: str, where: str) -> float | None:
@@ -121,7 +133,7 @@ def _split_name(cell: str, column: str, where: str) -> str:
 
 def _part_of_row(row: dict[str, str], header: dict[str, str], root: Path, where: str) -> Part:
     if None in row or None in row.values():
-        raise AudiotagError(f"{where} does not have {len(header)} cells: quote cells that hold commas")
+        raise AudiotagError(f"{where} does not have {len(row.keys() - {None})} cells: quote cells that hold commas")
     cells = {meaning: row[column].strip() for meaning, column in header.items()}
     if not cells["path"]:
         raise AudiotagError(f"{where}: the cell {header['path']} is empty: name the recording")
@@ -132,7 +144,8 @@ def _part_of_row(row: dict[str, str], header: dict[str, str], root: Path, where:
         raise AudiotagError(f"{where}: end must come after start, received {start:g} to {end:g} s")
     split = _split_name(cells["split"], header["split"], where) if "split" in header else ""
     clip_id = cells.get("clip_id") or (f"{source}#{start:.3f}" if start or end is not None else source)
-    return Part(clip_id, source, split_cell(cells["labels"]), split, start, end)
+    columns = {column: cell.strip() for column, cell in row.items() if column not in COLUMNS}
+    return Part(clip_id, source, split_cell(cells["labels"]), split, start, end, columns)
 
 
 def _parts_of_table(root: Path, table: Path) -> list[Part]:
@@ -175,22 +188,22 @@ def _draw_splits(parts: list[Part]) -> list[Part]:
     labels_of: dict[str, set[str]] = {}
     for part in parts:
         if part.readable:  # what will be rejected must not use up a class's few places
-            labels_of.setdefault(part.source, set()).update(part.labels or {""})
+            labels_of.setdefault(part.recording, set()).update(part.labels or {""})
     counts = Counter(label for labels in labels_of.values() for label in labels)
-    order = sorted(labels_of, key=lambda source: hashlib.sha256(source.encode()).digest())
+    order = sorted(labels_of, key=lambda recording: hashlib.sha256(recording.encode()).digest())
     split_of: dict[str, str] = {}
     for label in sorted(counts, key=lambda name: (counts[name], name)):
-        members = [source for source in order if label in labels_of[source]]
-        free = [source for source in members if source not in split_of]
+        members = [recording for recording in order if label in labels_of[recording]]
+        free = [recording for recording in members if recording not in split_of]
         for split in ("validation", "test"):
-            held = sum(split_of.get(source) == split for source in members)
+            held = sum(split_of.get(recording) == split for recording in members)
             wanted = max(round(HELD_OUT * len(members)) - held, 0)
             split_of.update(dict.fromkeys(free[:wanted], split))
             free = free[wanted:]
         split_of.update(dict.fromkeys(free, "train"))
         if not any(split_of[source] == "train" for source in members):
             split_of[members[0]] = "train"
-    return [replace(part, split=part.split or split_of.get(part.source, "train")) for part in parts]
+    return [replace(part, split=part.split or split_of.get(part.recording, "train")) for part in parts]
 
 
 def declare(source: str | Path, table: str | Path | None = None, seconds: float = 5.0) -> Declaration:
@@ -200,7 +213,9 @@ def declare(source: str | Path, table: str | Path | None = None, seconds: float 
     `dog/3.wav`, `dog/park/4.flac`. Folders `train`, `validation` and `test` around the class folders
     (`train/dog/3.wav`) set the splits. With a table, its rows are the clips and other files do not matter. Its columns
     are path (or filename, or source; relative to `source`), label or labels (several separated by `;`) and, if wanted,
-    clip_id, start, end (seconds), and split or fold. If a row has several labels or none, the task is multilabel.
+    clip_id, start, end (seconds), and split or fold. Any other column ("device") is kept in `clips.csv`, for slices of an
+    evaluation; "recording" tells which rows belong to one recording, where the files do not. If a row has several labels
+    or none, the task is multilabel.
 
     Where splits are not set, they are drawn by recording, from its path alone: all clips of one recording are in one
     split; of each class about 70 % are for training (at least one recording), 15 % for validation, 15 % for test.
@@ -226,8 +241,14 @@ def declare(source: str | Path, table: str | Path | None = None, seconds: float 
     cut = [piece for part in parts for piece in _cut(part, root, seconds)]
     if not all(part.split for part in cut):
         cut = _draw_splits(cut)
-    clips = tuple(Clip(part.clip_id, part.source, part.labels, part.split, part.start, part.end) for part in cut)
-    rows = sorted(repr((clip.clip_id, clip.source, clip.labels, clip.split, clip.start, clip.end)) for clip in clips)
+    clips = tuple(
+        Clip(part.clip_id, part.source, part.labels, part.split, part.start, part.end, columns=part.columns)
+        for part in cut
+    )
+    rows = sorted(
+        repr((clip.clip_id, clip.source, clip.labels, clip.split, clip.start, clip.end, *sorted(clip.columns.items())))
+        for clip in clips
+    )
     return Declaration(
         name=root.name,
         version=storage.fingerprint([seconds, *rows])[:12],

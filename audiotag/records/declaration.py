@@ -8,8 +8,8 @@ import math
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
@@ -19,6 +19,9 @@ import numpy as np
 from audiotag import audio, storage
 from audiotag.errors import AudiotagError, suggest
 from audiotag.labels import Labels
+
+CLIP_COLUMNS = ("clip_id", "source", "start", "end", "split", "labels", "status", "reason")
+"""Columns that `clips.csv` always has; a clip's further ones have other names."""
 
 DATASET_MODULE = "audiotag_dataset_"
 """Dataset files are imported under names that begin so, and worker processes import them again by path."""
@@ -52,6 +55,9 @@ class Clip:
         start: where the clip begins in its recording, seconds.
         end: where it ends, seconds; None: the end of the recording.
         events: strong labels, where known.
+        columns: further cells of `clips.csv` by column, in which an evaluation looks for its slices: {"device": "a"}.
+            "recording" tells which clips were cut from one recording, where `source` does not: an evaluation takes
+            them together.
     """
 
     clip_id: str
@@ -61,6 +67,7 @@ class Clip:
     start: float = 0.0
     end: float | None = None
     events: tuple[Event, ...] = ()
+    columns: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_clip(root: Path, clip: Clip, sample_rate: int) -> np.ndarray:
@@ -126,6 +133,12 @@ class Declaration:
             raise AudiotagError(f"a clip id must be one line of Unicode text, received {clip.clip_id!r}: rename it")
         if _NOT_ONE_LINE.search(clip.source):
             raise AudiotagError(f"a source must be one line of Unicode text, received {clip.source!r}: rename the file")
+        for column, cell in clip.columns.items():
+            if column in CLIP_COLUMNS or not column.strip() or _NOT_ONE_LINE.search(column + cell):
+                raise AudiotagError(
+                    f"a further column of {clip.clip_id!r} has a name of its own and holds one line of text, received "
+                    f"{column!r}: {cell!r}; `clips.csv` has {', '.join(CLIP_COLUMNS)} already"
+                )
         for label in (*clip.labels, *(event.label for event in clip.events)):
             self.labels.index(label)
         if self.task == "multiclass" and len(clip.labels) != 1:

@@ -13,11 +13,10 @@ from typing import Any
 from audiotag import __version__, storage
 from audiotag.errors import AudiotagError
 from audiotag.labels import join_cell
-from audiotag.records.declaration import Clip
+from audiotag.records.declaration import CLIP_COLUMNS, Clip
 from audiotag.records.plan import FORMAT
 
 MANIFEST, LABELS, CLIPS, RECORDS, TEACHERS = "dataset.json", "labels.csv", "clips.csv", "records", "teachers"
-COLUMNS = ("clip_id", "source", "start", "end", "split", "labels", "status", "reason")
 _MADE_WITH = ("audiomentations", "librosa", "numpy", "scipy", "soundfile", "soxr")
 
 
@@ -102,19 +101,21 @@ class Manifest:
 
 
 def write_clips(folder: Path, clips: Sequence[Clip], rejected: dict[str, str]) -> None:
-    """Write `clips.csv`: a row a declared clip, in the order declared.
+    """Write `clips.csv`: a row a declared clip, in the order declared; clips' further columns follow the common ones.
 
     Args:
         folder: where to write it.
         clips: every declared clip.
         rejected: reason by clip id.
     """
+    further = list(dict.fromkeys(column for clip in clips for column in clip.columns))
     with storage.write_atomically(folder / CLIPS) as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
+        writer.writerow([*CLIP_COLUMNS, *further])
         for clip in clips:
             reason = " ".join(rejected.get(clip.clip_id, "").split())
             status = "rejected" if clip.clip_id in rejected else "ok"
             end = "" if clip.end is None else clip.end
             labels = join_cell(clip.labels)
-            writer.writerow([clip.clip_id, clip.source, clip.start, end, clip.split, labels, status, reason])
+            common = [clip.clip_id, clip.source, clip.start, end, clip.split, labels, status, reason]
+            writer.writerow([*common, *(clip.columns.get(column, "") for column in further)])

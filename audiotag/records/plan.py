@@ -117,6 +117,8 @@ def describe(
         (clip.clip_id, clip.source, clip.labels, clip.split, clip.start, clip.end, [vars(one) for one in clip.events])
         for clip in declaration.clips
     ]
+    if any(clip.columns for clip in declaration.clips):
+        clips = [(*fields, dict(clip.columns)) for fields, clip in zip(clips, declaration.clips, strict=True)]
     labels = [declaration.labels.ids, declaration.labels.names]
     description = {
         "format": FORMAT,

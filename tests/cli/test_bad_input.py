@@ -38,7 +38,7 @@ def test_an_empty_folder_is_refused(refuse: Refuse, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("lines", "phrases"),
     [
-        (("path,label,mood", "low/0.wav,low,glad"), ("unknown columns 'mood'", "rename or remove")),
+        (("path,label,lable", "low/0.wav,low,glad"), ("column 'lable'", "did you mean 'label'")),
         (("path,label,clip_id", "low/0.wav,low,x", "high/0.wav,high,x"), ("must be unique", "'x'", "rename")),
         (("path,label", "../elsewhere/0.wav,low"), ("'../elsewhere/0.wav'", "without '..'")),
         (("path,label",), ("names no label", "fill the column")),

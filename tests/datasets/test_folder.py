@@ -51,6 +51,33 @@ def test_class_names_with_commas_quotes_and_emoji_survive(tmp_path):
     assert set(records.declare(tmp_path).labels) == set(names)
 
 
+def test_further_columns_of_a_table_reach_every_clip_of_their_row(tmp_path):
+    sound(tmp_path / "long.wav", 2.0)
+    sound(tmp_path / "short.wav", 1.0)
+    path = table(tmp_path, 'path,device,label,SNR dB\nlong.wav,"a, b",dog,3\nshort.wav,,dog,-1\n')
+    declared = records.declare("folder", source=tmp_path, table=path, seconds=1.0)
+    assert [dict(clip.columns) for clip in declared.clips] == [
+        {"device": "a, b", "SNR dB": "3"},
+        {"device": "a, b", "SNR dB": "3"},
+        {"device": "", "SNR dB": "-1"},
+    ]
+    records.build(declared, tmp_path / "data", workers=1)
+    assert records.open(tmp_path / "data").clips["device"].tolist() == ["a, b", "a, b", ""]
+
+
+def test_clips_of_one_recording_stay_in_one_split(tmp_path):
+    rows = []
+    for number in range(60):
+        sound(tmp_path / f"{number}.wav")
+        rows.append(f"{number}.wav,dog,{number // 3}")
+    path = table(tmp_path, "path,label,recording\n" + "\n".join(rows) + "\n")
+    splits = {}
+    for clip in records.declare("folder", source=tmp_path, table=path).clips:
+        splits.setdefault(clip.columns["recording"], set()).add(clip.split)
+    assert {len(found) for found in splits.values()} == {1}
+    assert set.union(*splits.values()) == {"train", "validation", "test"}
+
+
 def test_a_long_recording_is_cut_into_consecutive_clips_that_cover_it(tmp_path):
     sound(tmp_path / "sea" / "long.wav", 2.3)
     declared = records.declare(tmp_path, seconds=1.0)
@@ -156,7 +183,9 @@ def test_a_row_longer_than_a_clip_is_cut_inside_its_own_part(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("path,label,colour\na.wav,dog,red\n", r"unknown columns 'colour'.*known: path, filename"),
+        ("path,label,spilt\na.wav,dog,test\n", r"column 'spilt', did you mean 'split'\?.*known: path, filename"),
+        ("path,label,Fold\na.wav,dog,1\n", r"column 'Fold', did you mean 'fold'\?"),
+        ("path,label,status\na.wav,dog,fine\n", r"a name of its own.*'status'"),
         ("path,filename,label\na.wav,a.wav,dog\n", "mean the same: path, filename"),
         ("path\na.wav\n", "no column label or labels"),
         ("", "no column path, filename or source, received no header"),
