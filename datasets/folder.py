@@ -89,7 +89,7 @@ def _parts_of_folders(root: Path) -> list[Part]:
 def _header(columns: list[str], table: Path) -> dict[str, str]:
     """The table's name of each column that has a meaning: {"path": "filename", …}.
 
-    A further column is left as it is, unless its name nearly is one with a meaning: that is taken for a slip of the pen.
+    A further column is left as it is, unless its name nearly is one with a meaning: a slip of the pen.
     """
     for column in columns:
         folded = column.strip().casefold()
@@ -213,9 +213,9 @@ def declare(source: str | Path, table: str | Path | None = None, seconds: float 
     `dog/3.wav`, `dog/park/4.flac`. Folders `train`, `validation` and `test` around the class folders
     (`train/dog/3.wav`) set the splits. With a table, its rows are the clips and other files do not matter. Its columns
     are path (or filename, or source; relative to `source`), label or labels (several separated by `;`) and, if wanted,
-    clip_id, start, end (seconds), and split or fold. Any other column ("device") is kept in `clips.csv`, for slices of an
-    evaluation; "recording" tells which rows belong to one recording, where the files do not. If a row has several labels
-    or none, the task is multilabel.
+    clip_id, start, end (seconds), and split or fold. Any other column ("device") is kept in `clips.csv`, for slices of
+    an evaluation; "recording" tells which rows belong to one recording, where the files do not. If a row has several
+    labels or none, the task is multilabel.
 
     Where splits are not set, they are drawn by recording, from its path alone: all clips of one recording are in one
     split; of each class about 70 % are for training (at least one recording), 15 % for validation, 15 % for test.

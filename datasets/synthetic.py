@@ -210,11 +210,12 @@ def declare(clips: int = 480, seconds: float = 2.0, seed: int = 0, multilabel: b
                 split=SPLIT_OF_ROUND[index // len(names) % len(SPLIT_OF_ROUND)],
                 end=seconds,
                 events=events,
+                columns={"sounds": str(len(events))} if multilabel else {},
             )
         )
     return records.Declaration(
         name="synthetic",
-        version="1",
+        version="2",
         task="multilabel" if multilabel else "multiclass",
         licence=LICENCE,
         citation=CITATION,

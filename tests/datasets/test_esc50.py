@@ -57,6 +57,12 @@ def test_a_recording_with_another_suffix_than_the_tables_is_found_under_the_same
     assert declared.clips[0].clip_id == "1-100-A-41"
 
 
+def test_clips_of_one_freesound_recording_are_known_as_such(tmp_path):
+    declared = records.declare("esc50", source=make_source(tmp_path))
+    told = [clip.columns.get("recording") for clip in declared.clips]
+    assert told == [clip.clip_id.split("-")[1] for clip in declared.clips]
+
+
 def test_a_missing_recording_stays_a_clip_that_cannot_be_read(tmp_path):
     source = make_source(tmp_path)
     (source / "audio" / "2-200-A-0.wav").unlink()
