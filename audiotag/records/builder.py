@@ -17,7 +17,7 @@ from audiotag.augment import policy as named_policy
 from audiotag.errors import AudiotagError
 from audiotag.frontend import LogMelConfig, preset
 from audiotag.records import plan
-from audiotag.records.declaration import Declaration
+from audiotag.records.declaration import Declaration, read_clip
 from audiotag.records.journal import FinishedShard, Journal
 from audiotag.records.manifest import CLIPS, LABELS, MANIFEST, RECORDS, Manifest, write_clips
 from audiotag.records.pool import make_shards
@@ -97,7 +97,10 @@ def build(
             return _report(out, manifest, rejected, started, existed=True)
         with _claimed(folder):
             finished = _make(declaration, job, folder, description, workers or _cores(), resume, out)
-            manifest, rejected = _finish(declaration, folder, description, finished)
+            recordings = ""
+            if declaration.read is read_clip:  # else `source` is no sound file
+                recordings = Path(os.path.relpath(job.root, target)).as_posix()
+            manifest, rejected = _finish(declaration, folder, description, finished, recordings)
             (folder / "data").replace(target)
         shutil.rmtree(folder, ignore_errors=True)
     return _report(out, manifest, rejected, started)
@@ -230,7 +233,11 @@ def _clean(data: Path, keep: set[str]) -> None:
 
 
 def _finish(
-    declaration: Declaration, folder: Path, description: dict[str, Any], finished: dict[str, FinishedShard]
+    declaration: Declaration,
+    folder: Path,
+    description: dict[str, Any],
+    finished: dict[str, FinishedShard],
+    recordings: str,
 ) -> tuple[Manifest, int]:
     """Write the tables and the manifest."""
     data = folder / "data"
@@ -246,7 +253,7 @@ def _finish(
     write_clips(data, declaration.clips, rejected)
     files = {name: storage.sha256(data / name) for name in (LABELS, CLIPS)}
     shards = tuple(one.shard for one in finished.values())
-    manifest = Manifest(description, declaration.licence, declaration.citation, files, shards)
+    manifest = Manifest(description, declaration.licence, declaration.citation, files, shards, recordings)
     manifest.write(data)
     return manifest, len(rejected)
 

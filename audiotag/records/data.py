@@ -76,6 +76,12 @@ class Data:
         return sizes
 
     @property
+    def recordings(self) -> Path | None:
+        """Root folder of the sound files that it was built from; None where they are not there, or are none."""
+        folder = self.path.resolve() / self.manifest.recordings
+        return folder if self.manifest.recordings and folder.is_dir() else None
+
+    @property
     def teachers(self) -> list[str]:
         """Names of the teachers whose outputs lie beside the records."""
         return sorted(path.parent.name for path in (self.path / TEACHERS).glob("*/teacher.json"))

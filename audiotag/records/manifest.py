@@ -41,6 +41,8 @@ class Manifest:
         citation: what to cite.
         files: SHA-256 of `labels.csv` and `clips.csv`.
         shards: every shard, split after split.
+        recordings: where the sound files lay at the build, seen from the data set; "" where there are none. It may
+            change as folders are moved, so it is not in the fingerprint.
     """
 
     description: dict[str, Any]
@@ -48,11 +50,14 @@ class Manifest:
     citation: str
     files: dict[str, str]
     shards: tuple[Shard, ...]
+    recordings: str = ""
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 over everything above, the checksums of the shards included."""
-        return storage.fingerprint(dataclasses.asdict(self))
+        """SHA-256 over everything above but `recordings`, the checksums of the shards included."""
+        parts = dataclasses.asdict(self)
+        del parts["recordings"]
+        return storage.fingerprint(parts)
 
     def write(self, folder: Path) -> None:
         """Write `dataset.json`, with the versions of the libraries that computed the records."""
@@ -60,6 +65,8 @@ class Manifest:
         value |= {"fingerprint": self.fingerprint, "files": self.files}
         value["made_with"] = {"audiotag": __version__}
         value["made_with"] |= {name: importlib.metadata.version(name) for name in _MADE_WITH}
+        if self.recordings:
+            value["recordings"] = self.recordings
         value["shards"] = [dataclasses.asdict(shard) for shard in self.shards]
         storage.write_json(folder / MANIFEST, value)
 
@@ -82,13 +89,14 @@ class Manifest:
                 raise AudiotagError(
                     f"{folder} has format {value['format']}, this audiotag reads format {FORMAT}: build it again"
                 )
-            apart = ("licence", "citation", "fingerprint", "files", "made_with", "shards")
+            apart = ("licence", "citation", "fingerprint", "files", "made_with", "recordings", "shards")
             manifest = cls(
                 {key: part for key, part in value.items() if key not in apart},
                 value["licence"],
                 value["citation"],
                 value["files"],
                 tuple(Shard(**shard) for shard in value["shards"]),
+                value.get("recordings", ""),
             )
             if check and manifest.fingerprint != value["fingerprint"]:
                 raise AudiotagError(

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from audiotag import records, storage
+from audiotag import audio, records, storage
 from audiotag.errors import AudiotagError
 from audiotag.frontend import log_mel
 from audiotag.records.declaration import load_file
@@ -153,3 +153,18 @@ def test_a_second_build_into_the_same_folder_is_refused_while_the_first_runs(bui
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(AudiotagError, match="another process is building"):
             build(tmp_path / "out")
+
+
+def test_a_data_set_knows_where_its_recordings_lie_and_that_they_have_gone(tmp_path) -> None:
+    source = tmp_path / "sounds" / "dog"
+    source.mkdir(parents=True)
+    audio.write(source / "1.wav", np.zeros(8000, np.float32), 8000)
+    records.build(records.declare(tmp_path / "sounds"), tmp_path / "deep" / "data", workers=1)
+    moved = tmp_path / "elsewhere"
+    (tmp_path / "deep").rename(moved)
+    data = records.open(moved / "data")
+    assert data.recordings is not None and (data.recordings / "dog" / "1.wav").is_file()
+    (tmp_path / "sounds").rename(tmp_path / "gone")
+    assert records.open(moved / "data").recordings is None
+    made = records.build(records.declare("synthetic", clips=12), tmp_path / "made", workers=1)
+    assert records.open(made.path).recordings is None
