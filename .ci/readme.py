@@ -1,4 +1,4 @@
-"""Run the commands and examples of README.md and docs/models.md as they stand, in a scratch folder with small inputs.
+"""Run the commands and examples of README.md and the docs as they stand, in a scratch folder with small inputs.
 
     python .ci/readme.py
 
@@ -56,7 +56,9 @@ def prepare(folder: Path) -> None:
 
 def main() -> int:
     """Run every block but the two install commands; the first that fails ends it."""
-    texts = [(ROOT / file).read_text(encoding="utf-8") for file in ("README.md", "docs/models.md")]
+    texts = [
+        (ROOT / file).read_text(encoding="utf-8") for file in ("README.md", "docs/evaluation.md", "docs/models.md")
+    ]
     wanted = [(kind, code) for text in texts for kind, code in blocks(text) if "pip install" not in code]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

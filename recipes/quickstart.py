@@ -62,7 +62,8 @@ def quickstart(
     audio.write(recording, declaration.read(declaration.root, clip, 32000), 32000)
     heard = ", ".join(f"{tag.label} {tag.score:.2f}" for tag in tagger.tag(recording, top=3))
     console.print(f"{recording} holds {' + '.join(clip.labels)}; the tagger hears {heard}", highlight=False)
-    evaluation.show(evaluation.evaluate(student.path), console)
+    evaluation.calibrate(student.path)
+    evaluation.show(evaluation.evaluate(student.path, recordings=declaration), console)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The command line: `audiotag build | verify | teach | train | evaluate | tag | embed | models | recipe`."""
+"""The command line: `audiotag build | verify | teach | train | calibrate | evaluate | compare | tag | embed | …`."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from audiotag import __version__, progress
-from audiotag.cli import catalogue, data, embed, learning, tag, teach
+from audiotag.cli import calibrate, catalogue, compare, data, embed, evaluate, tag, teach, train
 
 app = typer.Typer(
     name="audiotag",
@@ -40,8 +40,10 @@ EXTRA = {"allow_extra_args": True, "ignore_unknown_options": True}
 app.command(context_settings=EXTRA)(data.build)
 app.command()(data.verify)
 app.command()(teach.teach)
-app.command()(learning.train)
-app.command()(learning.evaluate)
+app.command()(train.train)
+app.command()(calibrate.calibrate)
+app.command()(evaluate.evaluate)
+app.command()(compare.compare)
 app.command()(tag.tag)
 app.command()(embed.embed)
 app.command()(catalogue.models)

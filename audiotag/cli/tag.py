@@ -15,7 +15,7 @@ def tag(
     hop: Annotated[float | None, typer.Option(help="From window to window, seconds. Default: the window.")] = None,
     frames: Annotated[bool, typer.Option("--frames", help="When each sound begins and ends.")] = False,
     top: Annotated[int | None, typer.Option(help="Labels a window, 5; with --frames a file, all.")] = None,
-    threshold: Annotated[float | None, typer.Option(help="Smallest score, 0; with --frames 0.25.")] = None,
+    threshold: Annotated[float | None, typer.Option(help="Smallest score; 0 shows all. Default: the model's.")] = None,
     smooth: Annotated[float | None, typer.Option(help="With --frames: running median, seconds.")] = None,
     min_duration: Annotated[float | None, typer.Option(help="With --frames: shortest event, seconds.")] = None,
     gap: Annotated[float | None, typer.Option(help="With --frames: join events this near, seconds.")] = None,
@@ -23,8 +23,9 @@ def tag(
 ) -> int:
     """Name the sounds in recordings of any length.
 
-    Labels of windows, or with --frames when each sound begins and ends. A bad file never stops the others; it makes the
-    exit code 1.
+    Labels of windows, or with --frames when each sound begins and ends. Without --threshold a label is shown from the
+    score that `audiotag calibrate` has found for it, from 0 where none was; with --frames from 0.25. A bad file never
+    stops the others; it makes the exit code 1.
     """
     from audiotag.startup import import_tensorflow_quietly
     from audiotag.tagging import files, formats

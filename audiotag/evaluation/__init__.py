@@ -7,21 +7,39 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from audiotag.evaluation import metrics
-    from audiotag.evaluation.callback import ValidationMetrics
+    from audiotag.evaluation.callback import PerClassMetrics, ValidationMetrics
+    from audiotag.evaluation.comparison import Comparison, compare
+    from audiotag.evaluation.evaluating import evaluate
     from audiotag.evaluation.predictions import Predictions, predict
-    from audiotag.evaluation.report import Report, evaluate
+    from audiotag.evaluation.report import Report
     from audiotag.evaluation.table import show
-
-__all__ = ["Predictions", "Report", "ValidationMetrics", "evaluate", "metrics", "predict", "show"]
+    from audiotag.evaluation.tuning import calibrate
 
 _HOMES = {
+    "Comparison": "comparison",
+    "PerClassMetrics": "callback",
     "Predictions": "predictions",
     "Report": "report",
     "ValidationMetrics": "callback",
-    "evaluate": "report",
+    "calibrate": "tuning",
+    "compare": "comparison",
+    "evaluate": "evaluating",
     "predict": "predictions",
     "show": "table",
 }
+__all__ = [
+    "Comparison",
+    "PerClassMetrics",
+    "Predictions",
+    "Report",
+    "ValidationMetrics",
+    "calibrate",
+    "compare",
+    "evaluate",
+    "metrics",
+    "predict",
+    "show",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -62,7 +62,8 @@ def tag_files(
         window: seconds; None: the tagger's own.
         hop: seconds; None: the window, or of events the longest by which windows join without a gap.
         top: labels a window, of events labels a file; None: all.
-        threshold: smallest score that is given back, 0 to 1. None: 0, of events that of `AudioTagger.events`.
+        threshold: smallest score that is given back, 0 to 1. None: the tagger's own thresholds, or 0 where it has none;
+            of events that of `AudioTagger.events`.
         frames: give back events, each with its beginning and end, rather than the labels of windows.
         smooth: of events, as of `AudioTagger.events`. None: 0, as of the next two.
         min_duration: of events, as of `AudioTagger.events`.
@@ -94,14 +95,13 @@ def _labels(
     tagger: AudioTagger, threshold: float | None, options: dict[str, Any], lengths: dict[str, float]
 ) -> Callable[[Path], list[Tag]]:
     """What names the windows of a file, once its settings are known to be right."""
-    least, top = 0.0 if threshold is None else threshold, options["top"]
+    top = options["top"]
     if lengths:
         raise AudiotagError(f"only events have {' and '.join(lengths)}, received without frames: add --frames")
-    if not 0 <= least <= 1:
-        raise AudiotagError(f"threshold must be a score from 0 to 1, received {threshold}")
     if top is not None and top < 1:
         raise AudiotagError(f"top must be at least 1, received {top}")
-    return lambda path: [tag for tag in tagger.tag(path, **options) if tag.score >= least]
+    tagger.least_scores(threshold)
+    return lambda path: tagger.tag(path, threshold=threshold, **options)
 
 
 def _events(

@@ -1,8 +1,9 @@
-"""Open a tagger by name: a published model, a `.keras` file or a run folder."""
+"""Open a tagger by name, a published model, a `.keras` file or a run folder, and write one."""
 
 from __future__ import annotations
 
 import json
+import secrets
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ def load(name: str | Path) -> AudioTagger:
     Args:
         name: name of a published model ("mn04_as": downloaded once, AudioSet's 527 labels, windows of 10 s), a
             `.keras` file (a tagger, or a student, which its own card makes into a tagger), or the folder of a run.
+            Calibration and thresholds are those of a tagger's file; a student and a published model have none.
 
     Raises:
         AudiotagError: nothing of that name; the nearest known one is suggested.
@@ -36,6 +38,22 @@ def load(name: str | Path) -> AudioTagger:
     if path.is_file():
         raise AudiotagError(f"a tagger is a .keras file, a run folder or a published name, received the file {path}")
     return _published(str(name))
+
+
+def save(tagger: AudioTagger, path: Path) -> None:
+    """Write a tagger's file, whole or not at all.
+
+    Raises:
+        AudiotagError: a place that cannot be written.
+    """
+    partial = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.partial.keras")
+    try:
+        tagger.save(partial)
+        partial.replace(path)
+    except OSError as error:
+        raise AudiotagError(f"{path} cannot be written ({error.strerror or error}): make room on the disk") from error
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _file_of_run(run: Path) -> Path:

@@ -18,6 +18,7 @@ from audiotag.frontend.config import preset as front_end_preset
 from audiotag.frontend.layer import LogMel
 from audiotag.labels import Labels
 from audiotag.models.frames import longest_frames, shortest_frames
+from audiotag.tagging.calibration import Calibration
 from audiotag.tagging.results import Tag
 from audiotag.tagging.windows import Pad, Windows, windows_of
 
@@ -26,7 +27,7 @@ ACTIVATIONS = {"multilabel": "sigmoid", "multiclass": "softmax"}
 
 @keras.saving.register_keras_serializable(package="audiotag")
 class AudioTagger(keras.Model):
-    """Waveform to scores: log-mel front end, network, sigmoid or softmax.
+    """Waveform to scores: log-mel front end, network, calibration, sigmoid or softmax.
 
     `tagger.save("tagger.keras")` writes all of it into one file, which `keras.saving.load_model` opens wherever
     audiotag has been imported, on TensorFlow, JAX and PyTorch.
@@ -38,12 +39,15 @@ class AudioTagger(keras.Model):
         task: "multilabel" (scores by sigmoid) or "multiclass" (by softmax).
         seconds: length of a window, seconds; that of the clips of training.
         pad: what a signal shorter than a window is filled up with: "repeat" itself, "zero", or "none" at all.
+        calibration: what comes before sigmoid or softmax, or in their place; in the graph and in every export.
+        thresholds: score from which each label counts as found, (classes,) in (0, 1], fitted on whole clips.
+        thresholds_from: where they come from, for people: "best F1 on fold1 of esc10 …".
         name: name of the Keras model.
 
     Input: (batch, samples), float32 in [-1, 1], at `sample_rate` Hz. Output: (batch, classes), float32 in [0, 1].
 
     Raises:
-        AudiotagError: network, labels and front end do not fit each other.
+        AudiotagError: network, labels, front end, calibration and thresholds do not fit each other.
     """
 
     def __init__(
@@ -55,6 +59,9 @@ class AudioTagger(keras.Model):
         seconds: float = 10.0,
         pad: Pad = "repeat",
         *,
+        calibration: Calibration | None = None,
+        thresholds: Sequence[float] | None = None,
+        thresholds_from: str = "",
         name: str = "audio_tagger",
     ) -> None:
         # float32 whatever the global policy: Keras would round the waveform to half precision on its way in.
@@ -65,6 +72,9 @@ class AudioTagger(keras.Model):
         self.task = task
         self.seconds = float(seconds)
         self.pad = pad
+        self.calibration = calibration
+        self.thresholds = None if thresholds is None else tuple(float(threshold) for threshold in thresholds)
+        self.thresholds_from = thresholds_from
         self._check()
         self.log_mel = LogMel(self.front_end)
         if keras.config.backend() == "tensorflow":
@@ -89,6 +99,16 @@ class AudioTagger(keras.Model):
                 f"a tagger needs one label an output, received {len(self.labels)} labels for "
                 f"{self.network.output_shape[-1]} outputs of {self.network.name}"
             )
+        if self.calibration is not None and self.calibration.classes not in (None, len(self.labels)):
+            raise AudiotagError(
+                f"a calibration must be for {len(self.labels)} classes, received one for {self.calibration.classes}"
+            )
+        given = (0.5,) * len(self.labels) if self.thresholds is None else self.thresholds
+        if len(given) != len(self.labels) or not all(0 < threshold <= 1 for threshold in given):
+            raise AudiotagError(
+                f"a tagger needs {len(self.labels)} thresholds above 0 and at most 1, one a label, received "
+                f"{len(given)} from {min(given, default=None)} to {max(given, default=None)}"
+            )
 
     @property
     def sample_rate(self) -> int:
@@ -101,8 +121,10 @@ class AudioTagger(keras.Model):
         return ACTIVATIONS[self.task]
 
     def call(self, waveforms: Any, training: bool | None = None) -> Any:
-        """Scores of a batch of waveforms: (batch, samples) float32 -> (batch, classes) float32."""
+        """Scores of a batch of waveforms, calibrated: (batch, samples) float32 -> (batch, classes) float32."""
         logits = self.network(self.log_mel(waveforms), training=training)
+        if self.calibration is not None:
+            return self.calibration.apply(logits, self.task)
         return keras.activations.get(self.activation)(ops.cast(logits, "float32"))
 
     def get_config(self) -> dict[str, Any]:
@@ -115,6 +137,9 @@ class AudioTagger(keras.Model):
             "task": self.task,
             "seconds": self.seconds,
             "pad": self.pad,
+            "calibration": self.calibration and self.calibration.to_dict(),
+            "thresholds": self.thresholds and list(self.thresholds),
+            "thresholds_from": self.thresholds_from,
         }
 
     @classmethod
@@ -126,6 +151,7 @@ class AudioTagger(keras.Model):
                 "network": keras.saving.deserialize_keras_object(config["network"], custom_objects=custom_objects),
                 "labels": Labels(tuple(config["labels"]["names"]), tuple(config["labels"]["ids"])),
                 "front_end": LogMelConfig.from_dict(config["front_end"]),
+                "calibration": config.get("calibration") and Calibration.from_dict(config["calibration"]),
             }
         )
 
@@ -196,11 +222,12 @@ class AudioTagger(keras.Model):
         window: float | None = None,
         hop: float | None = None,
         sample_rate: int | None = None,
+        threshold: float | None = None,
     ) -> list[Tag]:
         """Name the sounds of a file or waveform of any length.
 
         The last window is moved back to end with the signal. A signal shorter than a window is filled up by the
-        tagger's pad policy.
+        tagger's pad policy. A window in which no label reaches its threshold has no tag.
 
         Args:
             source: sound file (any rate, any number of channels), or mono waveform (samples,) in [-1, 1].
@@ -208,6 +235,8 @@ class AudioTagger(keras.Model):
             window: seconds; None: the tagger's own length.
             hop: seconds from window to window; None: the window.
             sample_rate: rate of the waveform, Hz; None: the tagger's. A file states its own.
+            threshold: smallest score that is given back, 0 to 1. None: for each label the tagger's own threshold, or 0
+                where it has none.
 
         Returns:
             Tags, window by window, best first in each.
@@ -222,13 +251,22 @@ class AudioTagger(keras.Model):
         """
         if top is not None and top < 1:
             raise AudiotagError(f"top must be at least 1, or None for all labels; received {top}")
-        tags = []
+        least, tags = self.least_scores(threshold), []
         for part, scores in self._scored(source, window, hop, sample_rate):
             for start, end, row in zip(part.starts, part.ends, scores, strict=True):
                 begin, finish = float(start) / self.sample_rate, float(end) / self.sample_rate
-                for index in np.argsort(-row, kind="stable")[:top]:
+                order = np.argsort(-row, kind="stable")
+                for index in order[row[order] >= least[order]][:top]:
                     tags.append(Tag(self.labels.names[index], float(row[index]), begin, finish))
         return tags
+
+    def least_scores(self, threshold: float | None = None) -> np.ndarray:
+        """Smallest score of each label that `tag` gives back: (classes,), float64; `threshold` as of `tag`."""
+        if threshold is None:
+            return np.array(self.thresholds or [0.0] * len(self.labels))
+        if not 0 <= threshold <= 1:
+            raise AudiotagError(f"threshold must be a score from 0 to 1, received {threshold}")
+        return np.full(len(self.labels), float(threshold))
 
     def events(
         self,
@@ -245,7 +283,8 @@ class AudioTagger(keras.Model):
         """Name the sounds of a file or waveform of any length, each with its beginning and end.
 
         The network scores every step of time (`audiotag.models.frames.frame_level`; 0.32 s for an MN, 0.04 s for a
-        crnn). An event is a run of steps whose score of a label reaches the threshold.
+        crnn). An event is a run of steps whose score of a label reaches the threshold. The tagger's calibration and
+        its own thresholds were fitted on whole clips and are not used: a step hears less than a clip.
 
         Args:
             source: sound file, or mono waveform (samples,) in [-1, 1].
@@ -317,11 +356,7 @@ class AudioTagger(keras.Model):
         return ((found.starts + found.ends) / 2, found.vectors) if timestamps else found.vectors[0]
 
     def _scored(
-        self,
-        source: str | Path | np.ndarray,
-        window: float | None,
-        hop: float | None,
-        sample_rate: int | None,
+        self, source: str | Path | np.ndarray, window: float | None, hop: float | None, sample_rate: int | None
     ) -> Iterator[tuple[Windows, np.ndarray]]:
         for part in self.windows(source, window, hop, sample_rate):
             yield part, self.predict_on_batch(part.waveforms)

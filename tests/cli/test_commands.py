@@ -10,7 +10,19 @@ from pathlib import Path
 
 import pytest
 
-COMMANDS = ("build", "verify", "teach", "train", "evaluate", "tag", "embed", "models", "recipe")
+COMMANDS = (
+    "build",
+    "verify",
+    "teach",
+    "train",
+    "calibrate",
+    "evaluate",
+    "compare",
+    "tag",
+    "embed",
+    "models",
+    "recipe",
+)
 Command = Callable[..., object]
 
 
@@ -86,7 +98,7 @@ def test_json_output_is_json(command: Command, folder: Path, student: Path, tmp_
     verified = command("verify", tmp_path / "data", "--json")
     assert verified.code == 1
     assert {Path(problem["shard"]).name for problem in json.loads(verified.out)} == {shard.name}
-    summary = json.loads(command("evaluate", student, "--split", "validation", "--json").out)
+    summary = json.loads(command("evaluate", student, "--split", "validation", "--json").out)["summary"]
     assert summary["classes"] == 4
     assert 0 <= summary["mAP"] <= 1
 

@@ -7,7 +7,7 @@ import pytest
 
 from audiotag import AudiotagError
 from audiotag.evaluation import Predictions, predict
-from audiotag.evaluation.predictions import probabilities
+from audiotag.evaluation.predictions import cross_entropy, probabilities
 from audiotag.labels import Labels
 
 
@@ -108,3 +108,65 @@ def test_the_batch_size_does_not_change_the_scores_and_gives_the_model_one_shape
     network.predict_on_batch = lambda batch: shapes.add(batch.shape) or ask(batch)
     assert (predict(network, data, "test", 1).scores == predict(network, data, "test", 27).scores).all()
     assert shapes == {(1, 3, 1, 1), (27, 3, 1, 1)}
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".parquet"])
+def test_masks_and_recordings_survive_the_file(tmp_path, suffix) -> None:
+    if suffix == ".parquet":
+        pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    labels = Labels(("R&B/soul", 'a "quoted", one', "🐕 dog"), ("a", "b", "c"))
+    random = np.random.default_rng(0)
+    known = random.random((6, 3)) < 0.6
+    targets = ((random.random((6, 3)) < 0.5) & known).astype(np.uint8)
+    ids, tapes = np.array(["a/b.wav", "ü", "c", "d, e", "🐕", "f"]), np.array(["x", "y", "x", "ü", "🐕", "z"])
+    before = Predictions(ids, targets, random.random((6, 3)), labels, "multilabel", known, tapes)
+    before.save(tmp_path / f"predictions{suffix}")
+    after = Predictions.load(tmp_path / f"predictions{suffix}")
+    for name in ("clip_ids", "targets", "scores", "known", "recordings"):
+        assert getattr(after, name).tolist() == getattr(before, name).tolist()
+    assert (after.labels, after.task, after.known.dtype) == (labels, "multilabel", bool)
+    without = Predictions(ids, targets, before.scores, labels, "multilabel")
+    without.save(tmp_path / f"without{suffix}")
+    again = Predictions.load(tmp_path / f"without{suffix}")
+    assert again.known is None and again.recordings is None and again.targets.dtype == np.uint8
+
+
+def test_the_parquet_table_is_readable_without_audiotag(tmp_path) -> None:
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    known = np.array([[True, False], [True, True]])
+    labels, scores = Labels(("dog", "rain")), np.array([[0.1, 0.2], [0.3, 0.4]])
+    targets = np.array([[1, 0], [0, 1]], np.uint8)
+    Predictions(np.array(["a", "b"]), targets, scores, labels, "multilabel", known).save(tmp_path / "p.parquet")
+    table = pandas.read_parquet(tmp_path / "p.parquet")
+    assert table.columns.tolist() == ["clip_id", "score: dog", "score: rain", "label: dog", "label: rain"]
+    assert table["score: rain"].tolist() == [0.2, 0.4]
+    assert table["label: rain"].isna().tolist() == [True, False]
+
+
+def test_what_is_no_parquet_file_of_predictions_is_one_clear_error(tmp_path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
+    from pyarrow import table
+
+    path = tmp_path / "predictions.parquet"
+    with pytest.raises(AudiotagError, match="no such file"):
+        Predictions.load(path)
+    parquet.write_table(table({"clip_id": ["a"], "dog": [0.5]}), path)
+    with pytest.raises(AudiotagError, match="not a file of predictions"):
+        Predictions.load(path)
+    path.write_bytes(b"PAR1 torn")
+    with pytest.raises(AudiotagError, match="not a file of predictions"):
+        Predictions.load(path)
+
+
+def test_recordings_of_another_number_are_refused() -> None:
+    given = (np.array(["a", "b"]), np.eye(2, dtype=np.uint8), np.eye(2), Labels(("dog", "rain")), "multiclass")
+    with pytest.raises(AudiotagError, match="one recording a clip, received 1 for 2"):
+        Predictions(*given, recordings=np.array(["x"]))
+
+
+def test_pairs_that_nobody_judged_do_not_count_in_the_loss() -> None:
+    known = np.array([[True, False], [True, True]])
+    targets, scores = np.array([[1, 0], [0, 1]], np.uint8), np.array([[0.5, 0.999], [0.5, 0.5]])
+    found = Predictions(np.array(["a", "b"]), targets, scores, Labels(("dog", "rain")), "multilabel", known)
+    assert cross_entropy(found) == pytest.approx(np.log(2))

@@ -1,8 +1,7 @@
-"""`audiotag train` and `evaluate`: students, and how good they are."""
+"""`audiotag train`: students, distilled or from labels."""
 
 from __future__ import annotations
 
-import json
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any
@@ -119,28 +118,3 @@ def _settings(options: list[str]) -> dict[str, Any]:
         except tomllib.TOMLDecodeError:
             settings[name.strip()] = value.strip()
     return settings
-
-
-def evaluate(
-    run: Annotated[Path, typer.Argument(help="A run folder.")],
-    data: Annotated[Path | None, typer.Option(help="Another data set than the run's.")] = None,
-    split: Annotated[str | None, typer.Option(help="Splits. Default: test, else the validation of the run.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
-) -> None:
-    """Measure every class of a run.
-
-    The figures go to the terminal, and into the run folder: metrics.csv, predictions.npz and TensorBoard.
-    """
-    from audiotag.startup import import_tensorflow_quietly
-
-    import_tensorflow_quietly()
-    from rich.console import Console
-
-    from audiotag import evaluation
-
-    report = evaluation.evaluate(run, data=data, split=split)
-    if as_json:
-        undefined_as_null = {name: None if value != value else value for name, value in report.summary.items()}
-        typer.echo(json.dumps(undefined_as_null))
-    else:
-        evaluation.show(report, Console())

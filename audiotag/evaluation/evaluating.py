@@ -1,0 +1,138 @@
+"""`evaluate`: whatever scores sounds, measured class by class, and everything that shows it written to one folder."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from audiotag.errors import AudiotagError
+from audiotag.evaluation import runs, subjects
+from audiotag.evaluation.assembling import Unit, assemble
+from audiotag.evaluation.listening import listen
+from audiotag.evaluation.pooling import Heard
+from audiotag.evaluation.writing import write
+
+if TYPE_CHECKING:
+    from audiotag.evaluation.report import Report
+    from audiotag.records import Data, Declaration
+
+
+def evaluate(
+    source: str | Path | Sequence[str | Path],
+    *,
+    data: Data | Path | str | None = None,
+    split: str | None = None,
+    out: Path | str | None = None,
+    columns: Sequence[str] | None = None,
+    resamples: int = 1000,
+    unit: Unit = "recording",
+    noise_folder: Path | str | None = None,
+    recordings: Declaration | Path | str | None = None,
+    truth: Path | str | None = None,
+    labels: Path | str | None = None,
+    sample_rate: int | None = None,
+    outputs: Literal["scores", "logits"] | None = None,
+) -> Report:
+    """Measure every class, and write `report.html`, the tables, the predictions, a model card and TensorBoard's folder.
+
+    Args:
+        source: a run folder; a `.keras`, LiteRT, ONNX or SavedModel; the name of published weights; a table of scores;
+            or several of these, each of which was held out of other clips: the folds of a cross-validation.
+        data: data set, open or its folder. Default: that of the run's recipe.
+        split: expression of splits. Default: "test" where the data set has it, else what the run was validated on.
+        out: folder of what is written. Default: the run; of anything else `evaluation-<name>` in the current folder.
+        columns: columns of `clips.csv` by which the clips are sliced. Default: those of few values, if any.
+        resamples: of the bootstrap; 0: no intervals.
+        unit: what is drawn: "recording" (clips of one recording are not independent) or "clip".
+        noise_folder: recordings in which none of the classes sounds. Default: silence and made noise.
+        recordings: root folder of the recordings, or the data set's declaration: for models that take what the records
+            do not hold, and to hear the mistakes. Default: where they lay when the data set was built, if anywhere.
+        truth: table of labels, for a table of scores.
+        labels: classes of a model that does not state them, see `subjects.open`.
+        sample_rate: of such a model, Hz.
+        outputs: of such a model or a table, "scores" or "logits".
+
+    Returns:
+        The report; `audiotag.evaluation.show` prints it.
+
+    Raises:
+        AudiotagError: no such subject or data set, or they do not fit each other.
+
+    Example:
+        >>> report = audiotag.evaluation.evaluate("runs/esc10-mn04")
+        >>> report.table.sort_values("AP").head()
+    """
+    if unit not in ("recording", "clip"):
+        raise AudiotagError(f"a bootstrap draws by recording or by clip, received {unit!r}: choose one of them")
+    sources = [source] if isinstance(source, str | Path) else list(source)
+    if not sources:
+        raise AudiotagError("nothing to evaluate: name a run folder, a model or a table of scores")
+    recordings = Path(recordings) if isinstance(recordings, str) else recordings
+    given = {"labels": labels, "sample_rate": sample_rate, "outputs": outputs}
+    heard = [_hear(Path(one), data, split, recordings, truth, given) for one in sources]
+    written = _out(sources, heard, out)
+    command = _command(
+        sources, data=data, split=split, out=out, slice_by=columns, resamples=resamples, unit=unit,
+        noise_folder=noise_folder, recordings=recordings, truth=truth, **given,
+    )  # fmt: skip
+    report = listen(assemble(heard, written, columns, resamples, unit, command), heard, noise_folder, recordings)
+    write(report, step=runs.last_epoch(heard[0].run) if len(heard) == 1 and heard[0].run is not None else 0)
+    return report
+
+
+def _hear(
+    source: Path,
+    data: Data | Path | str | None,
+    split: str | None,
+    recordings: Declaration | Path | str | None,
+    truth: Path | str | None,
+    given: dict[str, Any],
+) -> Heard:
+    """What one subject says, on the data set that is given or that its run names."""
+    from audiotag import records
+
+    if isinstance(data, str | Path):
+        data = records.open(Path(data))
+    subject = subjects.open(source, data, **given)
+    run = source if subject.kind == "run" else None
+    if data is None and run is not None:
+        data = records.open(runs.data_folder(run))
+    if data is None and isinstance(subject, subjects.Scorer):
+        raise AudiotagError(f"{subject.name} is evaluated on a data set: name one with --data")
+    if data is not None and split is None:
+        split = "test" if "test" in data.splits else _validation(run, data)
+    if recordings is None and data is not None and not data.waveforms:
+        recordings = data.recordings
+    options = {"source": recordings, "labels_table": truth}
+    return Heard(subjects.predict(subject, data, split, **options), data, split or "", run)
+
+
+def _validation(run: Path | None, data: Data) -> str:
+    if run is None:
+        held = ", ".join(data.splits)
+        raise AudiotagError(f"{data.name} has no split 'test': name the split to evaluate on with --split ({held})")
+    return runs.validation(run)
+
+
+def _out(sources: list[str | Path], heard: list[Heard], out: Path | str | None) -> Path:
+    if out is not None:
+        return Path(out)
+    if len(sources) > 1:
+        raise AudiotagError(f"the report of {len(sources)} subjects needs a folder of its own: name one with --out")
+    return heard[0].run or Path(f"evaluation-{heard[0].predicted.subject.name}")
+
+
+def _command(sources: list[str | Path], **options: Any) -> str:
+    """The command line that asks for the same; what only Python can give is left out."""
+    names = {"noise_folder": "noise", "recordings": "source"}
+    words = ["audiotag", "evaluate", *map(str, sources)]
+    for name, value in options.items():
+        if value is None or (name, value) in (("resamples", 1000), ("unit", "recording")):
+            continue
+        for one in value if isinstance(value, list | tuple) else [value]:
+            said = getattr(one, "path", one)
+            if isinstance(said, str | int | Path):
+                words += [f"--{names.get(name, name).replace('_', '-')}", str(said)]
+    return shlex.join(words)

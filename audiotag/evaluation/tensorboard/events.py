@@ -1,0 +1,181 @@
+"""TensorBoard's event files, written as its own protobufs and without TensorFlow: the same on every Keras backend."""
+
+from __future__ import annotations
+
+import math
+import os
+import secrets
+import socket
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from audiotag.records import tfrecord
+
+if TYPE_CHECKING:
+    from tensorboard.compat.proto.summary_pb2 import SummaryMetadata
+    from tensorboard.compat.proto.tensor_pb2 import TensorProto
+
+PATTERN = "events.out.tfevents.*"
+
+
+def class_tag(name: str) -> str:
+    """A class name as one component of a tag: no two names give the same tag.
+
+    TensorBoard cuts tags at `/`, so the slash becomes the division slash `∕`, which looks like it. That character
+    itself, `%` and unprintable characters are percent-encoded; everything else, emoji included, stays.
+    """
+    return "".join(
+        "∕"
+        if character == "/"
+        else character
+        if character not in "∕%" and (character.isprintable() or character == " ")
+        else "".join(f"%{byte:02X}" for byte in character.encode("utf-8", "surrogatepass"))
+        for character in name
+    )
+
+
+class EventFile:
+    """A new event file in a folder; a context manager.
+
+    What is added waits for `flush` or `close` and is then one record a step, so that thousands of points cost little;
+    pictures and sounds are written at once.
+
+    Args:
+        folder: TensorBoard's run, for example `<run>/evaluation`; made if missing.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        unique = f"{time.time_ns():020d}.{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(2)}"
+        self.path = folder / f"events.out.tfevents.{unique}"
+        self._file = self.path.open("wb")
+        self._waiting: dict[int, Any] = {}
+        self._described: set[str] = set()
+        self._write(file_version="brain.Event:2")
+
+    def __enter__(self) -> EventFile:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Write what is left and close the file."""
+        if not self._file.closed:
+            self.flush()
+            self._file.close()
+
+    def flush(self) -> None:
+        """Make everything added so far visible to TensorBoard."""
+        for step, summary in self._waiting.items():
+            self._write(summary=summary, step=step)
+        self._waiting.clear()
+        self._file.flush()
+
+    def scalar(self, tag: str, value: float, step: int, *, name: str = "", description: str = "") -> None:
+        """Add one point of a curve; NaN and infinity are left out, since TensorBoard draws them as points of no height.
+
+        Args:
+            tag: the curve's place, `group/name`.
+            value: the point.
+            step: epoch, from 0.
+            name: shown instead of the tag where TensorBoard shows names.
+            description: Markdown, shown beside the chart.
+        """
+        from tensorboard.compat.proto import tensor_pb2, types_pb2
+        from tensorboard.plugins.scalar import metadata
+
+        if not math.isfinite(value):
+            return
+        point = tensor_pb2.TensorProto(dtype=types_pb2.DT_FLOAT, float_val=[value])
+        point.tensor_shape.SetInParent()
+        # TensorBoard reads what a tag is from its first point.
+        about = None if tag in self._described else metadata.create_summary_metadata(name, description)
+        self.add(tag, point, step, about, "DATA_CLASS_SCALAR")
+
+    def image(self, tag: str, png: bytes, step: int, *, name: str = "", description: str = "") -> None:
+        """Add a PNG picture."""
+        from tensorboard.plugins.image import metadata
+
+        width, height = (int.from_bytes(png[start : start + 4], "big") for start in (16, 20))
+        content = _strings([str(width).encode(), str(height).encode(), png])
+        self.add(tag, content, step, metadata.create_summary_metadata(name, description), "DATA_CLASS_BLOB_SEQUENCE")
+        self.flush()
+
+    def audio(self, tag: str, wav: bytes, step: int, *, name: str = "", description: str = "") -> None:
+        """Add a sound, the content of a WAV file."""
+        from tensorboard.plugins.audio import metadata
+
+        about = metadata.create_summary_metadata(name, description, metadata.Encoding.Value("WAV"))
+        self.add(tag, _strings([wav]), step, about, "DATA_CLASS_BLOB_SEQUENCE")
+        self.flush()
+
+    def text(self, tag: str, markdown: str, step: int) -> None:
+        """Add a text in Markdown, tables included."""
+        from tensorboard.plugins.text import metadata
+
+        about = metadata.create_summary_metadata("", "")
+        self.add(tag, _strings(markdown.encode()), step, about, "DATA_CLASS_TENSOR")
+
+    def histogram(self, tag: str, buckets: np.ndarray, step: int, *, name: str = "", description: str = "") -> None:
+        """Add a histogram, (buckets, 3): left edge, right edge, count."""
+        from tensorboard.plugins.histogram import metadata
+
+        about = metadata.create_summary_metadata(name, description)
+        self.add(tag, _numbers(buckets.astype(np.float64)), step, about, "DATA_CLASS_TENSOR")
+
+    def curve(self, tag: str, values: np.ndarray, step: int, *, name: str = "", description: str = "") -> None:
+        """Add a precision-recall curve, (6, thresholds) as `curves.precision_recall` gives it."""
+        from tensorboard.plugins.pr_curve import metadata
+
+        about = metadata.create_summary_metadata(name, description, values.shape[1])
+        self.add(tag, _numbers(values.astype(np.float32)), step, about, "DATA_CLASS_TENSOR")
+
+    def graph(self, definition: bytes) -> None:
+        """Add the graph of the run, a serialised `GraphDef`."""
+        self._write(graph_def=definition)
+
+    def add(self, tag: str, tensor: TensorProto, step: int, about: SummaryMetadata | None, data_class: str) -> None:
+        """Add a value of any plugin.
+
+        Args:
+            tag: its place.
+            tensor: the value.
+            step: where it stands.
+            about: metadata of the plugin; None: as before for this tag.
+            data_class: name of the data class, which says how TensorBoard keeps the value.
+        """
+        from tensorboard.compat.proto import summary_pb2
+
+        if about is not None:
+            about.data_class = getattr(summary_pb2, data_class)
+            self._described.add(tag)
+        summary = self._waiting.setdefault(step, summary_pb2.Summary())
+        summary.value.add(tag=tag, metadata=about, tensor=tensor)
+
+    def _write(self, **fields: Any) -> None:
+        from tensorboard.compat.proto import event_pb2
+
+        event = event_pb2.Event(wall_time=time.time(), **fields)
+        self._file.write(tfrecord.frame(event.SerializeToString()))
+
+
+def _strings(content: bytes | list[bytes]) -> TensorProto:
+    """Bytes as a scalar, a list of them as a vector."""
+    from tensorboard.util import tensor_util
+
+    return tensor_util.make_tensor_proto(np.array(content, dtype=object))
+
+
+def _numbers(values: np.ndarray) -> TensorProto:
+    from tensorboard.compat.proto import tensor_pb2
+    from tensorboard.util import tensor_util
+
+    proto = tensor_util.make_tensor_proto(values[:0])
+    shaped = tensor_pb2.TensorProto(dtype=proto.dtype, tensor_content=values.tobytes())
+    for size in values.shape:
+        shaped.tensor_shape.dim.add(size=size)
+    return shaped

@@ -1,0 +1,73 @@
+"""Strong labels, read back from the records: when each event of a clip begins and ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from audiotag.records.example import EventRow
+from audiotag.records.manifest import RECORDS
+
+if TYPE_CHECKING:
+    from audiotag.records.data import Data
+
+_PARSED_TOGETHER = 64
+_LOOKED_AT = 64  # labelled clips of a split: they lie in an order that has nothing to do with their events
+_DECIMALS = 6  # seconds are stored as float32, which holds microseconds for clips of up to 16 s
+
+
+def strong_labels(data: Data, split: str) -> dict[str, tuple[EventRow, ...]]:
+    """The events of every clip of a split, untouched (variant 0); log-mel is not decoded.
+
+    Args:
+        data: an open data set.
+        split: expression of splits: "test", "fold5", "fold1..4".
+
+    Returns:
+        By clip id, in the order of the records: (onset in seconds, offset in seconds, class index) of each event;
+        empty for a clip without any.
+    """
+    return {clip_id: events for clip_id, _, events in _untouched(data, split)}
+
+
+def has_strong_labels(data: Data, split: str) -> bool:
+    """Whether a split has strong labels at all, told by the first 64 labelled clips of each split that it names.
+
+    Args:
+        data: an open data set.
+        split: expression of splits.
+    """
+    return any(
+        any(events for _, _, events in islice((clip for clip in _untouched(data, one) if clip[1]), _LOOKED_AT))
+        for one in data.select(split)
+    )
+
+
+def _untouched(data: Data, split: str) -> Iterator[tuple[str, bool, tuple[EventRow, ...]]]:
+    """Id of every untouched clip, whether it has labels, and its events."""
+    import tensorflow as tf
+
+    features = {
+        "clip_id": tf.io.FixedLenFeature([], tf.string),
+        "variant": tf.io.FixedLenFeature([], tf.int64),
+        "labels": tf.io.RaggedFeature(tf.int64),
+        "event_onset": tf.io.RaggedFeature(tf.float32),
+        "event_offset": tf.io.RaggedFeature(tf.float32),
+        "event_class": tf.io.RaggedFeature(tf.int64),
+    }
+    with tf.device("CPU:0"):
+        files = [str(data.path / RECORDS / shard.name) for shard in data.selected_shards(split)]
+        records = tf.data.TFRecordDataset(files).batch(_PARSED_TOGETHER)
+        batches = records.map(lambda serialized: tf.io.parse_example(serialized, features)).prefetch(1)
+    for batch in batches:
+        columns = (
+            batch[name].numpy() if name in ("clip_id", "variant") else batch[name].to_list() for name in features
+        )
+        for clip_id, variant, labels, *events in zip(*columns, strict=True):
+            if variant == 0:
+                yield clip_id.decode(), bool(labels), tuple(_row(*event) for event in zip(*events, strict=True))
+
+
+def _row(onset: float, offset: float, index: int) -> EventRow:
+    return round(onset, _DECIMALS), round(offset, _DECIMALS), index

@@ -1,0 +1,131 @@
+"""What TensorBoard costs at AudioSet's size: an epoch of the callback, and a whole evaluation.
+
+    python tests/benchmarks/board.py [clips] [classes]
+
+Default: 20 000 clips, 527 classes, 2 % of the pairs positive. Prints seconds by the clock and of processor time: of the
+metrics, of writing them as an epoch's scalars (what the callback adds), of `board.write` and of its parts alone; and
+the size of what was written.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import pandas
+
+from audiotag import models
+from audiotag.evaluation import confusion, metrics
+from audiotag.evaluation.mistakes import Mistake
+from audiotag.evaluation.predictions import Predictions
+from audiotag.evaluation.reliability import reliability
+from audiotag.evaluation.report import Embeddings, Report, Subject
+from audiotag.evaluation.tensorboard import board, pictures, projector, worst
+from audiotag.evaluation.tensorboard.events import EventFile
+from audiotag.evaluation.tensorboard.scalars import add_scalars
+from audiotag.evaluation.tensorboard.texts import texts
+from audiotag.labels import Labels
+
+MISTAKES, SECONDS, RATE, POINTS = 12, 10, 32_000, 2000
+
+
+def main(clips: int = 20_000, classes: int = 527) -> None:
+    """Measure and print."""
+    random = np.random.default_rng(0)
+    targets = (random.random((clips, classes)) < 0.02).astype(np.uint8)
+    scores = 1 / (1 + np.exp(2.5 - random.normal(size=targets.shape) - 3.0 * targets))
+    labels = Labels(tuple(f"class {index}" for index in range(classes)))
+    found = Predictions(np.array([f"clip {row}" for row in range(clips)]), targets, scores, labels, "multilabel")
+    table = measured("per-class metrics", metrics.per_class, targets, scores, labels, task=found.task)
+    means = measured("their means", metrics.summary, table, targets, scores, found.task)
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        with EventFile(folder / "validation") as file:
+            for epoch in range(3):
+                measured(f"  scalars of epoch {epoch}", written, file, table, means, epoch)
+        print(f"  {file.path.stat().st_size / 3e6:.2f} MB an epoch")
+        report = made(folder, found, table, means)
+        measured("board.write", board.write, report)
+        measured("  again", board.write, report)
+        for path in sorted((folder / board.FOLDER).iterdir()):
+            print(f"  {path.name[:24]:26s} {path.stat().st_size / 1e6:6.2f} MB")
+        alone(report, folder)
+
+
+def alone(report: Report, folder: Path) -> None:
+    """Measure the parts of `board.write` one by one."""
+    chosen = ("average_precision", "average_precision_by_clips", "reliability", "roc", "scores_of_worst")
+    for name in chosen:
+        measured(f"  {name}", getattr(pictures, name), report)
+    measured("  confusion matrix", confusion.picture, report.predictions)
+    measured("  texts", texts, report)
+    measured("  projector", projector.write, folder, report)
+    with EventFile(folder / "parts") as file:
+        measured(f"  {MISTAKES} mistakes", worst.add_mistakes, file, report.mistakes, "multilabel", 0)
+
+
+def made(folder: Path, found: Predictions, table: pandas.DataFrame, means: dict[str, Any]) -> Report:
+    """A report with mistakes, embeddings and a network."""
+    random = np.random.default_rng(1)
+    mistake = Mistake(
+        clip_id="clip",
+        kind="false alarm",
+        index=0,
+        label="class 0",
+        score=0.9,
+        threshold=0.5,
+        truth=("class 1",),
+        heard=(("class 0", 0.9), ("class 1", 0.2)),
+        waveform=random.normal(scale=0.1, size=SECONDS * RATE).astype(np.float32),
+        sample_rate=RATE,
+        log_mel=random.normal(size=(1000, 128)).astype(np.float32),
+    )
+    rows = np.linspace(0, len(found.targets) - 1, POINTS).astype(int)
+    return Report(
+        out=folder,
+        subject=Subject("made", "run", folder, network=models.build("mn04", classes=len(found.labels))),
+        data_set={"name": "made"},
+        split="test",
+        command="",
+        predictions=found,
+        clips=pandas.DataFrame({"clip_id": found.clip_ids}),
+        thresholds=np.full(len(found.labels), 0.5),
+        thresholds_from="0.5 for every class",
+        calibration="none",
+        table=table,
+        summary=means,
+        intervals=None,
+        slices=pandas.DataFrame(),
+        folds=None,
+        reliability=reliability(found),
+        mistakes=(mistake,) * MISTAKES,
+        embeddings=Embeddings(rows, random.normal(size=(POINTS, 600)).astype(np.float32)),
+        hyperparameters={"model": "mn04"},
+    )
+
+
+def written(file: EventFile, table: pandas.DataFrame, means: dict[str, Any], epoch: int) -> None:
+    """What the callback does beyond the metrics."""
+    add_scalars(file, table, means, epoch)
+    file.flush()
+
+
+def measured(name: str, run: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    """Run and print how long it took."""
+    clock, processor = time.perf_counter(), time.process_time()
+    result = run(*arguments, **options)
+    clock, processor = time.perf_counter() - clock, time.process_time() - processor
+    print(f"{name:28s} {clock:6.2f} s by the clock, {processor:6.2f} s of processor time")
+    return result
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))
