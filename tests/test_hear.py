@@ -78,6 +78,7 @@ def array(tensor) -> np.ndarray:
     return keras.ops.convert_to_numpy(tensor)
 
 
+@pytest.mark.slow
 def test_what_the_validator_asks_holds_on_tensorflow_and_on_pytorch(path, tmp_path):
     found = {}
     for backend in ("tensorflow", "torch"):

@@ -187,7 +187,6 @@ def test_a_data_set_of_another_front_end_is_refused_and_both_are_named(
     for arguments in (
         ("train", other, "--out", tmp_path / "run", *training, "--model", "mn04", "--weights", "mn04_as"),
         ("train", other, "--out", tmp_path / "run", *training, "--weights", student / "student.keras"),
-        ("evaluate", student, "--data", other, "--split", "train"),
         ("teach", other, "--teacher", student),
     ):
         line = refuse(*arguments)
@@ -196,6 +195,15 @@ def test_a_data_set_of_another_front_end_is_refused_and_both_are_named(
         assert "front" in line
     assert list(tmp_path.iterdir()) == []
     assert not (other / "teachers").exists()
+
+
+def test_a_run_is_evaluated_on_another_front_end_s_data_by_its_recordings_and_says_so(
+    command: Command, built: Callable[..., Path], student: Path, tmp_path: Path
+) -> None:
+    options = ("--data", built("--front-end", "librosa"), "--split", "train", "--resamples", "0")
+    outcome = command("evaluate", student, *options, "--out", tmp_path / "report")
+    assert outcome.code == 0
+    assert "student hears log-mel 'efficientat' of waveforms" in " ".join(outcome.out.split())
 
 
 def test_teacher_outputs_of_another_data_set_are_refused(

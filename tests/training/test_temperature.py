@@ -45,6 +45,7 @@ def test_a_schedule_from_1_stays_there() -> None:
     assert {Temperature(start=1.0)(epoch) for epoch in range(50)} == {1.0}
 
 
+@pytest.mark.slow
 def test_every_epoch_of_a_run_resumed_too_has_its_temperature_in_the_network_behind_the_trainee() -> None:
     network = models.build("dymn01", classes=3, mels=16)
     model = trainee(network, "multiclass", keras.optimizers.SGD(0.01), 0.5)

@@ -209,7 +209,7 @@ def test_a_clip_is_coloured_by_the_rarest_of_its_labels_that_has_a_colour(make_r
     rows = np.arange(0, 200, 2)
     columns = projector.describe(full, rows)
     truth = full.predictions.targets[rows]
-    often = truth.sum(axis=0)
+    often = truth.sum(axis=0, dtype=int)
     coloured = sorted(range(80), key=lambda index: (-often[index], index))[:48]
     for shown, held in zip(columns["class"], truth, strict=True):
         candidates = [index for index in coloured if held[index]]
