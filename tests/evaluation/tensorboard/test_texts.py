@@ -10,19 +10,24 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tensorboard.plugin_util import markdown_to_safe_html
 
 from audiotag.evaluation.tensorboard import markdown
 from audiotag.evaluation.tensorboard.texts import texts
 
-# The sanitizer that TensorBoard carries warns of itself.
+# The sanitizer that TensorBoard carries warns of itself when it is imported.
 pytestmark = pytest.mark.filterwarnings("ignore:html5lib's sanitizer is deprecated:DeprecationWarning")
+
+
+def rendered(text: str) -> str:
+    """HTML of a Markdown text."""
+    from tensorboard.plugin_util import markdown_to_safe_html
+
+    return markdown_to_safe_html(text)
 
 
 def cells(text: str) -> list[list[str]]:
     """Every row of every table of a Markdown text, rendered."""
-    rendered = markdown_to_safe_html(text)
-    rows = re.findall(r"<tr>(.*?)</tr>", rendered, re.DOTALL)
+    rows = re.findall(r"<tr>(.*?)</tr>", rendered(text), re.DOTALL)
     return [
         [html.unescape(re.sub("<.*?>", "", one)) for one in re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", row, re.DOTALL)]
         for row in rows
@@ -89,9 +94,9 @@ def test_the_figures_have_their_intervals_and_the_notes_name_the_classes_left_ou
     figures = {row[0]: row for row in cells(found["about/1 figures"])}
     low, high = report.intervals.means["mAP"]
     assert figures["mAP"][1:3] == [f"{report.summary['mAP']:.3f}", f"{low:.3f} to {high:.3f}"]
-    notes = markdown_to_safe_html(found["about/2 notes"])
+    notes = rendered(found["about/2 notes"])
     assert "`a|b`" in html.unescape(notes) and "left out of every mean: nobody" in notes
-    assert report.command in markdown_to_safe_html(found["about/3 data and model"])
+    assert report.command in rendered(found["about/3 data and model"])
 
 
 def test_without_intervals_noise_slices_and_notes_nothing_is_said_of_them(report) -> None:
