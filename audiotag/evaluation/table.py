@@ -99,7 +99,8 @@ def figures(report: Report) -> list[str]:
     """Lines about the whole: accuracy or thresholds, calibration, noise, folds, sound events."""
     means, intervals, lines = report.summary, report.intervals, []
     if report.predictions.task == "multiclass":
-        found = "" if intervals is None else f" ({between(*intervals.means['accuracy'])})"
+        ends = "" if intervals is None else between(*intervals.means["accuracy"])
+        found = f" ({ends})" if ends else ""
         tops = ", ".join(f"top {k} {figure(means[f'top_{k}'])}" for k in (3, 5) if f"top_{k}" in means)
         lines.append(f"accuracy {figure(means['accuracy'])}{found}{', ' if tops else ''}{tops}")
     else:
@@ -109,7 +110,9 @@ def figures(report: Report) -> list[str]:
         f"calibration: {report.calibration}; calibration error {report.reliability.ece:.3f}{before}, "
         f"Brier {figure(means['Brier'])}"
     )
-    if intervals is not None:
+    if intervals is not None and intervals.reason:
+        lines.append(f"no intervals: {intervals.reason}")
+    elif intervals is not None:
         lines.append(
             f"intervals: {intervals.level:.0%}, {intervals.resamples} resamples of {intervals.units} "
             f"{intervals.unit}s".replace("%,", " %,")

@@ -194,6 +194,7 @@ def _optimizer(recipe: Recipe, network: keras.Model) -> keras.optimizers.Optimiz
 def _finish(network: keras.Model, data: Data, out: Path, checkpoints: Checkpoints, state: Progress) -> None:
     """Write `student.keras` and `tagger.keras` with the weights of the best epoch."""
     from audiotag import tagging
+    from audiotag.tagging import loading
 
     checkpoints.load_weights(state.best_epoch, network)
     thaw(network)  # what was frozen is a matter of the run, not of the student
@@ -209,15 +210,4 @@ def _finish(network: keras.Model, data: Data, out: Path, checkpoints: Checkpoint
     )
     models.save(network, out / run_folder.STUDENT, card)
     tagger = tagging.AudioTagger(network, data.labels, data.front_end, data.task, data.seconds, data.pad)
-    _save_atomically(tagger, out / run_folder.TAGGER)
-
-
-def _save_atomically(model: keras.Model, path: Path) -> None:
-    partial = path.with_name(f".partial-{path.name}")
-    try:
-        model.save(partial)
-        partial.replace(path)
-    except OSError as error:
-        raise AudiotagError(f"{path} cannot be written ({error.strerror or error}): make room on the disk") from error
-    finally:
-        partial.unlink(missing_ok=True)
+    loading.save(tagger, out / run_folder.TAGGER)
