@@ -39,10 +39,13 @@ def listen(
     scorers = [one.predicted.subject for one in heard if isinstance(one.predicted.subject, subjects.Scorer)]
     notes = list(report.notes)
     worst = mistakes.worst(report.predictions, report.thresholds)
-    illustrated = [one for one in heard if one.data is not None]
-    if illustrated:
-        data = illustrated[0].data
-        worst = mistakes.illustrate(worst, data, data.recordings if recordings is None else recordings)
+    for data in {one.data.fingerprint: one.data for one in heard if one.data is not None}.values():
+        own = {
+            clip_id for one in heard if _same(one.data, data) for clip_id in one.predicted.predictions.clip_ids.tolist()
+        }
+        source = data.recordings if recordings is None else recordings
+        shown = iter(mistakes.illustrate([one for one in worst if one.clip_id in own], data, source))
+        worst = [next(shown) if one.clip_id in own else one for one in worst]
     found = replace(report, mistakes=tuple(worst))
     if len(scorers) < len(heard):
         notes.append("false alarms on noise were not measured: a table of scores cannot listen")
@@ -56,6 +59,10 @@ def listen(
                 notes += filter(None, [sound_events.note(network, data, split)])
                 found = replace(found, sound_events=sound_events.measure(network, data, split))
     return replace(found, notes=tuple(notes))
+
+
+def _same(one: Data | None, other: Data) -> bool:
+    return one is not None and one.fingerprint == other.fingerprint
 
 
 def _false_alarms(heard: Sequence[Heard], thresholds: np.ndarray, folder: Path | str | None) -> noise.FalseAlarms:

@@ -153,7 +153,7 @@ def network() -> Callable[..., object]:
         keras.utils.set_random_seed(7)
         log_mel = keras.Input((frames, FRONT_END.mels, 1))
         hidden = keras.layers.Conv2D(4, 3, strides=2, activation="relu")(log_mel)
-        pooled = keras.layers.GlobalAveragePooling2D()(hidden)
+        pooled = keras.layers.GlobalAveragePooling2D(name="features")(hidden)
         logits = keras.layers.Dense(classes, activation=activation, kernel_initializer="random_normal")(4.0 * pooled)
         return keras.Model(log_mel, logits, name="small")
 

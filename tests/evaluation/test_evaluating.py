@@ -7,6 +7,7 @@ import dataclasses
 import json
 from pathlib import Path
 
+import keras
 import numpy as np
 import pandas
 import pytest
@@ -74,10 +75,14 @@ def test_sounds_that_are_no_files_are_heard_from_their_declaration(make_run, dec
     assert report.command == f"audiotag evaluate '{report.out}' --resamples 0"
 
 
-def test_noise_embeddings_and_the_card_s_facts_are_there(make_run, data) -> None:
+def test_noise_embeddings_and_the_card_s_facts_are_there(make_run, data, network, log_mel_of) -> None:
     report = evaluate(make_run(data), resamples=0)
     assert report.noise.windows.sum() == 20 and report.noise.counts.shape[1] == 3
-    assert report.embeddings is None or report.embeddings.vectors.shape[0] == len(report.embeddings.rows)
+    clip_ids = report.predictions.clip_ids[report.embeddings.rows]
+    assert sorted(clip_ids) == sorted(report.predictions.clip_ids)
+    hidden = keras.Model(network().input, network().get_layer("features").output)
+    expected = hidden.predict(log_mel_of(clip_ids), verbose=0)
+    np.testing.assert_allclose(report.embeddings.vectors, expected, atol=1e-5)
     assert report.subject.about["trained on"] == "tones"
 
 

@@ -76,6 +76,14 @@ def test_intervals_stand_beside_the_average_precision_and_fit_eighty_columns(tmp
     assert max(map(len, text.splitlines()[:-2])) <= 80
 
 
+def test_where_there_are_too_few_clips_for_intervals_the_reason_is_printed(tmp_path) -> None:
+    report = made(tmp_path, ODD, "multiclass")
+    groups = np.repeat(["one", "two"], 100)
+    text = printed(made(tmp_path, ODD, "multiclass", intervals=bootstrap(report.predictions, groups, resamples=10)))
+    assert "no intervals: 2 recordings: intervals need at least 5 to draw from" in text
+    assert "()" not in text
+
+
 def test_classes_without_positives_are_named_beneath_the_table(tmp_path) -> None:
     names = tuple(f"sound{index:03}" for index in range(10))
     text = printed(made(tmp_path / "it's a run", names, silent=slice(None, None, 7)))
