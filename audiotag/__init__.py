@@ -3,37 +3,37 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import lazy_loader
 import wrapt
 
-from audiotag.errors import AudioError, AudiotagError
-
-if TYPE_CHECKING:
-    from audiotag import audio, augment, distill, evaluation, frontend, hear, labels, models, records, tagging, training
-    from audiotag.tagging import AudioTagger, Tag, load
+from audiotag.errors import AudioError as AudioError
+from audiotag.errors import AudiotagError as AudiotagError
 
 __version__ = "0.1.0"
-__all__ = [
-    "AudioError",
-    "AudioTagger",
-    "AudiotagError",
-    "Tag",
-    "audio",
-    "augment",
-    "distill",
-    "evaluation",
-    "frontend",
-    "hear",
-    "labels",
-    "load",
-    "models",
-    "records",
-    "tagging",
-    "training",
-]
 
-_FROM_TAGGING = {"AudioTagger", "Tag", "load"}
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=[
+        "audio",
+        "augment",
+        "distill",
+        "evaluation",
+        "frontend",
+        "hear",
+        "labels",
+        "metrics",
+        "models",
+        "records",
+        "report",
+        "scorers",
+        "tagging",
+        "tensorboard",
+        "training",
+    ],
+    submod_attrs={"tagging": ["AudioTagger", "Tag", "load"]},
+)
 
 
 @wrapt.when_imported("keras")
@@ -46,15 +46,3 @@ def _register(_: Any) -> None:
         "audiotag.tagging.tagger",
     ):
         importlib.import_module(module)
-
-
-def __getattr__(name: str) -> Any:
-    if name in _FROM_TAGGING:
-        return getattr(importlib.import_module("audiotag.tagging"), name)
-    if name in __all__:
-        return importlib.import_module(f"audiotag.{name}")
-    raise AttributeError(f"module 'audiotag' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted([*__all__, "__version__"])

@@ -48,7 +48,7 @@ def esc10_distill(
     from rich.console import Console
 
     from audiotag import augment as augmentation
-    from audiotag import distill, evaluation, records, training
+    from audiotag import distill, evaluation, records, report, training
     from audiotag.startup import import_tensorflow_quietly
 
     console = Console(highlight=False, soft_wrap=True)
@@ -61,9 +61,9 @@ def esc10_distill(
     def learn(recipe: training.Recipe, name: str, fold: int) -> training.Run:
         console.print(f"\n[bold]{name}, held-out fold {fold}[/]")
         run = training.train(recipe, out / f"{name.replace(' ', '-')}-fold{fold}")
-        report = evaluation.evaluate(run.path)
-        evaluation.show(report, console)
-        results.setdefault(name, []).append(report.summary["accuracy"])
+        measured = evaluation.evaluate(run.path)
+        report.show(measured, console)
+        results.setdefault(name, []).append(measured.summary["accuracy"])
         return run
 
     chosen = chosen_folds(folds, data.splits)

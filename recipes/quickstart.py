@@ -31,7 +31,7 @@ def quickstart(
     from rich.console import Console
 
     import audiotag
-    from audiotag import audio, augment, distill, evaluation, records, training
+    from audiotag import audio, augment, distill, evaluation, records, report, training
     from audiotag.startup import import_tensorflow_quietly
 
     console = Console()
@@ -63,7 +63,7 @@ def quickstart(
     heard = ", ".join(f"{tag.label} {tag.score:.2f}" for tag in tagger.tag(recording, top=3))
     console.print(f"{recording} holds {' + '.join(clip.labels)}; the tagger hears {heard}", highlight=False)
     evaluation.calibrate(student.path)
-    evaluation.show(evaluation.evaluate(student.path, recordings=declaration), console)
+    report.show(evaluation.evaluate(student.path, recordings=declaration), console)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+pytest_plugins = ["tests.small_data"]
+
 
 @pytest.fixture(scope="session")
 def shared() -> Callable[[str], Path]:

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from audiotag.evaluation import Predictions
+from audiotag.metrics.predictions import Predictions
 
 
 @pytest.fixture(scope="module")

@@ -68,7 +68,7 @@ def _improvement(found: Tuned) -> Table:
     """Calibration error and Brier score before and after."""
     from rich.table import Table
 
-    from audiotag.evaluation.reliability import reliability
+    from audiotag.metrics.reliability import reliability
 
     table = Table(box=None, pad_edge=False, caption="on the clips it was fitted on: new ones fare worse")
     for heading in ("", "ECE", "Brier"):

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import pandas
     from rich.console import Console
 
-    from audiotag.evaluation.comparison import Comparison
-    from audiotag.evaluation.predictions import Predictions
+    from audiotag.metrics.comparison import Comparison
+    from audiotag.metrics.predictions import Predictions
 
 _SHOWN = 15
 
@@ -41,7 +41,7 @@ def compare(
     from rich.console import Console
 
     from audiotag import storage
-    from audiotag.evaluation import bootstrap, comparison
+    from audiotag.metrics import bootstrap, comparison
 
     if metric not in bootstrap.METRICS:
         raise AudiotagError(f"no metric of a class is named {metric!r}: {suggest(metric, bootstrap.METRICS)}")
@@ -58,7 +58,7 @@ def compare(
 
 
 def _predictions(path: Path) -> Predictions:
-    from audiotag.evaluation import Predictions
+    from audiotag.metrics.predictions import Predictions
 
     file = path / "predictions.npz" if path.is_dir() else path
     if not file.is_file():
@@ -113,7 +113,7 @@ def _show(
     """The means, what got better, what got worse, and how much is undecided."""
     from rich.text import Text
 
-    from audiotag.evaluation.comparison import least_resamples
+    from audiotag.metrics.comparison import least_resamples
 
     metric = rows["metric"].iloc[0]
     console.print(Text(f"{names[1]} against {names[0]}: {found.clips} clips, {len(rows)} classes"), soft_wrap=True)

@@ -48,7 +48,7 @@ def evaluate(
     from rich.console import Console
 
     from audiotag import evaluation
-    from audiotag.evaluation import writing
+    from audiotag.report import show, writing
 
     report = evaluation.evaluate(
         source,
@@ -68,4 +68,4 @@ def evaluate(
     if as_json:
         typer.echo((report.out / writing.SUMMARY).read_text(encoding="utf-8"), nl=False)
     else:
-        evaluation.show(report, Console())
+        show(report, Console())

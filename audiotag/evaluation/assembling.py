@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from audiotag.evaluation import calibrating, metrics, pooling, runs, slices
-from audiotag.evaluation.bootstrap import bootstrap
-from audiotag.evaluation.reliability import reliability
-from audiotag.evaluation.report import Report, Subject
+from audiotag import run_folder
+from audiotag.evaluation import calibrating, pooling
+from audiotag.evaluation.sections import slices
+from audiotag.metrics import per_class
+from audiotag.metrics.bootstrap import bootstrap
+from audiotag.metrics.reliability import reliability
+from audiotag.report.report import Report, Subject
 
 if TYPE_CHECKING:
     from audiotag.evaluation.pooling import Heard
-    from audiotag.evaluation.predictions import Predictions
+    from audiotag.metrics.predictions import Predictions
     from audiotag.records import Data
 
 Unit = Literal["recording", "clip"]
@@ -44,7 +47,7 @@ def assemble(
     thresholds, thresholds_from, told = _thresholds(heard)
     found = replace(pooled.predictions, thresholds=thresholds)
     options = {"task": found.task, "thresholds": thresholds, "known": found.known}
-    table = metrics.per_class(found.targets, found.scores, found.labels, **options)
+    table = per_class.per_class(found.targets, found.scores, found.labels, **options)
     groups = found.recordings if unit == "recording" else None
     groups = None if groups is not None and len(set(groups.tolist())) == len(groups) else groups
     fold_of = pooling.folds(heard)
@@ -64,14 +67,14 @@ def assemble(
         thresholds_from=thresholds_from,
         calibration=_calibration(heard),
         table=table,
-        summary=metrics.summary(table, found.targets, found.scores, **options),
+        summary=per_class.summary(table, found.targets, found.scores, **options),
         intervals=bootstrap(found, groups, thresholds=thresholds, resamples=resamples) if resamples else None,
         slices=slices.slices(found, clips, chosen, thresholds=thresholds),
         folds=None if fold_of is None else slices.folds(found, fold_of, thresholds=thresholds),
         reliability=reliability(found),
         uncalibrated=None if pooled.uncalibrated is None else reliability(pooled.uncalibrated),
         notes=(*pooled.notes, *told),
-        hyperparameters=runs.hyperparameters(heard[0].run) if heard[0].run is not None else {},
+        hyperparameters=run_folder.hyperparameters(heard[0].run) if heard[0].run is not None else {},
     )
 
 

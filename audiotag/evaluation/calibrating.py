@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from audiotag.errors import AudiotagError, suggest
-from audiotag.evaluation.predictions import Predictions
+from audiotag.metrics.predictions import Predictions
 from audiotag.tagging.calibration import METHODS, MOST_KNOTS, Calibration, Knots, logits_of
 
 if TYPE_CHECKING:

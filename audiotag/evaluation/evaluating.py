@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from audiotag import run_folder, scorers
 from audiotag.errors import AudiotagError
-from audiotag.evaluation import runs, subjects
 from audiotag.evaluation.assembling import Unit, assemble
 from audiotag.evaluation.listening import listen
 from audiotag.evaluation.pooling import Heard
-from audiotag.evaluation.writing import write
+from audiotag.report.writing import write
 
 if TYPE_CHECKING:
-    from audiotag.evaluation.report import Report
     from audiotag.records import Data, Declaration
+    from audiotag.report.report import Report
 
 
 def evaluate(
@@ -50,12 +50,12 @@ def evaluate(
         recordings: root folder of the recordings, or the data set's declaration: for models that take what the records
             do not hold, and to hear the mistakes. Default: where they lay when the data set was built, if anywhere.
         truth: table of labels, for a table of scores.
-        labels: classes of a model that does not state them, see `subjects.open`.
+        labels: classes of a model that does not state them, see `scorers.open`.
         sample_rate: of such a model, Hz.
         outputs: of such a model or a table, "scores" or "logits".
 
     Returns:
-        The report; `audiotag.evaluation.show` prints it.
+        The report; `audiotag.report.show` prints it.
 
     Raises:
         AudiotagError: no such subject or data set, or they do not fit each other.
@@ -78,7 +78,7 @@ def evaluate(
         noise_folder=noise_folder, recordings=recordings, truth=truth, **given,
     )  # fmt: skip
     report = listen(assemble(heard, written, columns, resamples, unit, command), heard, noise_folder, recordings)
-    write(report, step=runs.last_epoch(heard[0].run) if len(heard) == 1 and heard[0].run is not None else 0)
+    write(report, step=run_folder.last_epoch(heard[0].run) if len(heard) == 1 and heard[0].run is not None else 0)
     return report
 
 
@@ -95,25 +95,25 @@ def _hear(
 
     if isinstance(data, str | Path):
         data = records.open(Path(data))
-    subject = subjects.open(source, data, **given)
+    subject = scorers.open(source, data, **given)
     run = source if subject.kind == "run" else None
     if data is None and run is not None:
-        data = records.open(runs.data_folder(run))
-    if data is None and isinstance(subject, subjects.Scorer):
+        data = records.open(run_folder.data_folder(run))
+    if data is None and isinstance(subject, scorers.Scorer):
         raise AudiotagError(f"{subject.name} is evaluated on a data set: name one with --data")
     if data is not None and split is None:
         split = "test" if "test" in data.splits else _validation(run, data)
     if recordings is None and data is not None and not data.waveforms:
         recordings = data.recordings
     options = {"source": recordings, "labels_table": truth}
-    return Heard(subjects.predict(subject, data, split, **options), data, split or "", run)
+    return Heard(scorers.predict(subject, data, split, **options), data, split or "", run)
 
 
 def _validation(run: Path | None, data: Data) -> str:
     if run is None:
         held = ", ".join(data.splits)
         raise AudiotagError(f"{data.name} has no split 'test': name the split to evaluate on with --split ({held})")
-    return runs.validation(run)
+    return run_folder.validation(run)
 
 
 def _out(sources: list[str | Path], heard: list[Heard], out: Path | str | None) -> Path:

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from audiotag import scorers as scoring
 from audiotag.errors import AudiotagError
-from audiotag.evaluation import clips, mistakes, noise, sound_events, subjects
-from audiotag.evaluation.report import Embeddings, Report
-from audiotag.evaluation.subjects import hearing
+from audiotag.evaluation.sections import mistakes, noise, sound_events
+from audiotag.records import clips
+from audiotag.report.report import Embeddings, Report
+from audiotag.scorers import inputs
 
 if TYPE_CHECKING:
     import keras
@@ -36,7 +38,7 @@ def listen(
         noise_folder: recordings without any of the classes. None: silence and made noise.
         recordings: where the mistakes can be heard: root folder of the recordings, or the declaration.
     """
-    scorers = [one.predicted.subject for one in heard if isinstance(one.predicted.subject, subjects.Scorer)]
+    scorers = [one.predicted.subject for one in heard if isinstance(one.predicted.subject, scoring.Scorer)]
     notes = list(report.notes)
     worst = mistakes.worst(report.predictions, report.thresholds)
     for data in {one.data.fingerprint: one.data for one in heard if one.data is not None}.values():
@@ -53,7 +55,7 @@ def listen(
     found = replace(found, noise=_false_alarms(heard, report.thresholds, noise_folder))
     if len(heard) == 1 and report.subject.network is not None:
         network, data, split = report.subject.network, heard[0].data, heard[0].split
-        if not hearing.stored_difference(scorers[0], data):
+        if not inputs.stored_difference(scorers[0], data):
             found = replace(found, embeddings=_embeddings(network, data, report.predictions.clip_ids))
             if scorers[0].labels.names == data.labels.names:
                 notes += filter(None, [sound_events.note(network, data, split)])

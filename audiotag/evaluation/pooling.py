@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from audiotag.errors import AudiotagError
-from audiotag.evaluation.predictions import Predictions
+from audiotag.metrics.predictions import Predictions
 
 if TYPE_CHECKING:
-    from audiotag.evaluation.subjects import Predicted
     from audiotag.records import Data
+    from audiotag.scorers.predicting import Predicted
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from audiotag import run_folder
 from audiotag.errors import AudiotagError, suggest
-from audiotag.evaluation import calibrating, runs, thresholds
-from audiotag.evaluation.noise import built_in, listen, noise_folder
-from audiotag.evaluation.predictions import Predictions, predict
+from audiotag.evaluation import calibrating
+from audiotag.evaluation.sections.noise import built_in, listen, noise_folder
+from audiotag.metrics import thresholds
+from audiotag.metrics.predictions import Predictions
+from audiotag.scorers.networks import predict
 
 if TYPE_CHECKING:
-    from audiotag.evaluation.thresholds import Thresholds
+    from audiotag.metrics.thresholds import Thresholds
     from audiotag.models import ModelCard
     from audiotag.records import Data
     from audiotag.tagging import AudioTagger
@@ -95,7 +98,7 @@ def calibrate(
         loading.save(AudioTagger(*parts), run / "tagger.keras")
         return Tuned(run / "tagger.keras")
     if data is None:
-        data = runs.data_folder(run)
+        data = run_folder.data_folder(run)
     opened = records.open(data) if isinstance(data, str | Path) else data
     split = _split(run, opened, split)
     _check_same(card, opened)
@@ -118,7 +121,7 @@ def calibrate(
 
 def _split(run: Path, data: Data, split: str | None) -> str:
     """The splits to fit on: none that the run was trained on, none that is kept for the test."""
-    recipe = runs.recipe(run) if (run / runs.RECIPE).is_file() else {}
+    recipe = run_folder.recipe(run) if (run / run_folder.RECIPE).is_file() else {}
     split = recipe.get("validation", NONE) if split is None else split
     if split == NONE:
         raise AudiotagError(f"{run} was trained without a validation split: name one with --split")

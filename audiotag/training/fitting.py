@@ -10,7 +10,7 @@ import keras
 
 from audiotag import models, progress, records
 from audiotag.errors import AudiotagError
-from audiotag.evaluation.metrics import NotFiniteError
+from audiotag.metrics.per_class import NotFiniteError
 from audiotag.training import run as run_folder
 from audiotag.training.callbacks import (
     DivergedError,
@@ -171,7 +171,7 @@ def _callbacks(
         fall = max(1.0, (START - 1) / (0.8 * recipe.epochs))
         callbacks.append(Temperature(fall=fall))
     if recipe.validates:
-        from audiotag.evaluation import ValidationMetrics
+        from audiotag.tensorboard import ValidationMetrics
 
         watched = keras.Model(network.input, network.output)
         callbacks.append(ValidationMetrics(watched, data, recipe.validation, recipe.batch_size, out / "validation"))

@@ -23,16 +23,16 @@ import numpy as np
 import pandas
 
 from audiotag import models
-from audiotag.evaluation import confusion, metrics
-from audiotag.evaluation.mistakes import Mistake
-from audiotag.evaluation.predictions import Predictions
-from audiotag.evaluation.reliability import reliability
-from audiotag.evaluation.report import Embeddings, Report, Subject
-from audiotag.evaluation.tensorboard import board, pictures, projector, worst
-from audiotag.evaluation.tensorboard.events import EventFile
-from audiotag.evaluation.tensorboard.scalars import add_scalars
-from audiotag.evaluation.tensorboard.texts import texts
+from audiotag.evaluation.sections.mistakes import Mistake
 from audiotag.labels import Labels
+from audiotag.metrics import confusion, per_class
+from audiotag.metrics.predictions import Predictions
+from audiotag.metrics.reliability import reliability
+from audiotag.report.report import Embeddings, Report, Subject
+from audiotag.report.tensorboard import board, pictures, projector, worst
+from audiotag.report.tensorboard.texts import texts
+from audiotag.tensorboard.events import EventFile
+from audiotag.tensorboard.scalars import add_scalars
 
 MISTAKES, SECONDS, RATE, POINTS = 12, 10, 32_000, 2000
 
@@ -44,8 +44,8 @@ def main(clips: int = 20_000, classes: int = 527) -> None:
     scores = 1 / (1 + np.exp(2.5 - random.normal(size=targets.shape) - 3.0 * targets))
     labels = Labels(tuple(f"class {index}" for index in range(classes)))
     found = Predictions(np.array([f"clip {row}" for row in range(clips)]), targets, scores, labels, "multilabel")
-    table = measured("per-class metrics", metrics.per_class, targets, scores, labels, task=found.task)
-    means = measured("their means", metrics.summary, table, targets, scores, found.task)
+    table = measured("per-class metrics", per_class.per_class, targets, scores, labels, task=found.task)
+    means = measured("their means", per_class.summary, table, targets, scores, found.task)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         with EventFile(folder / "validation") as file:

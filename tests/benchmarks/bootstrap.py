@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from audiotag.evaluation import bootstrap, ranking
-from audiotag.evaluation.predictions import Predictions
 from audiotag.labels import Labels
+from audiotag.metrics import bootstrap, ranking
+from audiotag.metrics.predictions import Predictions
 
 MEASURED = (2, 20)  # resamples and classes of scikit-learn's loop
 

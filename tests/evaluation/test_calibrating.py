@@ -12,9 +12,10 @@ from scipy.special import expit, softmax
 
 from audiotag.errors import AudiotagError
 from audiotag.evaluation import calibrating
-from audiotag.evaluation.predictions import Predictions
-from audiotag.evaluation.reliability import reliability
 from audiotag.labels import Labels
+from audiotag.metrics.predictions import Predictions
+from audiotag.metrics.reliability import reliability
+from audiotag.scorers import networks
 from audiotag.tagging.calibration import MOST_KNOTS, Calibration, logits_of
 
 
@@ -288,14 +289,14 @@ def calibrate():
 
 def test_the_command_writes_calibration_and_thresholds_into_the_tagger(folder, calibrate):
     import audiotag
-    from audiotag import evaluation, records
+    from audiotag import records
 
     code, out, err = calibrate(folder / "run")
     assert (code, err) == (0, "")
     data = records.open(folder / "data")
     tagger = audiotag.load(folder / "run")
     source = f"validation of {data.name}, 18 clips, data {data.fingerprint[:12]}"
-    uncalibrated = evaluation.predict(tagger.network, data, "validation")
+    uncalibrated = networks.predict(tagger.network, data, "validation")
     assert tagger.calibration == calibrating.fit(uncalibrated, "temperature", source)
     assert tagger.thresholds_from == f"best F1 on {source}"
     assert len(tagger.thresholds) == 3
@@ -306,7 +307,7 @@ def test_the_command_writes_calibration_and_thresholds_into_the_tagger(folder, c
 
 def test_the_command_takes_other_methods_and_aims_and_removes_them(folder, calibrate):
     import audiotag
-    from audiotag.evaluation import noise
+    from audiotag.evaluation.sections import noise
 
     run = folder / "run"
     assert calibrate(run, "--method", "isotonic", "--aim", "precision=0.9")[0] == 0

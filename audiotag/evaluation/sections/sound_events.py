@@ -1,0 +1,312 @@
+"""How well onsets and offsets are found: segment- and event-based F1, and PSDS, against strong labels."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import math
+import sys
+import warnings
+from dataclasses import dataclass
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from audiotag.errors import AudiotagError
+
+if TYPE_CHECKING:
+    import keras
+    import pandas
+
+    from audiotag.labels import Labels
+    from audiotag.records import Data
+    from audiotag.records.example import EventRow
+    from audiotag.tagging.events import FrameScores
+
+# The two scenarios of DCASE task 4: quick to react, and not mistaken for another class (dcase.community, 2021).
+PSDS = {
+    "PSDS1": {"dtc_threshold": 0.7, "gtc_threshold": 0.7, "alpha_ct": 0.0, "alpha_st": 1.0, "max_efpr": 100.0},
+    "PSDS2": {
+        "dtc_threshold": 0.1,
+        "gtc_threshold": 0.1,
+        "cttc_threshold": 0.3,
+        "alpha_ct": 0.5,
+        "alpha_st": 1.0,
+        "max_efpr": 100.0,
+    },
+}
+
+
+@dataclass(frozen=True)
+class SoundEvents:
+    """How well the events of a split were found in time.
+
+    Args:
+        classes: a row a class, indexed by its index: class, events (how many were to be found), segment_F1,
+            segment_precision, segment_recall, event_F1, event_precision, event_recall, PSDS1, PSDS2 (the area under
+            the class's PSD-ROC). A class without events has NaN, and its false alarms count nowhere.
+        means: macro_segment_F1, micro_segment_F1, macro_event_F1, micro_event_F1, PSDS1, PSDS2.
+        without_events: names of the classes without events.
+        parameters: what was counted as found, for people, in the order of showing.
+        clips: how many were judged; those without any event are silence to stay silent in.
+        weakly_labelled: clips left out, since they have labels but no events: nobody said when they sound.
+    """
+
+    classes: pandas.DataFrame
+    means: dict[str, float]
+    without_events: tuple[str, ...]
+    parameters: dict[str, str]
+    clips: int
+    weakly_labelled: int = 0
+
+
+def measure(
+    network: keras.Model,
+    data: Data,
+    split: str,
+    *,
+    threshold: float | None = None,
+    collar: float = 0.2,
+    offset_collar_rate: float = 0.2,
+    segment: float = 1.0,
+    batch_size: int = 32,
+) -> SoundEvents | None:
+    """Compare what a network says of every step with the strong labels of a split.
+
+    Args:
+        network: (batch, frames, mels, 1) -> logits (batch, classes).
+        data: an open data set.
+        split: expression of splits.
+        threshold: score from which a step belongs to an event, for both F1; PSDS needs none. None: that of
+            `AudioTagger.events`.
+        collar: by how much an onset or offset may be wrong, seconds.
+        offset_collar_rate: or by which share of the event's length an offset may be wrong, where that is more.
+        segment: length of the segments of the segment-based F1, seconds.
+        batch_size: clips at a time.
+
+    Returns:
+        None where the split has no strong labels, or for the reason that `note` gives.
+
+    Raises:
+        AudiotagError: an argument out of range, or a score that is not finite.
+    """
+    from audiotag.evaluation.sections.frame_scores import frame_scores
+    from audiotag.records.clips import clips_of
+    from audiotag.records.strong_labels import has_strong_labels, strong_labels
+
+    if not has_strong_labels(data, split) or note(network, data, split):
+        return None
+    truth, scores = strong_labels(data, split), frame_scores(network, data, split, batch_size)
+    clips = clips_of(data, split)
+    labelled = dict(zip(clips["clip_id"], clips["labels"] != "", strict=True))
+    judged = [clip_id for clip_id in truth if truth[clip_id] or not labelled[clip_id]]
+    return judge(
+        {clip_id: truth[clip_id] for clip_id in judged},
+        {clip_id: scores[clip_id] for clip_id in judged},
+        data.labels,
+        threshold=threshold,
+        collar=collar,
+        offset_collar_rate=offset_collar_rate,
+        segment=segment,
+        weakly_labelled=len(truth) - len(judged),
+    )
+
+
+def note(network: keras.Model, data: Data, split: str) -> str:
+    """Why a split with strong labels cannot be measured; "" where it can, or where there is nothing to measure."""
+    from audiotag.models.frames import frame_level, frame_steps
+    from audiotag.records.strong_labels import has_strong_labels
+
+    if not has_strong_labels(data, split):
+        return ""
+    try:
+        frame_steps(frame_level(network))
+        scorer()
+    except AudiotagError as error:
+        return f"onsets and offsets were not measured: {error}"
+    return ""
+
+
+def judge(
+    truth: dict[str, tuple[EventRow, ...]],
+    scores: dict[str, FrameScores],
+    labels: Labels,
+    *,
+    threshold: float | None = None,
+    collar: float = 0.2,
+    offset_collar_rate: float = 0.2,
+    segment: float = 1.0,
+    weakly_labelled: int = 0,
+) -> SoundEvents:
+    """Compare scores of steps with events, as `measure` does.
+
+    Segment- and event-based F1: Mesaros et al., "Metrics for polyphonic sound event detection" (Applied Sciences 6,
+    2016). PSDS: Bilen et al. (arXiv 1910.08440), its curve exact over all thresholds as Ebbers et al. compute it
+    (arXiv 2201.13148). Events of one class that overlap or touch count as one; what lies beyond a clip is cut off.
+
+    Args:
+        truth: events of every clip, by clip id.
+        scores: of the steps of the same clips; they reach from 0 to the end of the clip.
+        labels: vocabulary.
+        threshold: as of `measure`, and so are the following.
+        collar: seconds.
+        offset_collar_rate: share of the event's length.
+        segment: seconds.
+        weakly_labelled: clips that were left out before.
+
+    Raises:
+        AudiotagError: an argument out of range, no event in any clip, or `sed_scores_eval` cannot be imported.
+    """
+    import pandas
+
+    from audiotag.tagging.events import THRESHOLD
+
+    threshold = THRESHOLD if threshold is None else threshold
+    _check(threshold, collar, offset_collar_rate, segment)
+    package = scorer()
+    seconds = {clip_id: float(steps.ends[-1]) for clip_id, steps in scores.items()}
+    events = {clip_id: _apart(rows, seconds[clip_id]) for clip_id, rows in truth.items()}
+    counts = np.bincount([index for rows in events.values() for _, _, index in rows], minlength=len(labels))
+    if not counts.any():
+        raise AudiotagError("sound events need strong labels, no clip has an event: choose another split")
+    # Names are free, the package's columns are not: it refuses a backslash, and "macro_average" is its own.
+    given = {
+        "scores": _tables(scores, np.flatnonzero(counts).tolist()),
+        "ground_truth": {
+            clip_id: [(on, off, str(index)) for on, off, index in rows] for clip_id, rows in events.items()
+        },
+    }
+    limit = float(np.nextafter(threshold, -1.0))  # the package finds what is above, audiotag what reaches the threshold
+    collars = {"onset_collar": collar, "offset_collar": collar, "offset_collar_rate": offset_collar_rate}
+    segments = {"audio_durations": seconds, "segment_length": segment}
+    table, means = pandas.DataFrame({"class": labels.names, "events": counts}).rename_axis("index"), {}
+    for kind, module, options in (
+        ("segment", package.segment_based, segments),
+        ("event", package.collar_based, collars),
+    ):
+        *_, found = module.fscore(**given, threshold=limit, **options)
+        rates = pandas.DataFrame({int(index): _rates(one) for index, one in found.items()}).T.add_prefix(f"{kind}_")
+        table = table.join(rates)
+        totals = {key: sum(one[key] for one in found.values()) for key in ("tps", "fps", "n_ref")}
+        means |= {f"macro_{kind}_F1": float(rates[f"{kind}_F1"].mean()), f"micro_{kind}_F1": _rates(totals)["F1"]}
+    for name, criteria in PSDS.items():
+        means[name], by_class = _psds(package, given, seconds, criteria)
+        table[name] = pandas.Series(by_class)
+    return SoundEvents(
+        table,
+        means,
+        tuple(table["class"][counts == 0]),
+        _parameters(scores, threshold, collar, offset_collar_rate, segment),
+        len(scores),
+        weakly_labelled,
+    )
+
+
+def scorer() -> ModuleType:
+    """The package `sed_scores_eval`, imported in quiet.
+
+    Raises:
+        AudiotagError: it is not there, or cannot be imported.
+    """
+    # dcase_util, which comes with it, imports pkg_resources, which setuptools 82 removed, and needs nothing of it here.
+    missing = importlib.util.find_spec("pkg_resources") is None
+    if missing:
+        sys.modules["pkg_resources"] = ModuleType("pkg_resources")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return importlib.import_module("sed_scores_eval")
+    except ImportError as error:
+        raise AudiotagError(f"sound events need sed_scores_eval ({error}): pip install 'audiotag[sed]'") from error
+    finally:
+        if missing:
+            del sys.modules["pkg_resources"]
+
+
+def _check(threshold: float, collar: float, offset_collar_rate: float, segment: float) -> None:
+    if not 0 <= threshold <= 1:
+        raise AudiotagError(f"threshold must be a score from 0 to 1, received {threshold}")
+    for name, value in (("collar", collar), ("offset_collar_rate", offset_collar_rate)):
+        if not 0 <= value < math.inf:
+            raise AudiotagError(f"{name} must be 0 or more, received {value}")
+    if not 0 < segment < math.inf:
+        raise AudiotagError(f"segment must be a positive number of seconds, received {segment}")
+
+
+def _apart(rows: tuple[EventRow, ...], seconds: float) -> list[EventRow]:
+    """Events within a clip, those of one class that overlap or touch joined."""
+    joined: list[EventRow] = []
+    for onset, offset, index in sorted(rows, key=lambda row: (row[2], row[0])):
+        onset, offset = max(onset, 0.0), min(offset, seconds)
+        if offset <= onset:
+            continue
+        if joined and joined[-1][2] == index and onset <= joined[-1][1]:
+            before, until, _ = joined.pop()
+            onset, offset = before, max(offset, until)
+        joined.append((onset, offset, index))
+    return joined
+
+
+def _tables(scores: dict[str, FrameScores], classes: list[int]) -> dict[str, pandas.DataFrame]:
+    """A table a clip as the package takes it: a row a step, with onset, offset and the scores of some classes."""
+    import pandas
+
+    class Table(pandas.DataFrame):
+        """Gives copies: the package's compiled code refuses the read-only arrays of pandas 3."""
+
+        @property
+        def _constructor(self) -> type[Table]:
+            return Table
+
+        def to_numpy(self, *arguments: Any, **options: Any) -> np.ndarray:
+            return super().to_numpy(*arguments, **options).copy()
+
+    names = ["onset", "offset", *map(str, classes)]
+    return {
+        clip_id: Table(np.column_stack([steps.starts, steps.ends, steps.scores[:, classes]]), columns=names)
+        for clip_id, steps in scores.items()
+    }
+
+
+def _rates(counts: dict[str, float]) -> dict[str, float]:
+    """F1, precision (0 where nothing was found) and recall of counts."""
+    hits, false_alarms, wanted = (float(counts[key]) for key in ("tps", "fps", "n_ref"))
+    found = hits + false_alarms
+    return {"F1": 2 * hits / (wanted + found), "precision": hits / max(found, 1.0), "recall": hits / wanted}
+
+
+def _psds(
+    package: ModuleType, given: dict[str, Any], seconds: dict[str, float], criteria: dict[str, float]
+) -> tuple[float, dict[int, float]]:
+    """The score over all classes, and that of each class by its index."""
+    alone = len(next(iter(given["scores"].values())).columns) == 3
+    if alone and "cttc_threshold" in criteria:  # nothing to be mistaken for
+        criteria = {key: value for key, value in criteria.items() if key != "cttc_threshold"} | {"alpha_ct": 0.0}
+    score, by_class, *_ = package.intersection_based.psds(**given, audio_durations=seconds, **criteria)
+    return float(score), {int(index): float(area) for index, area in by_class.items()}
+
+
+def _parameters(
+    scores: dict[str, FrameScores], threshold: float, collar: float, offset_collar_rate: float, segment: float
+) -> dict[str, str]:
+    steps = next(iter(scores.values()))
+    middle = len(steps.starts) // 2
+    shown = {
+        "step of time": f"{steps.ends[middle] - steps.starts[middle]:g} s",
+        "threshold of both F1": f"{threshold:g}",
+        "segment": f"{segment:g} s",
+        "onset collar": f"{collar:g} s",
+        "offset collar": f"{collar:g} s, or {offset_collar_rate:.0%} of the event's length where that is more",
+    }
+    symbols = {
+        "dtc_threshold": "DTC {:g}",
+        "gtc_threshold": "GTC {:g}",
+        "cttc_threshold": "CTTC {:g}",
+        "alpha_ct": "alpha_CT {:g}",
+        "alpha_st": "alpha_ST {:g}",
+        "max_efpr": "up to {:g} false alarms an hour",
+    }
+    for name, criteria in PSDS.items():
+        shown[name] = ", ".join(symbols[key].format(value) for key, value in criteria.items())
+    return shown | {"computed by": f"sed_scores_eval {importlib.metadata.version('sed_scores_eval')}"}

@@ -1,1 +1,0 @@
-"""What TensorBoard shows of a training and of an evaluation, written without TensorFlow: alike on every backend."""

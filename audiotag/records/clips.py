@@ -1,0 +1,174 @@
+"""The clips behind predictions: their rows in `clips.csv`, their untouched records, their sound."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from audiotag import audio
+from audiotag.errors import AudiotagError
+from audiotag.records import example
+from audiotag.records.declaration import Clip, read_clip
+
+if TYPE_CHECKING:
+    import pandas
+
+    from audiotag.records import Data, Declaration
+
+_COMMON = ("clip_id", "source", "start", "end", "split", "labels", "status", "reason", "recording")
+_TOGETHER = 64  # records parsed at once
+
+
+def clips(data: Data, clip_ids: Sequence[str] | np.ndarray) -> pandas.DataFrame:
+    """What is known about clips, a row each, in the order given.
+
+    Args:
+        data: an open data set.
+        clip_ids: some of its clips.
+
+    Returns:
+        Columns clip_id, recording (`clips.csv`'s column of that name, where it is filled; else the source), split,
+        labels (one cell), duration (seconds; NaN where the clip has no end stated), then its further columns.
+
+    Raises:
+        AudiotagError: a clip that the data set does not have.
+    """
+    import pandas
+
+    rows = _rows(data, clip_ids)
+    recordings = rows["source"]
+    if "recording" in rows:
+        recordings = rows["recording"].where(rows["recording"] != "", recordings)
+    table = pandas.DataFrame(
+        {
+            "clip_id": rows["clip_id"],
+            "recording": recordings,
+            "split": rows["split"],
+            "labels": rows["labels"],
+            "duration": rows["end"] - rows["start"],
+        }
+    )
+    further = rows[[column for column in rows if column not in _COMMON]]
+    return pandas.concat([table, further], axis=1).reset_index(drop=True)
+
+
+def _rows(data: Data, clip_ids: Sequence[str] | np.ndarray) -> pandas.DataFrame:
+    """Rows of `clips.csv` in the order given."""
+    table = data.clips.set_index("clip_id", drop=False)
+    unknown = [clip_id for clip_id in clip_ids if clip_id not in table.index]
+    if unknown:
+        raise AudiotagError(
+            f"{data.name} lacks {len(unknown)} of the {len(clip_ids)} clips, {str(unknown[0])!r} for one: "
+            "name the data set that they are of"
+        )
+    return table.loc[list(clip_ids)]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """The untouched record of a clip (variant 0).
+
+    Args:
+        clip_id: of the clip.
+        log_mel: (frames, mels, 1), float32.
+        waveform: (samples,) float32 at the data set's rate; None: the data set keeps none.
+    """
+
+    clip_id: str
+    log_mel: np.ndarray
+    waveform: np.ndarray | None
+
+
+def stored(data: Data, clip_ids: Sequence[str] | np.ndarray) -> Iterator[Stored]:
+    """The untouched records of clips, in the order of the records; no other record is decoded.
+
+    Raises:
+        AudiotagError: a clip that the data set does not have, or a shard that is missing or damaged.
+    """
+    import tensorflow as tf
+
+    wanted = set(map(str, clip_ids))
+    rows = _rows(data, sorted(wanted))
+
+    def parse(serialized: tf.Tensor, _: tf.Tensor) -> dict[str, tf.Tensor]:
+        parsed = example.parse_examples(
+            serialized, frames=data.frames, mels=data.front_end.mels, classes=len(data.labels)
+        )
+        if data.waveforms:
+            parsed["waveform"] = example.parse_waveforms(serialized, samples=data.samples)
+        return parsed
+
+    for split in data.select("+".join(dict.fromkeys(rows["split"]))) if len(rows) else []:
+        for shard in data.shards(split):
+            held = tf.constant([variant == 0 and clip_id in wanted for clip_id, variant in data.keys(shard)])
+            records = tf.data.Dataset.zip(tf.data.TFRecordDataset(str(shard)), tf.data.Dataset.from_tensor_slices(held))
+            chosen = records.filter(lambda record, keep: keep)
+            try:
+                for batch in chosen.batch(_TOGETHER).map(parse).as_numpy_iterator():
+                    waveforms = batch.get("waveform", [None] * len(batch["clip_id"]))
+                    for clip_id, log_mel, waveform in zip(batch["clip_id"], batch["log_mel"], waveforms, strict=True):
+                        yield Stored(clip_id.decode(), log_mel, waveform)
+            except (tf.errors.DataLossError, tf.errors.InvalidArgumentError, tf.errors.NotFoundError) as error:
+                raise AudiotagError(f"{shard} is missing or damaged: run `audiotag verify {data.path}`") from error
+
+
+def recorded(data: Data, source: Declaration | Path, sample_rate: int) -> Callable[[str], np.ndarray]:
+    """A function that reads a clip's waveform from its recording, as the build did.
+
+    Args:
+        data: an open data set.
+        source: root folder of the recordings, or the declaration of the data set, whose sounds may be no files.
+        sample_rate: Hz.
+
+    Returns:
+        From a clip id to (samples,) float32, `data.seconds` long. It raises an `AudiotagError` where the recording
+        cannot be read, saying how else to go on.
+    """
+    samples = round(data.seconds * sample_rate)
+    if isinstance(source, Path):
+        rows = data.clips.set_index("clip_id")
+        ends = rows["end"].astype(object).where(rows["end"].notna(), None)
+        cut = zip(rows.index, rows["source"], rows["start"], ends, strict=True)
+        known = {clip_id: Clip(clip_id, sound, (), "", start, end) for clip_id, sound, start, end in cut}
+        root, reading = source, read_clip
+    else:
+        known, root, reading = {clip.clip_id: clip for clip in source.clips}, source.root, source.read
+
+    def read(clip_id: str) -> np.ndarray:
+        try:
+            if clip_id not in known:
+                raise AudiotagError("the declaration does not name it")
+            waveform = reading(root, known[clip_id], sample_rate)
+        except AudiotagError as error:
+            raise AudiotagError(
+                f"clip {clip_id!r} of {data.name} cannot be read again from {root} ({error}): give the folder of "
+                "recordings that the data set was built from with --source, or build it with --keep-waveforms"
+            ) from error
+        return audio.fit(waveform, samples, data.pad)
+
+    return read
+
+
+def clips_of(data: Data, split: str) -> pandas.DataFrame:
+    """The rows of `clips.csv` that the records of a split must hold: those with status "ok"."""
+    return data.clips[data.clips["split"].isin(data.select(split)) & (data.clips["status"] == "ok")]
+
+
+def check_complete(clip_ids: list[str], data: Data, split: str) -> None:
+    """Refuse records that do not hold every clip of a split once, and no other."""
+    if not clip_ids:
+        raise AudiotagError(f"split {split!r} of {data.name} holds no clip: choose another split")
+    found, expected = set(clip_ids), set(clips_of(data, split)["clip_id"].astype(str))
+    if len(found) < len(clip_ids):
+        twice = next(key for key in clip_ids if clip_ids.count(key) > 1)
+        raise AudiotagError(f"the records of {data.name} hold clip {twice!r} more than once: build the data set again")
+    for wrong, what in ((expected - found, "lack"), (found - expected, "hold, unknown to clips.csv,")):
+        if wrong:
+            raise AudiotagError(
+                f"the records of {data.name} {split!r} {what} {len(wrong)} clips, {min(wrong)!r} for one: "
+                f"run `audiotag verify {data.path}` and build the data set again"
+            )

@@ -1,0 +1,164 @@
+"""What programs read of an evaluation: `metrics.csv`, a row a class, and `metrics.json`, all of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import importlib.metadata
+import math
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from audiotag import __version__, storage
+from audiotag.metrics.per_class import METRICS
+
+if TYPE_CHECKING:
+    import pandas
+
+    from audiotag.report.report import Report
+
+FORMAT = 1
+_LIBRARIES = ("keras", "tensorflow", "numpy", "scikit-learn", "pandas")
+_WITHOUT_ARRAYS = ("waveform", "log_mel")
+# Keys of `summary`, and of the intervals of the means, that are not called as the column is.
+_MEANS = {"AP": "mAP", "accuracy": "mean_accuracy"}
+_TOGETHER = {"AP": "micro_AP", "AUC": "micro_AUC", "F1": "micro_F1", "precision": "micro_precision"}
+_TOGETHER |= {"recall": "micro_recall", "accuracy": "accuracy", "lwlrap": "lwlrap"}
+
+
+def write_table(path: Path, report: Report) -> None:
+    """Write `metrics.csv`: a row a class, then the rows `mean` (over classes) and `all` (over all clips together).
+
+    Columns are those of `metrics.per_class`, each metric followed by the ends of its interval where there is one:
+    AP, AP_low, AP_high. The last two rows stand in the column `index`, where no class name can be mistaken for them.
+    Empty: not defined. `d_prime` of `mean` is that of the mean AUC.
+
+    Args:
+        path: the file, for example `report.out / "metrics.csv"`.
+        report: what an evaluation found.
+    """
+    import pandas
+
+    table, found = _with_intervals(report), report.summary
+    own = {name: _MEANS.get(name, name) for name in METRICS if name != "lwlrap"}
+    mean = {name: found[key] for name, key in own.items()} | {"lwlrap": table["lwlrap"].mean()}
+    together = {name: found[key] for name, key in _TOGETHER.items()}
+    mean |= _interval_cells(report, own)
+    together |= _interval_cells(report, _TOGETHER)
+    for row in (mean, together):
+        row |= {"positives": int(table["positives"].sum()), "clips": found["clips"]}
+    together["predicted"] = int(table["predicted"].sum())
+    rows = pandas.concat([table, pandas.DataFrame([mean, together], index=["mean", "all"])])
+    rows = rows[table.columns].astype(dict.fromkeys(("positives", "predicted", "clips"), "Int64"))
+    with storage.write_atomically(path) as file:
+        rows.to_csv(file, index_label="index", lineterminator="\n")
+
+
+def write_json(path: Path, report: Report) -> None:
+    """Write `metrics.json`: strict JSON, null where a figure is not defined or infinite; scores of clips are not in it.
+
+    Args:
+        path: the file, for example `report.out / "metrics.json"`.
+        report: what an evaluation found.
+    """
+    intervals = report.intervals
+    value = {
+        "format": FORMAT,
+        "date": datetime.date.today(),
+        "command": report.command,
+        "versions": versions(),
+        "subject": {
+            "name": report.subject.name,
+            "kind": report.subject.kind,
+            "path": report.subject.path,
+            "about": report.subject.about,
+        },
+        "data_set": report.data_set,
+        "split": report.split,
+        "task": report.predictions.task,
+        "thresholds_from": report.thresholds_from,
+        "calibration": report.calibration,
+        "notes": report.notes,
+        "summary": report.summary,
+        "intervals": None
+        if intervals is None
+        else {
+            "level": intervals.level,
+            "resamples": intervals.resamples,
+            "unit": intervals.unit,
+            "units": intervals.units,
+            "reason": intervals.reason,
+            "means": intervals.means,
+        },
+        "classes": _with_intervals(report).reset_index(),
+        "slices": report.slices,
+        "folds": report.folds,
+        "reliability": report.reliability,
+        "uncalibrated": report.uncalibrated,
+        "noise": report.noise,
+        "sound_events": report.sound_events,
+        "mistakes": report.mistakes,
+        "hyperparameters": report.hyperparameters,
+    }
+    storage.write_json(path, _plain(value))
+
+
+def versions() -> dict[str, str]:
+    """Versions of audiotag, Python and the libraries that the figures come from."""
+    found = {"audiotag": __version__, "Python": platform.python_version()}
+    return found | {name: importlib.metadata.version(name) for name in _LIBRARIES}
+
+
+def _with_intervals(report: Report) -> pandas.DataFrame:
+    """The table of classes, each metric followed by the ends of its interval."""
+    table = report.table
+    if report.intervals is None:
+        return table
+    ends = report.intervals.classes
+    columns = [
+        column
+        for name in table.columns
+        for column in (name, f"{name}_low", f"{name}_high")
+        if column == name or column in ends.columns
+    ]
+    return table.join(ends)[columns]
+
+
+def _interval_cells(report: Report, keys: Mapping[str, str]) -> dict[str, float]:
+    """Ends of the intervals of means, by the columns that hold them."""
+    ends = {} if report.intervals is None else report.intervals.means
+    return {
+        f"{name}_{end}": ends[key][place]
+        for name, key in keys.items()
+        if key in ends
+        for place, end in enumerate(("low", "high"))
+    }
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON knows it."""
+    import pandas
+
+    if dataclasses.is_dataclass(value):
+        fields = (field.name for field in dataclasses.fields(value) if field.name not in _WITHOUT_ARRAYS)
+        return {name: _plain(getattr(value, name)) for name in fields}
+    if isinstance(value, pandas.DataFrame):
+        return [_plain(row) for row in value.to_dict("records")]
+    if isinstance(value, Mapping):
+        return {str(key): _plain(part) for key, part in value.items()}
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    if value is pandas.NA or (isinstance(value, float) and not math.isfinite(value)):
+        return None
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    # A path may hold bytes that are no text; they become question marks.
+    return str(value).encode("utf-8", "replace").decode()

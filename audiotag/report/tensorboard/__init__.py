@@ -1,0 +1,1 @@
+"""A report as TensorBoard's folder."""

@@ -1,0 +1,187 @@
+"""Pictures of an evaluation: ROC, reliability, every class's average precision, scores of the worst classes."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from audiotag.report.tensorboard import curves
+from audiotag.report.tensorboard.figure import BLUE, GREEN, GREY, ORANGE, axes_of, new, png, quiet, short
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.axes import Axes
+
+    from audiotag.metrics.bootstrap import Intervals
+    from audiotag.metrics.predictions import Predictions
+    from audiotag.metrics.reliability import Reliability
+    from audiotag.report.report import Report
+
+_NAMED_CURVES = 5
+_ALL_BARS = 60
+_BARS = 25
+_HISTOGRAMS = 12
+_DECADE = 10
+_ROC_CLIPS = "share of the clips without the class that are false alarms"
+
+
+def judged(predictions: Predictions, index: int) -> tuple[np.ndarray, np.ndarray]:
+    """Truth (bool) and scores of the clips of which it is known whether they have a class."""
+    truth, scores = predictions.targets[:, index].astype(bool), predictions.scores[:, index]
+    if predictions.known is None:
+        return truth, scores
+    known = predictions.known[:, index]
+    return truth[known], scores[known]
+
+
+def roc(report: Report) -> bytes:
+    """ROC of every class in grey, their mean with its spread, the worst and the best by name."""
+    table = report.table[report.table["AUC"].notna()].sort_values("AUC", kind="stable")
+    grid = curves.false_positive_grid()
+    found = np.array([curves.roc(*judged(report.predictions, index)) for index in table.index])
+    figure = new(7.4, 4.6)
+    axes = axes_of(figure, f"ROC of {len(table)} classes, {report.subject.name} on {report.split}")
+    axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":", label="chance")
+    if len(table):
+        low, high = np.percentile(found, [10, 90], axis=0)
+        axes.plot(grid, found.T, color=GREY, linewidth=0.5, alpha=max(0.06, 0.5 / math.sqrt(len(table))))
+        axes.fill_between(grid, low, high, color=BLUE, alpha=0.15, linewidth=0, label="four fifths of the classes")
+        named = min(_NAMED_CURVES, len(table) // 2)
+        shades = np.linspace(1.0, 0.45, max(named, 1))
+        for colour, places in ((ORANGE, range(named)), (GREEN, range(len(table) - 1, len(table) - 1 - named, -1))):
+            for place, shade in zip(places, shades, strict=False):
+                row = table.iloc[place]
+                label = f"{short(row['class'])}  {row['AUC']:.3f}"
+                axes.plot(grid, found[place], color=colour, alpha=shade, linewidth=1.2, label=label)
+        axes.plot(grid, found.mean(axis=0), color=BLUE, linewidth=2.5, label=f"mean  {report.summary['AUC']:.3f}")
+    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), xlabel=_ROC_CLIPS, ylabel="share of its clips that are found")
+    _legend(axes, "area under the curve")
+    return png(figure)
+
+
+def reliability(report: Report) -> bytes:
+    """How often a score comes true, after calibration and before, and how many scores there are of each height."""
+    after, before = report.reliability, report.uncalibrated
+    figure = new(5.4, 4.8)
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
+    quiet(upper)
+    quiet(lower)
+    upper.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":", label="scores that are probabilities")
+    if before is not None:
+        _line(upper, before, ORANGE, "before calibration")
+    _line(upper, after, BLUE, "scores" if before is None else f"after: {report.calibration}")
+    of_what = "of the best class of a clip" if report.predictions.task == "multiclass" else "of all classes and clips"
+    upper.set_title(f"Reliability, scores {of_what}", fontsize=11, parse_math=False)
+    upper.set(ylim=(-0.02, 1.02), ylabel="share that is true")
+    _plain(figure.legend(fontsize=9, loc="outside lower center", frameon=False))
+    width = np.diff(after.edges)
+    lower.bar(after.edges[:-1], after.count, width, align="edge", color=BLUE, edgecolor="white")
+    lower.set(xlim=(-0.01, 1.01), xlabel="score", ylabel="how many")
+    lower.set_yscale("log" if after.count.max() > 100 else "linear")
+    return png(figure)
+
+
+def _line(axes: Axes, found: Reliability, colour: str, name: str) -> None:
+    filled = found.count > 0
+    label = f"{name} (ECE {found.ece:.3f}, Brier {found.brier:.3f})"
+    axes.plot(found.mean_score[filled], found.frequency[filled], "o-", color=colour, markersize=5, label=label)
+
+
+def average_precision(report: Report) -> bytes:
+    """Every class's average precision as a bar with its interval, best first; of more than 60 classes the extremes."""
+    table = report.table[report.table["AP"].notna()].sort_values("AP", ascending=False, kind="stable")
+    parts = [table] if len(table) <= _ALL_BARS else [table.head(_BARS), table.tail(_BARS)]
+    figure = new(4.2 * len(parts) + 1.4, max(2.6, 0.17 * len(parts[0]) + 1.1))
+    figure.suptitle(_bars_title(report), fontsize=10, parse_math=False)
+    for place, (axes, rows) in enumerate(zip(figure.subplots(1, len(parts), squeeze=False)[0], parts, strict=True)):
+        quiet(axes)
+        if len(parts) == 2:
+            axes.set_title(f"the {len(rows)} {'worst' if place else 'best'} of {len(table)} classes", fontsize=10)
+        _bars(axes, rows, report.intervals)
+        axes.axvline(report.summary["mAP"], color=ORANGE, linewidth=1.2)
+        axes.set(xlim=(0, 1), xlabel=f"average precision (orange: mean {report.summary['mAP']:.3f})")
+    return png(figure)
+
+
+def _bars_title(report: Report) -> str:
+    interval = "" if report.intervals is None else f" with {report.intervals.level:.0%} intervals"
+    return f"Average precision{interval} (in brackets: clips of the class)\n{report.subject.name} on {report.split}"
+
+
+def _bars(axes: Axes, rows: pandas.DataFrame, intervals: Intervals | None) -> None:
+    height = np.arange(len(rows))
+    axes.barh(height, rows["AP"], color=BLUE, alpha=0.75, height=0.75)
+    if intervals is not None:
+        bounds = intervals.classes.loc[rows.index]
+        low, high = bounds["AP_low"].to_numpy(), bounds["AP_high"].to_numpy()
+        axes.hlines(height, low, high, color="0.15", linewidth=1.2)
+        axes.plot(np.concatenate([low, high]), np.tile(height, 2), "|", color="0.15", markersize=5)
+    names = [f"{short(name)} ({clips})" for name, clips in zip(rows["class"], rows["positives"], strict=True)]
+    axes.set_yticks(height, names, fontsize=8, parse_math=False)
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+
+
+def average_precision_by_clips(report: Report) -> bytes:
+    """Every class as a dot: its average precision above how many clips it has; of few classes the worst by name."""
+    from matplotlib.ticker import LogLocator
+
+    table = report.table[report.table["AP"].notna()]
+    figure = new(5.8, 4.2)
+    axes = axes_of(figure, f"Rare and frequent classes, {report.subject.name} on {report.split}")
+    axes.scatter(table["positives"], table["AP"], s=18, color=BLUE, alpha=0.6, linewidth=0)
+    axes.axhline(report.summary["mAP"], color=ORANGE, linewidth=1.2, label=f"mean {report.summary['mAP']:.3f}")
+    for row in table.nsmallest(_NAMED_CURVES, "AP").to_dict("records") if len(table) <= _ALL_BARS else ():
+        place = (row["positives"], row["AP"])
+        axes.annotate(short(row["class"]), place, (5, 4), textcoords="offset points", fontsize=8, parse_math=False)
+    if table["positives"].max() > _DECADE * table["positives"].min():
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_minor_formatter("")
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.set(ylim=(-0.02, 1.02), xlabel="clips of the class", ylabel="average precision")
+    axes.legend(fontsize=9, loc="lower right")
+    return png(figure)
+
+
+def scores_of_worst(report: Report) -> bytes:
+    """Scores of the clips with and without the class, of the twelve classes of lowest average precision."""
+    judged_classes = int(report.table["AP"].notna().sum())
+    table = report.table.nsmallest(min(_HISTOGRAMS, judged_classes), "AP")
+    columns = min(4, max(len(table), 1))
+    rows = max(-(-len(table) // columns), 1)
+    figure = new(2.3 * columns, 1.7 * rows + 0.7)
+    kept = "score (share of clips, dashed: threshold)" if report.predictions.task == "multilabel" else "score"
+    which = f"the {len(table)} worst of {judged_classes} classes" if len(table) < judged_classes else "every class"
+    figure.suptitle(f"Scores of clips with the class (orange) and without (blue): {which}", fontsize=10)
+    figure.supxlabel(kept, fontsize=9)
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=True).ravel()
+    edges = np.linspace(0.0, 1.0, 26)
+    for axes, index in zip(grid, table.index, strict=False):
+        truth, scores = judged(report.predictions, index)
+        for chosen, colour in ((~truth, BLUE), (truth, ORANGE)):
+            counts, _ = np.histogram(scores[chosen], edges)
+            axes.stairs(counts / max(counts.sum(), 1), edges, fill=True, color=colour, alpha=0.6)
+        if report.predictions.task == "multilabel":
+            axes.axvline(report.thresholds[index], color="0.2", linewidth=1, linestyle="--")
+        quiet(axes)
+        title = f"{short(table.loc[index, 'class'])}  AP {table.loc[index, 'AP']:.3f}"
+        axes.set_title(title, fontsize=9, parse_math=False)
+        axes.tick_params(labelsize=7)
+        axes.set_xlim(0, 1)
+    for axes in grid[len(table) :]:
+        axes.set_visible(False)
+    return png(figure)
+
+
+def _legend(axes: Axes, title: str) -> None:
+    legend = axes.legend(fontsize=9, title=title, title_fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    legend.set_frame_on(False)
+    _plain(legend)
+
+
+def _plain(legend) -> None:
+    """Names are drawn as they are: `$` starts no formula."""
+    for text in legend.get_texts():
+        text.set_parse_math(False)

@@ -1,0 +1,42 @@
+"""Every file of a report: the page, the tables, the predictions, the model card, TensorBoard's folder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from audiotag.errors import AudiotagError
+from audiotag.report import card, tables
+from audiotag.report.html import page
+from audiotag.report.tensorboard import board
+
+if TYPE_CHECKING:
+    from audiotag.report.report import Report
+
+PAGE, CARD, TABLE, SUMMARY, PREDICTIONS = (
+    "report.html", "model_card.md", "metrics.csv", "metrics.json", "predictions.npz",
+)  # fmt: skip
+
+
+def write(report: Report, step: int = 0) -> None:
+    """Write everything into `report.out`; what an earlier evaluation left there is replaced.
+
+    Args:
+        report: what an evaluation found.
+        step: epoch at which its points stand in TensorBoard.
+
+    Raises:
+        AudiotagError: the folder cannot be written.
+    """
+    try:
+        report.out.mkdir(parents=True, exist_ok=True)
+        tables.write_table(report.out / TABLE, report)
+        tables.write_json(report.out / SUMMARY, report)
+        report.predictions.save(report.out / PREDICTIONS)
+        page.write(report, report.out / PAGE)
+        card.write(report, report.out / CARD)
+        board.write(report, step)
+    except OSError as error:
+        reason = error.strerror or error
+        raise AudiotagError(
+            f"the evaluation cannot be written to {report.out} ({reason}): make room, or name another folder with --out"
+        ) from error

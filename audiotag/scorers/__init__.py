@@ -1,0 +1,15 @@
+"""Whatever scores sounds: runs, Keras, LiteRT and ONNX models, SavedModels, published weights, tables of scores."""
+
+from __future__ import annotations
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "opening": ["open"],
+        "predicting": ["Predicted", "predict"],
+        "scorer": ["Scorer"],
+        "tables": ["ScoreTable"],
+    },
+)

@@ -1,0 +1,109 @@
+"""Tables of scores that were computed elsewhere: CSV, Parquet, and audiotag's own files of predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from audiotag.errors import AudiotagError
+from audiotag.labels import Labels
+from audiotag.metrics import prediction_tables
+from audiotag.metrics.predictions import Predictions
+from audiotag.scorers import rows
+from audiotag.scorers.foreign import file_size
+
+if TYPE_CHECKING:
+    from audiotag.scorers.scorer import Outputs
+
+
+@dataclass(frozen=True)
+class ScoreTable:
+    """Scores of clips, computed elsewhere.
+
+    Args:
+        name: of the file, without its suffix.
+        path: the file.
+        keys: (rows,) what the rows call their clips.
+        scores: (rows, classes) float64; probabilities, or logits where `outputs` says so.
+        labels: names of the columns.
+        outputs: "scores" or "logits".
+        predictions: truth and scores, where the file holds both (`Predictions.save`).
+        about: facts for people.
+    """
+
+    name: str
+    path: Path
+    keys: tuple[str, ...]
+    scores: np.ndarray
+    labels: Labels
+    outputs: Outputs = "scores"
+    predictions: Predictions | None = None
+    about: dict[str, str] = field(default_factory=dict)
+    kind: str = "table of scores"
+
+
+def open(path: Path, outputs: Outputs | None = None) -> ScoreTable:
+    """A table of scores.
+
+    CSV and Parquet: a column `clip_id` (or filename, path, clip) and a column a class. `.npz`, and Parquet that
+    `Predictions.save` wrote: those predictions.
+
+    Args:
+        path: the file.
+        outputs: "logits": any finite number; "scores" (default): in [0, 1].
+
+    Raises:
+        AudiotagError: no such file or not such a table; a cell that is empty, no finite number or out of range, or a
+            clip twice: naming row and column.
+    """
+    if path.suffix == ".npz" or (path.suffix == ".parquet" and _is_own(path)):
+        found = Predictions.load(path)
+        about = {"classes": str(len(found.labels)), "clips": str(len(found.clip_ids)), "file": file_size(path)}
+        keys = tuple(map(str, found.clip_ids))
+        return ScoreTable(path.stem, path, keys, found.scores, found.labels, "scores", found, about)
+    with rows.read(path) as (names, found):
+        keys, scores = _numbers(path, names, found, logits=outputs == "logits")
+    about = {"classes": str(len(names)), "rows": str(len(keys)), "file": file_size(path)}
+    return ScoreTable(path.stem, path, keys, scores, Labels(names), outputs or "scores", None, about)
+
+
+def _is_own(path: Path) -> bool:
+    return prediction_tables.METADATA in (rows.parquet(path).schema.metadata or {})
+
+
+def _numbers(
+    path: Path, names: Sequence[str], found: Iterable[rows.Row], *, logits: bool
+) -> tuple[tuple[str, ...], np.ndarray]:
+    """Keys and numbers of the rows, all of them checked."""
+    keys, numbers = [], []
+    for row in found:
+        try:
+            values = np.fromiter(map(float, row.cells), np.float64, len(row.cells))
+        except (TypeError, ValueError):
+            values = np.array([_number(cell) for cell in row.cells])
+        wrong = ~np.isfinite(values) if logits else ~((values >= 0) & (values <= 1))
+        if wrong.any():
+            column = int(np.argmax(wrong))
+            rule = "finite numbers" if logits else "numbers in [0, 1]"
+            other = "say that they are logits" if np.isfinite(values[column]) else "remove a column that is no class"
+            raise AudiotagError(
+                f"scores are {rule}, {path} {row.place}, column {names[column]!r} has {row.cells[column]!r}: "
+                f"correct it, or {other}"
+            )
+        keys.append(row.key)
+        numbers.append(values)
+    if not numbers:
+        raise AudiotagError(f"{path} has a header and no row: export it again")
+    return tuple(keys), np.stack(numbers)
+
+
+def _number(cell: Any) -> float:
+    """A cell as a number, NaN where it is none."""
+    try:
+        return float(cell)
+    except (TypeError, ValueError):
+        return np.nan

@@ -1,0 +1,117 @@
+"""The truth that scores are compared with: a split of a data set, or a table of labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from audiotag.errors import AudiotagError
+from audiotag.labels import Labels, split_cell
+from audiotag.records.clips import clips_of
+from audiotag.scorers import rows
+
+if TYPE_CHECKING:
+    from audiotag.records import Data
+
+_CELLS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "true": 1, "false": 0, "": -1, "none": -1}
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What clips hold.
+
+    Args:
+        clip_ids: (clips,) str, unique.
+        targets: (clips, classes) uint8, 0 or 1.
+        labels: vocabulary.
+        task: "multiclass" or "multilabel".
+        known: (clips, classes) bool, False where nobody said; None: everything is known.
+        owner: whose the clips are, for messages: "esc10 fold1".
+        vocabulary: whose the classes are: "esc10".
+        recordings: (clips,) str, where no data set says from which recording a clip was cut. None: not known.
+    """
+
+    clip_ids: np.ndarray
+    targets: np.ndarray
+    labels: Labels
+    task: str
+    known: np.ndarray | None
+    owner: str
+    vocabulary: str
+    recordings: np.ndarray | None = None
+
+
+def of_data(data: Data, split: str) -> Truth:
+    """The labels of a split's clips, in the order of `clips.csv`."""
+    rows = clips_of(data, split)
+    if not len(rows):
+        raise AudiotagError(f"split {split!r} of {data.name} holds no clip: choose another split")
+    targets = np.stack([data.labels.multi_hot(split_cell(cell)) for cell in rows["labels"]]).astype(np.uint8)
+    clip_ids = rows["clip_id"].to_numpy().astype(str)
+    return Truth(clip_ids, targets, data.labels, data.task, None, f"{data.name} {split}", data.name)
+
+
+def of_table(path: Path, scored: Labels) -> Truth:
+    """A table of labels, wide or long.
+
+    Wide: `clip_id` and a column a class, 1 or 0, empty where nobody said. Long: `clip_id,labels`, several labels in
+    one cell separated by `;`. Where every clip has exactly one label and all is known, the task is multiclass.
+
+    Args:
+        path: CSV or Parquet.
+        scored: classes that were scored: of a long table, classes of no clip are taken from here.
+
+    Raises:
+        AudiotagError: no such table, a clip twice, or another cell; naming row and column.
+    """
+    keys, cells = [], []
+    with rows.read(path) as (columns, found):
+        long = columns == ("labels",)
+        for row in found:
+            keys.append(row.key)
+            cells.append(split_cell(row.cells[0] or "") if long else _judgements(path, columns, row))
+    if not cells:
+        raise AudiotagError(f"{path} has a header and no row: export it again")
+    if long:
+        extra = dict.fromkeys(name for names in cells for name in names if not scored.matching(name, name))
+        labels = Labels((*scored.names, *extra), (*scored.ids, *extra)) if extra else scored
+        targets = np.zeros((len(cells), len(labels)), np.uint8)
+        for row, names in enumerate(cells):
+            targets[row, [labels.matching(name, name)[0] for name in names]] = 1
+        known = None
+    else:
+        labels, values = Labels(columns), np.array(cells, np.int8)
+        known = None if (values >= 0).all() else values >= 0
+        targets = np.maximum(values, 0).astype(np.uint8)
+    single = known is None and (targets.sum(axis=1) == 1).all() and len(labels) > 1
+    return Truth(np.array(keys), targets, labels, "multiclass" if single else "multilabel", known, str(path), str(path))
+
+
+def _judgements(path: Path, columns: Sequence[str], row: rows.Row) -> list[int]:
+    """1, 0, or -1 where nobody said, of every cell of a row."""
+    judged = [_CELLS.get(str("" if cell is None else cell).strip().lower()) for cell in row.cells]
+    if None in judged:
+        column = judged.index(None)
+        raise AudiotagError(
+            f"labels are 1 or 0, or empty where nobody said, {path} {row.place}, column {columns[column]!r} has "
+            f"{row.cells[column]!r}: correct it"
+        )
+    return judged
+
+
+def restricted(truth: Truth, data: Data, split: str) -> Truth:
+    """The part of a table's truth that is about the clips of a split, in their order."""
+    wanted = clips_of(data, split)["clip_id"].astype(str)
+    position = {clip_id: row for row, clip_id in enumerate(truth.clip_ids.tolist())}
+    held = [position[clip_id] for clip_id in wanted if clip_id in position]
+    if not held:
+        raise AudiotagError(
+            f"{truth.owner} has no clip of {data.name} {split} ({len(wanted)} clips, {wanted.iloc[0]!r} for one): "
+            "name the table of this data set"
+        )
+    known = None if truth.known is None else truth.known[held]
+    return replace(truth, clip_ids=truth.clip_ids[held], targets=truth.targets[held], known=known)

@@ -1,0 +1,170 @@
+"""Slices and folds against the metrics of the clips selected by hand, and scikit-learn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas
+import pytest
+from sklearn import metrics as oracle
+
+from audiotag import AudiotagError
+from audiotag.evaluation.sections.slices import FIGURES, folds, folds_per_class, sliceable, slices
+from audiotag.labels import Labels
+from audiotag.metrics.predictions import Predictions
+
+CLIPS, CLASSES = 120, 4
+
+
+@pytest.fixture(scope="module")
+def predictions() -> Predictions:
+    random = np.random.default_rng(0)
+    truth = np.eye(CLASSES, dtype=np.uint8)[random.permutation(np.arange(CLIPS) % CLASSES)]
+    exponents = np.exp(random.normal(size=truth.shape) + 1.5 * truth)
+    ids = np.array([f"clip {index}" for index in range(CLIPS)])
+    scores = exponents / exponents.sum(1, keepdims=True)
+    return Predictions(ids, truth, scores, Labels(("dog", "rain", "sea", "wind")), "multiclass")
+
+
+@pytest.fixture(scope="module")
+def clips(predictions: Predictions) -> pandas.DataFrame:
+    random = np.random.default_rng(1)
+    return pandas.DataFrame(
+        {
+            "clip_id": predictions.clip_ids,
+            "source": [f"{index}.wav" for index in range(CLIPS)],
+            "split": [f"fold{1 + index % 3}" for index in range(CLIPS)],
+            "device": random.choice(["phone b", "phone a", ""], CLIPS),
+            "level": random.choice(["10", "-5", "0"], CLIPS),
+            "seconds": [f"{value:.4f}" for value in random.uniform(0.5, 3000, CLIPS)],
+            "year": random.choice(np.arange(1990, 2020).astype(str), CLIPS),
+            "only": "one",
+        }
+    )
+
+
+def by_hand(predictions: Predictions, rows: np.ndarray) -> dict[str, float]:
+    truth, scores = predictions.targets[rows], predictions.scores[rows]
+    said = np.eye(CLASSES, dtype=int)[scores.argmax(1)]
+    held = truth.any(axis=0)
+    return {
+        "clips": int(rows.sum()),
+        "classes": int(held.sum()),
+        "mAP": oracle.average_precision_score(truth[:, held], scores[:, held]),
+        "AUC": oracle.roc_auc_score(truth[:, held], scores[:, held]),
+        "lwlrap": oracle.label_ranking_average_precision_score(truth, scores),
+        "F1": oracle.f1_score(truth[:, held], said[:, held], average="macro", zero_division=0),
+        "accuracy": oracle.accuracy_score(truth.argmax(1), scores.argmax(1)),
+    }
+
+
+def test_a_slice_has_the_metrics_of_its_clips_alone(predictions, clips) -> None:
+    found = slices(predictions, clips, ["device", "level"])
+    assert found["value"].tolist() == ["phone a", "phone b", "(none)", "-5", "0", "10"]
+    for row in found.to_dict("records"):
+        cell = "" if row["value"] == "(none)" else row["value"]
+        expected = by_hand(predictions, (clips[row["column"]] == cell).to_numpy())
+        assert {name: row[name] for name in expected} == pytest.approx(expected, abs=1e-14)
+
+
+def test_a_class_that_a_slice_lacks_is_left_out_of_its_means(predictions, clips) -> None:
+    rare = clips.assign(device=np.where(predictions.targets[:, 2] == 1, "with", "without"))
+    found = slices(predictions, rare, ["device"]).set_index("value")
+    assert found["classes"].to_dict() == {"with": 1, "without": 3}
+    expected = by_hand(predictions, (rare["device"] == "without").to_numpy())
+    assert found.loc["without", "mAP"] == pytest.approx(expected["mAP"])
+    assert np.isnan(found.loc["with", "AUC"])
+
+
+@pytest.mark.parametrize("column", ["seconds", "as numbers"])
+def test_many_numbers_are_cut_into_quartiles_named_by_their_range(predictions, clips, column) -> None:
+    table = clips.assign(**{"as numbers": clips["seconds"].astype(float)})
+    found = slices(predictions, table, [column])
+    assert found["clips"].tolist() == [CLIPS // 4] * 4
+    values = np.sort(clips["seconds"].astype(float).to_numpy()).reshape(4, -1)
+    for name, part in zip(found["value"], values, strict=True):
+        low, high = map(float, name.split(" to "))
+        assert (low, high) == pytest.approx((part[0], part[-1]), rel=0.02)
+    expected = by_hand(predictions, table["as numbers"].to_numpy() <= values[0, -1])
+    assert found.loc[0, "mAP"] == pytest.approx(expected["mAP"])
+
+
+def test_equal_numbers_share_a_quartile_and_missing_ones_are_apart(predictions, clips) -> None:
+    numbers = np.concatenate([np.full(70, 5.0), np.arange(6, 36), np.full(20, np.nan)])
+    found = slices(predictions, clips.assign(number=numbers), ["number"])
+    # A quarter of the 100 numbers are 25: the first 70 are equal, so two cuts fall on them and the third on 10.
+    assert found["value"].tolist() == ["5", "6 to 10", "11 to 35", "(none)"]
+    assert found["clips"].tolist() == [70, 5, 25, 20]
+
+
+def test_slices_of_few_clips_can_be_left_out_and_masks_are_kept(clips) -> None:
+    random = np.random.default_rng(2)
+    known = random.random((CLIPS, 2)) < 0.7
+    truth = (random.random((CLIPS, 2)) < 0.4) & known
+    ids = clips["clip_id"].to_numpy(str)
+    labels = Labels(("dog", "rain"))
+    scores = random.random((CLIPS, 2))
+    masked = Predictions(ids, truth.astype(np.uint8), scores, labels, "multilabel", known, recordings=ids)
+    table = clips.assign(device=["a"] * 100 + ["b"] * 20)
+    found = slices(masked, table, ["device"], least=21)
+    assert found["value"].tolist() == ["a"]
+    expected = [
+        oracle.average_precision_score(truth[:100][known[:100, k], k], masked.scores[:100][known[:100, k], k])
+        for k in range(2)
+    ]
+    assert found.loc[0, "mAP"] == pytest.approx(np.mean(expected))
+    assert slices(masked, table, ["device"], least=CLIPS + 1).empty
+
+
+def test_columns_that_cannot_be_sliced_are_refused_in_one_line(predictions, clips) -> None:
+    for columns, message in (
+        (["devise"], "no column of the clips is named 'devise': did you mean 'device'"),
+        (["source"], "column 'source' has 120 values for 120 clips"),
+    ):
+        with pytest.raises(AudiotagError, match=message) as caught:
+            slices(predictions, clips, columns)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(AudiotagError, match="received 119 for 120 clips"):
+        slices(predictions, clips[1:], ["device"])
+    with pytest.raises(AudiotagError, match="row 0 is 'clip 119' instead of 'clip 0'"):
+        slices(predictions, clips[::-1], ["device"])
+
+
+def test_columns_worth_slicing_are_those_of_few_values_and_measurements(clips) -> None:
+    assert sliceable(clips) == ["split", "device", "level", "seconds"]
+
+
+def test_folds_stand_in_their_order_with_mean_and_standard_deviation(predictions) -> None:
+    fold_of = np.array([("fold10", "fold2", "fold1")[index % 3] for index in range(CLIPS)])
+    found = folds(predictions, fold_of)
+    assert found["fold"].tolist() == ["fold1", "fold2", "fold10", "mean", "standard deviation"]
+    expected = [by_hand(predictions, fold_of == fold) for fold in ("fold1", "fold2", "fold10")]
+    for name in FIGURES:
+        values = [each[name] for each in expected]
+        assert found[name].tolist() == pytest.approx([*values, np.mean(values), np.std(values, ddof=1)], abs=1e-14)
+    assert found["clips"].tolist()[:3] == [40, 40, 40]
+    assert found["clips"].isna().tolist() == [False] * 3 + [True] * 2
+    with pytest.raises(AudiotagError, match="one fold a clip"):
+        folds(predictions, fold_of[1:])
+
+
+def test_one_fold_has_no_standard_deviation(predictions) -> None:
+    found = folds(predictions, np.full(CLIPS, "fold1"))
+    assert found.loc[1, "mAP"] == found.loc[0, "mAP"]
+    assert found.loc[2, list(FIGURES)].isna().all()
+
+
+def test_a_class_varies_over_the_folds_that_have_it(predictions) -> None:
+    fold_of = np.array([f"fold{1 + index % 3}" for index in range(CLIPS)])
+    fold_of[(fold_of == "fold3") & (predictions.targets[:, 1] == 1)] = "fold2"
+    found = folds_per_class(predictions, fold_of)
+    assert found["class"].tolist() == ["dog", "rain", "sea", "wind"]
+    assert found["folds"].tolist() == [3, 2, 3, 3]
+    assert found["left_out"].tolist() == [0, 1, 0, 0]
+    for index, used in ((0, ("fold1", "fold2", "fold3")), (1, ("fold1", "fold2"))):
+        truth, said = predictions.targets[:, index], predictions.scores.argmax(1) == index
+        parts = [fold_of == fold for fold in used]
+        precisions = [oracle.average_precision_score(truth[part], predictions.scores[part, index]) for part in parts]
+        f1 = [oracle.f1_score(truth[part], said[part], zero_division=0) for part in parts]
+        row = found.loc[index, ["AP_mean", "AP_deviation", "F1_mean", "F1_deviation"]].tolist()
+        expected = [np.mean(precisions), np.std(precisions, ddof=1), np.mean(f1), np.std(f1, ddof=1)]
+        assert row == pytest.approx(expected, abs=1e-14)

@@ -1,0 +1,222 @@
+"""What a real TensorBoard serves of an evaluation over HTTP, tab by tab."""
+
+from __future__ import annotations
+
+import html
+import io
+import json
+import urllib.parse
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from matplotlib.image import imread
+
+from audiotag.metrics import confusion
+from audiotag.report.tensorboard import board, curves, hparams, projector
+from audiotag.tensorboard.events import class_tag
+from audiotag.tensorboard.scalars import GROUPS
+
+RUN, OTHER = "one/evaluation", "two/evaluation"
+
+
+@pytest.fixture(scope="module")
+def report(make_report, tmp_path_factory) -> Any:
+    """A run with an evaluation in it, made twice as a user would, beside another of other hyperparameters."""
+    folder = tmp_path_factory.mktemp("runs")
+    found = make_report(folder / "one")
+    for step in (3, 7):
+        board.write(found, step)
+    other = found.hyperparameters | {"learning_rate": 1e-4, "teacher": "passt_s"}
+    hparams.write(folder / "two" / "evaluation", other, found.summary, 5)
+    return found
+
+
+@pytest.fixture(scope="module")
+def ask(report, tensorboard_server) -> Any:
+    with tensorboard_server(report.out.parent) as ask:
+        yield ask
+
+
+def test_a_second_evaluation_replaces_the_first(report) -> None:
+    for folder in ("evaluation", f"evaluation/{hparams.FOLDER}"):
+        assert len(list((report.out / folder).glob("events*"))) == 1
+
+
+def test_scalars_are_grouped_by_metric_with_every_class_that_has_clips(ask, report) -> None:
+    tags = ask("scalars/tags")[RUN]
+    names = report.table[report.table["positives"] > 0]["class"]
+    for column, group in GROUPS.items():
+        defined = report.table[np.isfinite(report.table[column])]["class"]
+        expected = {f"{group}/{class_tag(name)}" for name in names if name in set(defined)}
+        assert {tag for tag in tags if tag.startswith(f"{group}/")} == expected
+    tag = f"average_precision/{class_tag(names[0])}"
+    ((_, step, value),) = ask("scalars/scalars", run=RUN, tag=tag)
+    assert (step, value) == (7, pytest.approx(report.table.loc[0, "AP"], abs=1e-7))
+    ((_, _, mean),) = ask("scalars/scalars", run=RUN, tag="summary/mAP")
+    assert mean == pytest.approx(report.summary["mAP"], abs=1e-7)
+    assert tags[tag]["displayName"] == "average_precision/Rooster / hen"
+    assert f"{report.table.loc[0, 'positives']} clips of this class" in tags[tag]["description"]
+
+
+def test_precision_recall_curves(ask, report) -> None:
+    names = report.predictions.labels.names
+    tags = ask("pr_curves/tags")[RUN]
+    assert {about["displayName"] for about in tags.values()} == set(names[:-1])
+    (curve,) = ask("pr_curves/pr_curves", run=RUN, tag=f"pr_curve/{class_tag(names[1])}")[RUN]
+    expected = curves.precision_recall(report.predictions.targets[:, 1], report.predictions.scores[:, 1])
+    kept = len(curve["thresholds"])
+    parts = ("true_positives", "false_positives", "true_negatives", "false_negatives", "precision", "recall")
+    for name, values in zip(parts, expected, strict=True):
+        assert curve[name] == pytest.approx(values[:kept].tolist(), abs=1e-6)
+    assert expected[:2, kept:].sum() == 0
+
+
+def test_histograms_hold_the_scores_of_clips_with_and_without_the_class(ask, report) -> None:
+    tag, truth = class_tag(report.predictions.labels.names[2]), report.predictions.targets[:, 2].astype(bool)
+    for which, held in (("with", truth), ("without", ~truth)):
+        ((_, _, buckets),) = ask("histograms/histograms", run=RUN, tag=f"scores/{tag}/{which}")
+        assert sum(count for _, _, count in buckets) == held.sum()
+
+
+def test_texts(ask) -> None:
+    tags = ask("text/tags")[RUN]
+    assert {"about/1 figures", "about/2 notes", "classes/1 worst first"} <= set(tags)
+    (shown,) = ask("text/text", run=RUN, tag="about/1 figures")
+    assert "<table>" in shown["text"] and "<strong>esc-mn04</strong>" in html.unescape(shown["text"])
+
+
+def served(ask, plugin: str, tag: str) -> bytes:
+    (about,) = ask(f"{plugin}/{plugin}", run=RUN, tag=tag, sample="0")
+    one = {"images": "individualImage", "audio": "individualAudio"}[plugin]
+    return ask(f"{plugin}/{one}", **dict(urllib.parse.parse_qsl(about["query"])))
+
+
+def test_pictures_are_png_files_and_the_confusion_matrix_is_ours(ask, report) -> None:
+    tags = ask("images/tags")[RUN]
+    charts = {tag for tag in tags if tag.startswith("charts/")}
+    assert charts == {
+        f"charts/{name}"
+        for name in (
+            "average_precision",
+            "average_precision_by_clips",
+            "confusion_matrix",
+            "reliability",
+            "roc",
+            "scores_of_worst_classes",
+        )
+    }
+    for tag in charts:
+        picture = imread(io.BytesIO(served(ask, "images", tag)))
+        assert picture[..., :3].std() > 0.05 and min(picture.shape[:2]) > 300
+    assert served(ask, "images", "charts/confusion_matrix") == confusion.picture(report.predictions, report.thresholds)
+
+
+def test_a_mistake_can_be_seen_and_heard_under_one_name(ask, report) -> None:
+    seen, heard = ask("images/tags")[RUN], ask("audio/tags")[RUN]
+    (sound,) = heard
+    assert sound == f"mistakes/1 false alarm {class_tag(report.mistakes[0].label)} in clip c0/sound"
+    assert sound.replace("/sound", "/picture") in seen
+    assert sum(tag.startswith("mistakes/") for tag in seen) == 2
+    samples, rate = soundfile.read(io.BytesIO(served(ask, "audio", sound)))
+    mistake = report.mistakes[0]
+    assert rate == mistake.sample_rate
+    np.testing.assert_allclose(samples, np.clip(mistake.waveform, -1, 1), atol=1e-4)
+    assert f"score {mistake.score:.3f}" in heard[sound]["description"]
+
+
+def test_the_projector_has_a_vector_and_a_line_a_clip(ask, report) -> None:
+    assert ask("projector/runs") == [RUN]
+    (about,) = ask("projector/info", run=RUN)["embeddings"]
+    points, size = report.embeddings.vectors.shape
+    assert about["tensorShape"] == [points, size]
+    content = ask("projector/tensor", run=RUN, name=about["tensorName"])
+    vectors = np.frombuffer(content, np.float32).reshape(points, size)
+    np.testing.assert_allclose(vectors, report.embeddings.vectors, rtol=1e-4, atol=1e-6)
+    header, *lines = ask("projector/metadata", run=RUN, name=about["tensorName"]).decode().splitlines()
+    assert header.split("\t")[:5] == ["class", "labels", "predicted", "found", "clip"]
+    assert len(lines) == points and {line.count("\t") for line in lines} == {header.count("\t")}
+    for state in json.loads((report.out / "evaluation" / about["bookmarksPath"]).read_text()):
+        assert state["selectedColorOptionName"] in header.split("\t")
+        assert state["dataSetDimensions"] == [points, size]
+    assert len(ask("projector/bookmarks", run=RUN, name=about["tensorName"])) == 2
+
+
+def test_hyperparameters_of_both_runs_stand_beside_their_figures(ask, report) -> None:
+    experiment = ask("hparams/experiment", {})
+    differing = {info["name"] for info in experiment["hparamInfos"] if info.get("differs")}
+    assert {info["name"] for info in experiment["hparamInfos"]} == {*report.hyperparameters, "teacher"}
+    assert differing == {"learning_rate"}
+    shown = {info["name"]["tag"] for info in experiment["metricInfos"]}
+    assert shown == {f"summary/{name}" for name in ("mAP", "AUC", "lwlrap", "F1", "accuracy", "ECE")}
+    wanted = {"allowedStatuses": ["STATUS_SUCCESS"], "colParams": [], "startIndex": 0, "sliceSize": 10}
+    groups = {group["name"]: group for group in ask("hparams/session_groups", wanted)["sessionGroups"]}
+    assert groups.keys() == {f"{RUN}/hparams", f"{OTHER}/hparams"}
+    one = groups[f"{RUN}/hparams"]
+    assert one["hparams"] == report.hyperparameters
+    values = {value["name"]["tag"]: value["value"] for value in one["metricValues"]}
+    assert values["summary/mAP"] == pytest.approx(report.summary["mAP"], abs=1e-6)
+
+
+def test_the_graph_of_the_network(ask, report) -> None:
+    assert ask("graphs/info")[RUN]["run_graph"]
+    graph = ask("graphs/graph", run=RUN).decode()
+    for name in ("log_mel", "block1/convolution", "block1/normalization", "features", "logits"):
+        assert f'name: "{name}"' in graph
+
+
+def test_a_bare_report_is_written_and_clears_what_a_full_one_left(make_report, tmp_path) -> None:
+    full = make_report(tmp_path, task="multiclass")
+    board.write(full)
+    subject = replace(full.subject, network=None)
+    gone = {"intervals": None, "uncalibrated": None, "noise": None, "embeddings": None}
+    board.write(replace(full, subject=subject, mistakes=(), notes=(), hyperparameters={}, **gone))
+    assert [path.name[:6] for path in sorted((tmp_path / "evaluation").iterdir())] == ["events"]
+
+
+def test_one_clip_and_classes_that_cannot_be_judged_do_not_stop_it(make_report, tmp_path) -> None:
+    from audiotag.labels import Labels
+    from audiotag.metrics import per_class
+    from audiotag.metrics.predictions import Predictions
+    from audiotag.metrics.reliability import reliability
+
+    few = Predictions(
+        np.array(["a"]), np.array([[0, 1]], np.uint8), np.array([[0.2, 0.9]]), Labels(("x", "y")), "multilabel"
+    )
+    table = per_class.per_class(few.targets, few.scores, few.labels, task=few.task)
+    means = per_class.summary(table, few.targets, few.scores, few.task)
+    full = make_report(tmp_path)
+    bare = {"intervals": None, "uncalibrated": None, "noise": None, "embeddings": None, "mistakes": ()}
+    found = {"predictions": few, "table": table, "summary": means, "reliability": reliability(few)}
+    board.write(replace(full, thresholds=np.full(2, 0.5), clips=full.clips[:1], **found, **bare))
+    assert list((tmp_path / "evaluation").glob("events*"))
+
+
+def test_names_with_tabs_and_line_breaks_do_not_break_the_projectors_lines(make_report, tmp_path) -> None:
+    full = make_report(tmp_path)
+    ids = full.predictions.clip_ids.astype("<U40")
+    ids[:2] = "a\tb\nc", "  "
+    projector.write(tmp_path, replace(full, predictions=replace(full.predictions, clip_ids=ids)))
+    lines = (tmp_path / projector.METADATA).read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 1 + len(full.embeddings.rows)
+    assert [line.split("\t")[4] for line in lines[1:3]] == ["a b c", "(none)"]
+
+
+def test_a_clip_is_coloured_by_the_rarest_of_its_labels_that_has_a_colour(make_report, tmp_path) -> None:
+    names = tuple(f"class {number}" for number in range(80))
+    full = make_report(tmp_path, names, clips=200)
+    rows = np.arange(0, 200, 2)
+    columns = projector.describe(full, rows)
+    truth = full.predictions.targets[rows].astype(bool)
+    often = truth.sum(axis=0, dtype=int)
+    coloured = sorted(range(80), key=lambda index: (-often[index], index))[:48]
+    for shown, held in zip(columns["class"], truth, strict=True):
+        candidates = [index for index in coloured if held[index]]
+        if candidates:
+            assert often[names.index(shown)] == min(often[index] for index in candidates)
+        else:
+            assert shown == ("(other)" if held.any() else "(none)")
+    assert 20 < len(set(columns["class"])) <= 50
+    assert columns["labels"] == [", ".join(names[index] for index in np.flatnonzero(held)) for held in truth]
