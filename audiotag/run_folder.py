@@ -1,4 +1,4 @@
-"""What a run folder says to an evaluation: its data set, the split to measure, what it was trained with."""
+"""A run folder: which files lie in it, and what its recipe says."""
 
 from __future__ import annotations
 
@@ -8,25 +8,51 @@ from typing import Any
 
 from audiotag.errors import AudiotagError
 
-RECIPE, EVENTS, CURVES = "recipe.toml", "evaluation", "validation"
+RECIPE = "recipe.toml"
+STUDENT = "student.keras"
+TAGGER = "tagger.keras"
+CHECKPOINTS = "checkpoints"
+TRAIN, VALIDATION, EVALUATION = "train", "validation", "evaluation"
+"""TensorBoard's folders."""
+
+NO_VALIDATION = "none"
 _NOT_HYPERPARAMETERS = ("data", "data_relative", "fingerprint", "teacher_fingerprint", "train", "validation")
 
 
+def model_file(run: Path) -> Path:
+    """The file that scores sound: the tagger, with its calibration and thresholds; else the student.
+
+    Raises:
+        AudiotagError: the folder holds neither.
+    """
+    for name in (TAGGER, STUDENT):
+        if (run / name).is_file():
+            return run / name
+    raise AudiotagError(
+        f"a run folder holds {TAGGER} or {STUDENT}, {run} does not: give the --out of a finished `audiotag train`"
+    )
+
+
 def recipe(run: Path) -> dict[str, Any]:
-    """The run's `recipe.toml`."""
+    """What the run's `recipe.toml` says: the recipe's fields, and what it was trained on and with.
+
+    Raises:
+        AudiotagError: there is none, or it is damaged.
+    """
+    path = Path(run) / RECIPE
     try:
-        return tomllib.loads((run / RECIPE).read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise AudiotagError(f"{run} has no {RECIPE}: name the data set and the split to evaluate on") from error
+        raise AudiotagError(f"{run} has no {RECIPE}: name a run folder, or say what its recipe would say") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise AudiotagError(f"{run / RECIPE} is not valid TOML ({error}): restore it") from error
+        raise AudiotagError(f"{path} is not valid TOML ({error}): restore it, or train into a new folder") from error
 
 
 def data_folder(run: Path) -> Path:
     """Where the recipe's data set lies: where it was, or where it moved together with the run."""
-    said = recipe(run)
-    places = [Path(said["data"])] if "data" in said else []
-    places += [run / said["data_relative"]] if "data_relative" in said else []
+    fields = recipe(run)
+    places = [Path(fields["data"])] if "data" in fields else []
+    places += [run / fields["data_relative"]] if "data_relative" in fields else []
     for place in places:
         if place.is_dir():
             return place
@@ -36,8 +62,8 @@ def data_folder(run: Path) -> Path:
 
 def validation(run: Path) -> str:
     """The splits that the recipe validated on."""
-    split = recipe(run).get("validation", "none")
-    if split == "none":
+    split = recipe(run).get("validation", NO_VALIDATION)
+    if split == NO_VALIDATION:
         raise AudiotagError(f"{run / RECIPE} has no validation split: name the split to evaluate on")
     return split
 
@@ -46,27 +72,11 @@ def hyperparameters(run: Path) -> dict[str, float | str | bool]:
     """What a run was trained with, a name to a number, a text or a bool; {} where it has no recipe."""
     if not (run / RECIPE).is_file():
         return {}
-    said = recipe(run)
-    options = {f"model_options.{name}": value for name, value in said.pop("model_options", {}).items()}
-    kept = {name: value for name, value in (said | options).items() if name not in _NOT_HYPERPARAMETERS}
+    fields = recipe(run)
+    options = {f"model_options.{name}": value for name, value in fields.pop("model_options", {}).items()}
+    kept = {name: value for name, value in (fields | options).items() if name not in _NOT_HYPERPARAMETERS}
     return {
         name: value if isinstance(value, str | int | float) else str(value)
         for name, value in kept.items()
         if not isinstance(value, dict)
     }
-
-
-def last_epoch(run: Path) -> int:
-    """The last epoch whose metrics the run's `validation/` shows; 0 where there is none."""
-    from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
-
-    return max(
-        (
-            event.step
-            for path in (run / CURVES).glob("events.out.tfevents.*")
-            for event in EventFileLoader(str(path)).Load()
-            for value in event.summary.value
-            if value.tag == "summary/mAP"
-        ),
-        default=0,
-    )

@@ -13,6 +13,7 @@ from audiotag.evaluation.assembling import Unit, assemble
 from audiotag.evaluation.listening import listen
 from audiotag.evaluation.pooling import Heard
 from audiotag.report.writing import write
+from audiotag.tensorboard.scalars import last_epoch
 
 if TYPE_CHECKING:
     from audiotag.records import Data, Declaration
@@ -78,7 +79,10 @@ def evaluate(
         noise_folder=noise_folder, recordings=recordings, truth=truth, **given,
     )  # fmt: skip
     report = listen(assemble(heard, written, columns, resamples, unit, command), heard, noise_folder, recordings)
-    write(report, step=run_folder.last_epoch(heard[0].run) if len(heard) == 1 and heard[0].run is not None else 0)
+    write(
+        report,
+        step=last_epoch(heard[0].run / run_folder.VALIDATION) if len(heard) == 1 and heard[0].run is not None else 0,
+    )
     return report
 
 

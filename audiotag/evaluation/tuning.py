@@ -90,13 +90,15 @@ def calibrate(
     quiet = aim != NONE and thresholds.Aim.parse(aim).kind == "false-alarms"
     if noise is not None and not quiet:
         raise AudiotagError(f"noise is heard for the aim false-alarms=1, received the aim {aim}: leave --noise out")
-    if not (run / "student.keras").is_file():
-        raise AudiotagError(f"a run folder holds student.keras, {run} does not: give the --out of `audiotag train`")
-    network, card = models.load(run / "student.keras")
+    if not (run / run_folder.STUDENT).is_file():
+        raise AudiotagError(
+            f"a run folder holds {run_folder.STUDENT}, {run} does not: give the --out of `audiotag train`"
+        )
+    network, card = models.load(run / run_folder.STUDENT)
     parts = (network, card.labels, card.front_end, card.task, card.seconds, card.pad)
     if method == aim == NONE:
-        loading.save(AudioTagger(*parts), run / "tagger.keras")
-        return Tuned(run / "tagger.keras")
+        loading.save(AudioTagger(*parts), run / run_folder.TAGGER)
+        return Tuned(run / run_folder.TAGGER)
     if data is None:
         data = run_folder.data_folder(run)
     opened = records.open(data) if isinstance(data, str | Path) else data
@@ -115,8 +117,8 @@ def calibrate(
     if chosen is not None:
         options = {"thresholds": chosen.values.tolist(), "thresholds_from": f"{chosen.aim} on {source}"}
         tagger = AudioTagger(*parts, calibration=calibration, **options)
-    loading.save(tagger, run / "tagger.keras")
-    return Tuned(run / "tagger.keras", source, calibration, chosen, before, after, hours)
+    loading.save(tagger, run / run_folder.TAGGER)
+    return Tuned(run / run_folder.TAGGER, source, calibration, chosen, before, after, hours)
 
 
 def _split(run: Path, data: Data, split: str | None) -> str:

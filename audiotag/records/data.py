@@ -14,8 +14,8 @@ from audiotag.errors import AudiotagError, suggest
 from audiotag.frontend import LogMelConfig
 from audiotag.labels import Labels, split_cell
 from audiotag.records import balance, plan, splits
-from audiotag.records.declaration import Task
 from audiotag.records.manifest import CLIPS, LABELS, RECORDS, TEACHERS, Manifest, Shard
+from audiotag.task import Task
 
 if TYPE_CHECKING:
     import pandas
@@ -45,7 +45,7 @@ class Data:
         self.manifest = Manifest.read(self.path)
         description = self.manifest.description
         self.name: str = description["name"]
-        self.task: Task = description["task"]
+        self.task = Task(description["task"])
         self.labels: Labels = Labels.read(self.path / LABELS)
         self.front_end = LogMelConfig.from_dict(description["front_end"])
         self.seconds: float = description["seconds"]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from audiotag import storage
+from audiotag import run_folder, storage
 from audiotag.report.html import content
 from audiotag.report.tables import versions
 
@@ -50,7 +50,7 @@ def render(report: Report) -> str:
             versions=versions(),
             multilabel=report.predictions.task == "multilabel",
             loadable=report.subject.kind in _LOADED,
-            file="tagger.keras" if report.subject.kind == "run" else report.subject.path.name,
+            file=run_folder.TAGGER if report.subject.kind == "run" else report.subject.path.name,
             facts=report.subject.about.items(),
             keys=content.key_figures(report),
             interval_text=content.interval_text(report.intervals),

@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from audiotag import run_folder
 from audiotag.errors import AudiotagError
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def load(name: str | Path) -> AudioTagger:
     """
     path = Path(name)
     if path.is_dir():
-        return _from_file(_file_of_run(path))
+        return _from_file(run_folder.model_file(path))
     if path.suffix == ".keras":
         return _from_file(path)
     if path.is_file():
@@ -54,13 +55,6 @@ def save(tagger: AudioTagger, path: Path) -> None:
         raise AudiotagError(f"{path} cannot be written ({error.strerror or error}): make room on the disk") from error
     finally:
         partial.unlink(missing_ok=True)
-
-
-def _file_of_run(run: Path) -> Path:
-    for file in ("tagger.keras", "student.keras"):
-        if (run / file).is_file():
-            return run / file
-    raise AudiotagError(f"{run} holds neither tagger.keras nor student.keras: name the folder of a finished run")
 
 
 def _from_file(path: Path) -> AudioTagger:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audiotag.tensorboard.events import EventFile, class_tag
@@ -34,3 +35,19 @@ def add_scalars(file: EventFile, table: pandas.DataFrame, means: dict[str, Any],
     for metric, group in GROUPS.items():
         for name, tag, value, about in zip(names, tags, judged[metric].tolist(), clips, strict=True):
             file.scalar(f"{group}/{tag}", value, step, name=f"{group}/{name}", description=about)
+
+
+def last_epoch(folder: Path) -> int:
+    """The last epoch whose metrics a folder of event files shows; 0 where there is none."""
+    from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+
+    return max(
+        (
+            event.step
+            for path in folder.glob("events.out.tfevents.*")
+            for event in EventFileLoader(str(path)).Load()
+            for value in event.summary.value
+            if value.tag == "summary/mAP"
+        ),
+        default=0,
+    )

@@ -11,7 +11,7 @@ import keras
 from audiotag import models, progress, records
 from audiotag.errors import AudiotagError
 from audiotag.metrics.per_class import NotFiniteError
-from audiotag.training import run as run_folder
+from audiotag.run_folder import CHECKPOINTS, STUDENT, TAGGER, VALIDATION
 from audiotag.training.callbacks import (
     DivergedError,
     EpochLine,
@@ -25,7 +25,7 @@ from audiotag.training.layerwise import LayerwiseAdam, layer_rates
 from audiotag.training.losses import trainee
 from audiotag.training.network import counts, not_yet_trained, starting_network
 from audiotag.training.recipe import Recipe, resolve
-from audiotag.training.run import Run
+from audiotag.training.run import Run, claim, describe
 from audiotag.training.start import check_front_end, prepare_backend
 from audiotag.training.temperature import START, Temperature, is_dynamic
 
@@ -59,8 +59,8 @@ def train(recipe: Recipe, out: Path | str) -> Run:
         check_front_end(recipe.model, recipe.weights, data)
     prepare_backend(recipe.seed)
     network, carried = starting_network(recipe, data)
-    run_folder.claim(out, run_folder.describe(recipe, data, out))
-    if carried and not Checkpoints(out / "checkpoints").epochs():
+    claim(out, describe(recipe, data, out))
+    if carried and not Checkpoints(out / CHECKPOINTS).epochs():
         progress.say(carried)
     return fit(network, data, recipe, out)
 
@@ -81,7 +81,7 @@ def fit(network: keras.Model, data: Data, recipe: Recipe, out: Path) -> Run:
     label_weight = None if recipe.teacher is None else recipe.label_weight
     model = trainee(network, data.task, _optimizer(recipe, network), label_weight)
     model.optimizer.build(model.trainable_variables)
-    checkpoints = Checkpoints(out / "checkpoints")
+    checkpoints = Checkpoints(out / CHECKPOINTS)
     state = checkpoints.restore(network, model.optimizer) or Progress()
     if state.epoch == recipe.epochs or state.stopped:
         progress.say(f"{out} is trained already: {state.epoch} epochs")
@@ -90,9 +90,9 @@ def fit(network: keras.Model, data: Data, recipe: Recipe, out: Path) -> Run:
             progress.say(f"Resuming {out} after epoch {state.epoch} of {recipe.epochs}")
         if frozen := counts(network):
             progress.say(frozen)
-        (out / run_folder.TAGGER).unlink(missing_ok=True)
+        (out / TAGGER).unlink(missing_ok=True)
         _fit(model, network, data, recipe, out, checkpoints, state)
-    if not (out / run_folder.TAGGER).exists():  # the last file to be written
+    if not (out / TAGGER).exists():  # the last file to be written
         _finish(network, data, out, checkpoints, state)
     return Run(out, recipe, state.epoch, state.best_epoch, state.best_value, tuple(state.history))
 
@@ -144,7 +144,7 @@ def _fit(
         kept = "no epoch had been finished"
         if state.best_epoch:
             _finish(network, data, out, checkpoints, state)
-            kept = f"the weights of epoch {state.best_epoch}, the best so far, are in {out / run_folder.STUDENT}"
+            kept = f"the weights of epoch {state.best_epoch}, the best so far, are in {out / STUDENT}"
         raise DivergedError(f"{where}{error}; {kept}. Try a lower learning_rate than {recipe.learning_rate}") from error
     finally:
         line.close()
@@ -174,7 +174,7 @@ def _callbacks(
         from audiotag.tensorboard import ValidationMetrics
 
         watched = keras.Model(network.input, network.output)
-        callbacks.append(ValidationMetrics(watched, data, recipe.validation, recipe.batch_size, out / "validation"))
+        callbacks.append(ValidationMetrics(watched, data, recipe.validation, recipe.batch_size, out / VALIDATION))
     return [
         *callbacks,
         keras.callbacks.TensorBoard(out, write_graph=False),
@@ -208,6 +208,6 @@ def _finish(network: keras.Model, data: Data, out: Path, checkpoints: Checkpoint
         data_set=data.name,
         fingerprint=data.fingerprint,
     )
-    models.save(network, out / run_folder.STUDENT, card)
+    models.save(network, out / STUDENT, card)
     tagger = tagging.AudioTagger(network, data.labels, data.front_end, data.task, data.seconds, data.pad)
-    loading.save(tagger, out / run_folder.TAGGER)
+    loading.save(tagger, out / TAGGER)

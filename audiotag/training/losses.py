@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from audiotag.errors import AudiotagError
+from audiotag.task import Task
 from audiotag.training.fused import with_fused_normalization
 
 
@@ -17,15 +17,9 @@ def loss_for(data: Any) -> keras.losses.Loss:
         data: an open data set (`records.open`), or its task: "multilabel" or "multiclass".
 
     Returns:
-        Binary cross-entropy averaged over classes and examples for "multilabel", categorical cross-entropy for
-        "multiclass". Both are linear in the target, which is what makes distillation a step of the input pipeline.
+        See `Task.loss`.
     """
-    task = data if isinstance(data, str) else data.task
-    if task == "multilabel":
-        return keras.losses.BinaryCrossentropy(from_logits=True)
-    if task == "multiclass":
-        return keras.losses.CategoricalCrossentropy(from_logits=True)
-    raise AudiotagError(f"task must be multiclass or multilabel, received {task!r}")
+    return Task(data if isinstance(data, str) else data.task).loss()
 
 
 def trainee(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audiotag.errors import AudiotagError, suggest
+from audiotag.run_folder import NO_VALIDATION
 from audiotag.training.schedule import Schedule
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 LAST = "last"
 MONITORS = {"val_mAP": 1, "val_accuracy": 1, "val_loss": -1, LAST: 0}  # 1: higher is better, -1: lower is
 OPTIMIZERS = ("adam", "adamw")
-NO_VALIDATION = "none"
 
 
 @dataclass(frozen=True)
@@ -174,11 +174,10 @@ def resolve(recipe: Recipe, data: Data) -> Recipe:
         "ramp_start": warmup if recipe.ramp_start is None else recipe.ramp_start,
         "ramp_epochs": max(1, recipe.epochs * 4 // 5) if recipe.ramp_epochs is None else recipe.ramp_epochs,
     }
-    if recipe.monitor == "val_accuracy" and data.task == "multilabel":
+    if recipe.monitor == "val_accuracy" and not data.task.exclusive:
         raise AudiotagError(f"{data.name} is multilabel: monitor 'val_mAP' or 'val_loss', received 'val_accuracy'")
     if recipe.monitor is None:
-        measured = "val_mAP" if data.task == "multilabel" else "val_accuracy"
-        implied["monitor"] = LAST if validation == NO_VALIDATION else measured
+        implied["monitor"] = LAST if validation == NO_VALIDATION else data.task.monitor
     if recipe.teacher is not None and recipe.teacher not in data.teachers:
         known = suggest(recipe.teacher, data.teachers) if data.teachers else "it has none yet, see `audiotag teach`"
         raise AudiotagError(f"{data.name} has no outputs of a teacher {recipe.teacher!r}: {known}")

@@ -12,16 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audiotag import __version__, storage
+from audiotag import __version__, run_folder, storage
 from audiotag.errors import AudiotagError
+from audiotag.run_folder import CHECKPOINTS, RECIPE, STUDENT, TAGGER
 from audiotag.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from audiotag.records import Data
-
-RECIPE = "recipe.toml"
-STUDENT = "student.keras"
-TAGGER = "tagger.keras"
 
 
 @dataclass(frozen=True)
@@ -93,7 +90,7 @@ def claim(out: Path, described: dict[str, Any]) -> None:
     import tomli_w
 
     path = out / RECIPE
-    if not path.exists() or not any((out / "checkpoints").glob("*.npz")):
+    if not path.exists() or not any((out / CHECKPOINTS).glob("*.npz")):
         if out.exists() and not out.is_dir():
             raise AudiotagError(f"a run needs a folder, {out} is a file: choose another")
         if out.is_dir() and not path.exists() and any(not file.name.startswith(".") for file in out.iterdir()):
@@ -101,7 +98,7 @@ def claim(out: Path, described: dict[str, Any]) -> None:
         with storage.write_atomically(path) as file:
             file.write(tomli_w.dumps(described))
         return
-    earlier, described = read(out), tomllib.loads(tomli_w.dumps(described))
+    earlier, described = run_folder.recipe(out), tomllib.loads(tomli_w.dumps(described))
     # A run of an earlier audiotag does not know the fields that came later: it was trained with their defaults.
     defaults = {field.name: field.default for field in dataclasses.fields(Recipe) if field.name != "data"}
     names = [*defaults, "fingerprint", "teacher_fingerprint", "backend"]
@@ -112,17 +109,6 @@ def claim(out: Path, described: dict[str, Any]) -> None:
             f"{out} holds a run of another recipe, different in {', '.join(changed)}: "
             "train into a new folder, or ask for the same recipe to resume"
         )
-
-
-def read(out: Path) -> dict[str, Any]:
-    """What a run folder's `recipe.toml` says."""
-    path = Path(out) / RECIPE
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise AudiotagError(f"{out} is not a run folder: it has no {RECIPE}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise AudiotagError(f"{path} is not valid TOML ({error}): train into a new folder") from error
 
 
 def _shown(value: Any) -> str:

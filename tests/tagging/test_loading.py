@@ -45,7 +45,7 @@ def test_what_is_no_tagger_is_said_in_one_line(tmp_path, network_for):
         (tmp_path / "text.keras", "not a .keras file"),
         (tmp_path / "nowhere.keras", "no such file"),
         (tmp_path / "sound.wav", "received the file"),
-        (tmp_path / "empty", "neither tagger.keras nor student.keras"),
+        (tmp_path / "empty", "holds tagger.keras or student.keras"),
         (tmp_path / "bare.keras", "no model card"),
         ("mn04_sa", "did you mean 'mn04_as'"),
     ):

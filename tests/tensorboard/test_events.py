@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.util import tensor_util
 
-from audiotag import run_folder
 from audiotag.records import tfrecord
 from audiotag.tensorboard.events import EventFile, class_tag
+from audiotag.tensorboard.scalars import last_epoch
 
 
 @given(st.text(), st.text())
@@ -77,4 +77,4 @@ def test_a_run_knows_the_last_epoch_of_a_file_that_was_torn_off(tmp_path) -> Non
         file.scalar("loss_vs_iterations", 0.5, 900)
     with file.path.open("ab") as torn:
         torn.write(b"torn off in the middle")
-    assert run_folder.last_epoch(tmp_path) == 4
+    assert last_epoch(tmp_path / "validation") == 4

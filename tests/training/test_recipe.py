@@ -7,6 +7,7 @@ import pytest
 
 from audiotag.errors import AudiotagError
 from audiotag.records import splits
+from audiotag.task import Task
 from audiotag.training import Recipe
 from audiotag.training.recipe import resolve
 
@@ -14,7 +15,11 @@ from audiotag.training.recipe import resolve
 def a_data_set(task: str = "multiclass", names: tuple[str, ...] = ("train", "validation")) -> Any:
     sizes = dict.fromkeys(names, 10)
     return SimpleNamespace(
-        name="some", task=task, splits=sizes, teachers=["big"], select=lambda text: splits.select(text, list(sizes))
+        name="some",
+        task=Task(task),
+        splits=sizes,
+        teachers=["big"],
+        select=lambda text: splits.select(text, list(sizes)),
     )
 
 

@@ -1,0 +1,82 @@
+"""What goes into a network and what comes out, in one object that data sets, model files and taggers hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from audiotag.errors import AudiotagError, suggest
+from audiotag.frontend.config import LogMelConfig
+from audiotag.labels import Labels
+from audiotag.task import Task
+
+Pad = Literal["repeat", "zero", "none"]
+
+
+@dataclass(frozen=True)
+class ClipFormat:
+    """A clip as a network takes it, and the classes that it gives.
+
+    Args:
+        labels: classes in the order of the outputs.
+        front_end: the log-mel.
+        task: what is asked of a clip.
+        seconds: length of a clip, positive.
+        pad: how a shorter clip is filled up: "repeat" itself, "zero", or "none" at all. Default "repeat".
+
+    Raises:
+        AudiotagError: a value outside its range.
+    """
+
+    labels: Labels
+    front_end: LogMelConfig
+    task: Task
+    seconds: float
+    pad: Pad = "repeat"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "task", Task(self.task))
+        object.__setattr__(self, "seconds", float(self.seconds))
+        if self.pad not in get_args(Pad):
+            raise AudiotagError(f"no way to fill up clips is named {self.pad!r}: {suggest(self.pad, get_args(Pad))}")
+        if not self.seconds > 0:
+            raise AudiotagError(f"seconds of a clip must be positive, received {self.seconds}")
+
+    @property
+    def samples(self) -> int:
+        """Samples of a clip at the front end's rate."""
+        return round(self.seconds * self.front_end.sample_rate)
+
+    @property
+    def frames(self) -> int:
+        """Frames of a clip's log-mel."""
+        return self.front_end.frames(self.samples)
+
+    def difference(self, other: ClipFormat) -> str:
+        """The first of front end, classes and task in which two formats differ; "" where they are the same.
+
+        Lengths may differ: most networks take any.
+        """
+        differences = {
+            "front end": self.front_end.difference(other.front_end),
+            "classes": self.labels.names != other.labels.names,
+            "task": self.task != other.task,
+        }
+        return next((what for what, differs in differences.items() if differs), "")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every field by name, ready for JSON."""
+        return {
+            "labels": {"names": list(self.labels.names), "ids": list(self.labels.ids)},
+            "front_end": self.front_end.to_dict(),
+            "task": str(self.task),
+            "seconds": self.seconds,
+            "pad": self.pad,
+        }
+
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> ClipFormat:
+        """The format that `to_dict` wrote."""
+        labels = Labels(tuple(fields["labels"]["names"]), tuple(fields["labels"]["ids"]))
+        front_end = LogMelConfig.from_dict(fields["front_end"])
+        return cls(labels, front_end, fields["task"], fields["seconds"], fields["pad"])
