@@ -1,4 +1,4 @@
-"""Slices and folds against the metrics of the clips selected by hand, and scikit-learn."""
+"""Slices and folds against the metrics of the clips chosen by hand, and scikit-learn."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ import pytest
 from sklearn import metrics as oracle
 
 from audiotag import AudiotagError
-from audiotag.evaluation.sections.slices import FIGURES, folds, folds_per_class, sliceable, slices
+from audiotag.evaluation.evaluated import Evaluation, measured
+from audiotag.evaluation.parts import FIGURES
+from audiotag.evaluation.sections.folds import folds
+from audiotag.evaluation.sections.slices import measure, sliceable, slices
 from audiotag.labels import Labels
 from audiotag.metrics.predictions import Predictions
 
@@ -96,7 +99,7 @@ def test_equal_numbers_share_a_quartile_and_missing_ones_are_apart(predictions, 
     assert found["clips"].tolist() == [70, 5, 25, 20]
 
 
-def test_slices_of_few_clips_can_be_left_out_and_masks_are_kept(clips) -> None:
+def test_masks_are_kept(clips) -> None:
     random = np.random.default_rng(2)
     known = random.random((CLIPS, 2)) < 0.7
     truth = (random.random((CLIPS, 2)) < 0.4) & known
@@ -105,14 +108,24 @@ def test_slices_of_few_clips_can_be_left_out_and_masks_are_kept(clips) -> None:
     scores = random.random((CLIPS, 2))
     masked = Predictions(ids, truth.astype(np.uint8), scores, labels, "multilabel", known, recordings=ids)
     table = clips.assign(device=["a"] * 100 + ["b"] * 20)
-    found = slices(masked, table, ["device"], least=21)
-    assert found["value"].tolist() == ["a"]
+    found = slices(masked, table, ["device"])
+    assert found["value"].tolist() == ["a", "b"]
     expected = [
         oracle.average_precision_score(truth[:100][known[:100, k], k], masked.scores[:100][known[:100, k], k])
         for k in range(2)
     ]
     assert found.loc[0, "mAP"] == pytest.approx(np.mean(expected))
-    assert slices(masked, table, ["device"], least=CLIPS + 1).empty
+
+
+def test_the_section_has_a_table_a_column(predictions, clips) -> None:
+    table, summary = measured(predictions)
+    section = measure(Evaluation((), predictions, None, clips, table, summary, "none", columns=["device", "level"]))
+    assert [shown.title for shown in section.tables] == ["By device", "By level"]
+    assert [row[0] for row in section.tables[0].rows] == ["phone a", "phone b", "(none)"]
+    fitting = measure(Evaluation((), predictions, None, clips, table, summary, "none"))
+    assert [shown.title for shown in fitting.tables] == ["By split", "By device", "By level", "By seconds"]
+    nothing = measure(Evaluation((), predictions, None, clips, table, summary, "none", columns=[]))
+    assert not nothing.is_shown and nothing.values["slices"].empty
 
 
 def test_columns_that_cannot_be_sliced_are_refused_in_one_line(predictions, clips) -> None:
@@ -123,10 +136,6 @@ def test_columns_that_cannot_be_sliced_are_refused_in_one_line(predictions, clip
         with pytest.raises(AudiotagError, match=message) as caught:
             slices(predictions, clips, columns)
         assert "\n" not in str(caught.value)
-    with pytest.raises(AudiotagError, match="received 119 for 120 clips"):
-        slices(predictions, clips[1:], ["device"])
-    with pytest.raises(AudiotagError, match="row 0 is 'clip 119' instead of 'clip 0'"):
-        slices(predictions, clips[::-1], ["device"])
 
 
 def test_columns_worth_slicing_are_those_of_few_values_and_measurements(clips) -> None:
@@ -143,28 +152,9 @@ def test_folds_stand_in_their_order_with_mean_and_standard_deviation(predictions
         assert found[name].tolist() == pytest.approx([*values, np.mean(values), np.std(values, ddof=1)], abs=1e-14)
     assert found["clips"].tolist()[:3] == [40, 40, 40]
     assert found["clips"].isna().tolist() == [False] * 3 + [True] * 2
-    with pytest.raises(AudiotagError, match="one fold a clip"):
-        folds(predictions, fold_of[1:])
 
 
 def test_one_fold_has_no_standard_deviation(predictions) -> None:
     found = folds(predictions, np.full(CLIPS, "fold1"))
     assert found.loc[1, "mAP"] == found.loc[0, "mAP"]
     assert found.loc[2, list(FIGURES)].isna().all()
-
-
-def test_a_class_varies_over_the_folds_that_have_it(predictions) -> None:
-    fold_of = np.array([f"fold{1 + index % 3}" for index in range(CLIPS)])
-    fold_of[(fold_of == "fold3") & (predictions.targets[:, 1] == 1)] = "fold2"
-    found = folds_per_class(predictions, fold_of)
-    assert found["class"].tolist() == ["dog", "rain", "sea", "wind"]
-    assert found["folds"].tolist() == [3, 2, 3, 3]
-    assert found["left_out"].tolist() == [0, 1, 0, 0]
-    for index, used in ((0, ("fold1", "fold2", "fold3")), (1, ("fold1", "fold2"))):
-        truth, said = predictions.targets[:, index], predictions.scores.argmax(1) == index
-        parts = [fold_of == fold for fold in used]
-        precisions = [oracle.average_precision_score(truth[part], predictions.scores[part, index]) for part in parts]
-        f1 = [oracle.f1_score(truth[part], said[part], zero_division=0) for part in parts]
-        row = found.loc[index, ["AP_mean", "AP_deviation", "F1_mean", "F1_deviation"]].tolist()
-        expected = [np.mean(precisions), np.std(precisions, ddof=1), np.mean(f1), np.std(f1, ddof=1)]
-        assert row == pytest.approx(expected, abs=1e-14)
