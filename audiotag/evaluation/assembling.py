@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from audiotag import run_folder
 from audiotag.evaluation import calibrating, pooling
 from audiotag.evaluation.sections import slices
 from audiotag.metrics import per_class
-from audiotag.metrics.bootstrap import bootstrap
+from audiotag.metrics.bootstrap import Unit, bootstrap
 from audiotag.metrics.reliability import reliability
 from audiotag.report.report import Report, Subject
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from audiotag.evaluation.pooling import Heard
     from audiotag.metrics.predictions import Predictions
     from audiotag.records import Data
-
-Unit = Literal["recording", "clip"]
 
 EVEN = 0.5
 """Threshold of every class where nobody chose any."""
@@ -46,10 +44,7 @@ def assemble(
     clips, subject = pooled.clips, first.subject
     thresholds, thresholds_from, told = _thresholds(heard)
     found = replace(pooled.predictions, thresholds=thresholds)
-    options = {"task": found.task, "thresholds": thresholds, "known": found.known}
-    table = per_class.per_class(found.targets, found.scores, found.labels, **options)
-    groups = found.recordings if unit == "recording" else None
-    groups = None if groups is not None and len(set(groups.tolist())) == len(groups) else groups
+    table = per_class.per_class(found)
     fold_of = pooling.folds(heard)
     chosen = slices.sliceable(clips) if columns is None else columns
     described = Subject(subject.name, subject.kind, subject.path, subject.about, getattr(subject, "network", None))
@@ -67,10 +62,10 @@ def assemble(
         thresholds_from=thresholds_from,
         calibration=_calibration(heard),
         table=table,
-        summary=per_class.summary(table, found.targets, found.scores, **options),
-        intervals=bootstrap(found, groups, thresholds=thresholds, resamples=resamples) if resamples else None,
-        slices=slices.slices(found, clips, chosen, thresholds=thresholds),
-        folds=None if fold_of is None else slices.folds(found, fold_of, thresholds=thresholds),
+        summary=per_class.summary(found, table),
+        intervals=bootstrap(found, unit, resamples=resamples) if resamples else None,
+        slices=slices.slices(found, clips, chosen),
+        folds=None if fold_of is None else slices.folds(found, fold_of),
         reliability=reliability(found),
         uncalibrated=None if pooled.uncalibrated is None else reliability(pooled.uncalibrated),
         notes=(*pooled.notes, *told),

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from audiotag import run_folder, scorers
 from audiotag.errors import AudiotagError
-from audiotag.evaluation.assembling import Unit, assemble
+from audiotag.evaluation.assembling import assemble
 from audiotag.evaluation.listening import listen
 from audiotag.evaluation.pooling import Heard
+from audiotag.metrics.bootstrap import Unit, check_unit
 from audiotag.report.writing import write
 from audiotag.tensorboard.scalars import last_epoch
 
@@ -65,8 +66,7 @@ def evaluate(
         >>> report = audiotag.evaluation.evaluate("runs/esc10-mn04")
         >>> report.table.sort_values("AP").head()
     """
-    if unit not in ("recording", "clip"):
-        raise AudiotagError(f"a bootstrap draws by recording or by clip, received {unit!r}: choose one of them")
+    check_unit(unit)
     sources = [source] if isinstance(source, str | Path) else list(source)
     if not sources:
         raise AudiotagError("nothing to evaluate: name a run folder, a model or a table of scores")

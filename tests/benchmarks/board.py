@@ -25,11 +25,11 @@ import pandas
 from audiotag import models
 from audiotag.evaluation.sections.mistakes import Mistake
 from audiotag.labels import Labels
-from audiotag.metrics import confusion, per_class
+from audiotag.metrics import per_class
 from audiotag.metrics.predictions import Predictions
 from audiotag.metrics.reliability import reliability
 from audiotag.report.report import Embeddings, Report, Subject
-from audiotag.report.tensorboard import board, pictures, projector, worst
+from audiotag.report.tensorboard import board, confusion_matrix, pictures, projector, worst
 from audiotag.report.tensorboard.texts import texts
 from audiotag.tensorboard.events import EventFile
 from audiotag.tensorboard.scalars import add_scalars
@@ -44,8 +44,8 @@ def main(clips: int = 20_000, classes: int = 527) -> None:
     scores = 1 / (1 + np.exp(2.5 - random.normal(size=targets.shape) - 3.0 * targets))
     labels = Labels(tuple(f"class {index}" for index in range(classes)))
     found = Predictions(np.array([f"clip {row}" for row in range(clips)]), targets, scores, labels, "multilabel")
-    table = measured("per-class metrics", per_class.per_class, targets, scores, labels, task=found.task)
-    means = measured("their means", per_class.summary, table, targets, scores, found.task)
+    table = measured("per-class metrics", per_class.per_class, found)
+    means = measured("their means", per_class.summary, found, table)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         with EventFile(folder / "validation") as file:
@@ -65,7 +65,7 @@ def alone(report: Report, folder: Path) -> None:
     chosen = ("average_precision", "average_precision_by_clips", "reliability", "roc", "scores_of_worst")
     for name in chosen:
         measured(f"  {name}", getattr(pictures, name), report)
-    measured("  confusion matrix", confusion.picture, report.predictions)
+    measured("  confusion matrix", confusion_matrix.picture, report.predictions)
     measured("  texts", texts, report)
     measured("  projector", projector.write, folder, report)
     with EventFile(folder / "parts") as file:

@@ -12,10 +12,9 @@ import numpy as np
 import pandas
 import pytest
 
-from audiotag import AudiotagError, models
+from audiotag import AudiotagError, metrics, models
 from audiotag.evaluation import evaluate
 from audiotag.metrics import per_class
-from audiotag.metrics.predictions import Predictions
 from audiotag.tagging import AudioTagger
 from audiotag.tagging.calibration import Calibration
 
@@ -47,8 +46,8 @@ def test_a_run_gets_every_file_and_a_second_evaluation_replaces_the_first(make_r
         report = evaluate(run, resamples=50)
     assert {path.name for path in run.iterdir()} - {"student.keras", "recipe.toml"} == WRITTEN
     assert (report.split, report.data_set["name"], report.subject.kind) == ("test", "tones", "run")
-    kept = Predictions.load(run / "predictions.npz")
-    expected = per_class.per_class(kept.targets, kept.scores, kept.labels, task="multiclass")
+    kept = metrics.load(run / "predictions.npz")
+    expected = per_class.per_class(kept)
     written = pandas.read_csv(run / "metrics.csv", index_col="index")
     assert written.index.tolist() == ["0", "1", "2", "mean", "all"]
     columns = ["AP", "AUC", "F1", "Brier"]

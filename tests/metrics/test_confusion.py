@@ -1,17 +1,14 @@
-"""The confusion matrix against scikit-learn and against loops, and its picture for difficult names."""
+"""The confusion matrix against scikit-learn and against loops."""
 
 from __future__ import annotations
 
-import io
-import warnings
+from dataclasses import replace
 
 import numpy as np
-import pytest
-from matplotlib.image import imread
 from sklearn.metrics import confusion_matrix
 
 from audiotag.labels import Labels
-from audiotag.metrics.confusion import confusion, most_confused, picture
+from audiotag.metrics.confusion import confusion, most_confused
 from audiotag.metrics.predictions import Predictions
 
 
@@ -53,9 +50,8 @@ def test_multilabel_counts_hits_on_the_diagonal_and_false_alarms_elsewhere() -> 
 def test_every_class_has_its_threshold_and_unjudged_pairs_are_no_false_alarms() -> None:
     found = made(120, ("a", "b", "c"), "multilabel")
     known = (np.random.default_rng(1).random((120, 3)) < 0.5) | (found.targets == 1)
-    judged = Predictions(found.clip_ids, found.targets, found.scores, found.labels, "multilabel", known)
     limits = np.array([0.2, 0.4, 0.6])
-    counts, _ = confusion(judged, limits)
+    counts, _ = confusion(replace(found, known=known, thresholds=limits))
     for true, other in ((0, 1), (2, 0), (1, 1)):
         rows = [row for row in range(120) if found.targets[row, true] and known[row, other]]
         rows = [row for row in rows if other == true or not found.targets[row, other]]
@@ -69,27 +65,3 @@ def test_of_many_classes_those_with_the_largest_confusions_are_chosen() -> None:
     counts[20, 21] = 1
     assert most_confused(counts, counts.sum(1), 4).tolist() == [3, 7, 50, 61]
     assert len(most_confused(counts, counts.sum(1), 20)) == 20
-
-
-@pytest.mark.parametrize("task", ["multiclass", "multilabel"])
-def test_names_with_dollars_emoji_and_newlike_signs_draw_without_a_warning(task) -> None:
-    names = ("$x_{", "costs $5 and $6", "🐕", "日本", "a/b", r"\frac{", "%", "x" * 200, "nobody")
-    found = made(60, names[:-1], task)
-    wider = Predictions(
-        found.clip_ids,
-        np.pad(found.targets, ((0, 0), (0, 1))),
-        np.pad(found.scores, ((0, 0), (0, 1))),
-        Labels(names),
-        task,
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        png = picture(wider)
-    height, width, _ = imread(io.BytesIO(png)).shape
-    assert 300 < height < 2000 and 300 < width < 2000
-
-
-def test_the_picture_of_many_classes_stays_within_a_screen_and_a_half() -> None:
-    png = picture(made(400, tuple(f"a rather long name of a class {index}" for index in range(90)), "multilabel"))
-    height, width, _ = imread(io.BytesIO(png)).shape
-    assert max(height, width) < 2400

@@ -68,8 +68,7 @@ def build(
         scores = 1 / (1 + np.exp(-(random.normal(-2.2, 1.2, (clips, classes)) + 3.2 * truth)))
     ids = np.array([f"clip {index}" for index in range(clips)])
     found = Predictions(ids, truth.astype(np.uint8), scores, Labels(names), task)
-    thresholds = np.full(classes, 0.5)
-    table = per_class.per_class(found.targets, scores, found.labels, task=task, thresholds=thresholds)
+    table = per_class.per_class(found)
     site = np.array(["forest", "shore", "street"])[np.arange(clips) % 3]
     fold = np.array([f"fold{1 + index % 5}" for index in range(clips)])
     about = pandas.DataFrame({"clip_id": ids, "recording": [f"r{i // 4}" for i in range(clips)], "site": site})
@@ -81,14 +80,14 @@ def build(
         "command": "audiotag evaluate runs/esc10-mn04 --data data/esc10 --split test",
         "predictions": found,
         "clips": about,
-        "thresholds": thresholds,
+        "thresholds": found.limits,
         "thresholds_from": "0.5 for every class",
         "calibration": "none",
         "table": table,
-        "summary": per_class.summary(table, found.targets, scores, task, thresholds),
-        "intervals": bootstrap.bootstrap(found, thresholds=thresholds, resamples=resamples) if resamples else None,
-        "slices": slices.slices(found, about, ["site"], thresholds=thresholds),
-        "folds": slices.folds(found, fold, thresholds=thresholds) if whole else None,
+        "summary": per_class.summary(found, table),
+        "intervals": bootstrap.bootstrap(found, resamples=resamples) if resamples else None,
+        "slices": slices.slices(found, about, ["site"]),
+        "folds": slices.folds(found, fold) if whole else None,
         "reliability": reliability(found),
         "mistakes": tuple(mistake(index, names[index % classes], random) for index in range(mistakes)),
     }

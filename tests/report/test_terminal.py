@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,7 @@ def made(out: Path, names: tuple[str, ...], task: str = "multilabel", silent: sl
         targets[:, silent] = 0
     scores = 0.7 * random.random(targets.shape) + 0.3 * targets
     found = Predictions(np.arange(200).astype(str), targets, scores, Labels(names), task)
-    table = per_class.per_class(targets, scores, found.labels, task=task)
+    table = per_class.per_class(found)
     parts = {
         "out": out,
         "subject": Subject("mine", "run", out),
@@ -45,7 +46,7 @@ def made(out: Path, names: tuple[str, ...], task: str = "multilabel", silent: sl
         "thresholds_from": "0.5 for every class",
         "calibration": "none",
         "table": table,
-        "summary": per_class.summary(table, targets, scores, task),
+        "summary": per_class.summary(found, table),
         "intervals": None,
         "slices": pandas.DataFrame(),
         "folds": None,
@@ -80,8 +81,8 @@ def test_intervals_stand_beside_the_average_precision_and_fit_eighty_columns(tmp
 
 def test_where_there_are_too_few_clips_for_intervals_the_reason_is_printed(tmp_path) -> None:
     report = made(tmp_path, ODD, "multiclass")
-    groups = np.repeat(["one", "two"], 100)
-    text = printed(made(tmp_path, ODD, "multiclass", intervals=bootstrap(report.predictions, groups, resamples=10)))
+    paired = replace(report.predictions, recordings=np.repeat(["one", "two"], 100))
+    text = printed(made(tmp_path, ODD, "multiclass", intervals=bootstrap(paired, resamples=10)))
     assert "no intervals: 2 recordings: intervals need at least 5 to draw from" in text
     assert "()" not in text
 

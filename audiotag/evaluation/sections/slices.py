@@ -29,9 +29,6 @@ def slices(
     predictions: Predictions,
     clips: pandas.DataFrame,
     columns: Sequence[str],
-    *,
-    thresholds: float | np.ndarray = 0.5,
-    least: int = 1,
 ) -> pandas.DataFrame:
     """Metrics of the clips that share a value of a column, for every column and value.
 
@@ -42,8 +39,6 @@ def slices(
         predictions: truth and scores.
         clips: a row a clip, in the order of the predictions.
         columns: columns of `clips`.
-        thresholds: score from which a multilabel class is predicted; one for all or (classes,).
-        least: slices of fewer clips are left out.
 
     Returns:
         DataFrame, a row a column and value: column, value (str), clips, classes (that have a positive in the slice,
@@ -62,8 +57,7 @@ def slices(
             raise AudiotagError(f"no column of the clips is named {column!r}: {suggest(column, map(str, clips))}")
         values, order = _values(clips[column])
         for value, part in _parts(predictions, values, order):
-            if len(part.targets) >= least:
-                rows.append({"column": column, "value": value} | _measure(part, thresholds)[1])
+            rows.append({"column": column, "value": value} | _measure(part))
     return pandas.DataFrame(rows, columns=["column", "value", "clips", "classes", *FIGURES])
 
 
@@ -83,13 +77,12 @@ def sliceable(clips: pandas.DataFrame) -> list[str]:
     return chosen
 
 
-def folds(predictions: Predictions, fold_of: np.ndarray, *, thresholds: float | np.ndarray = 0.5) -> pandas.DataFrame:
+def folds(predictions: Predictions, fold_of: np.ndarray) -> pandas.DataFrame:
     """Metrics of every fold, and how they vary.
 
     Args:
         predictions: truth and scores of the clips of all folds, each scored by the model that did not learn from it.
         fold_of: (clips,) str, the fold of each clip.
-        thresholds: score from which a multilabel class is predicted; one for all or (classes,).
 
     Returns:
         DataFrame, a row a fold (fold2 before fold10): fold, clips, classes (that have a positive in the fold), mAP,
@@ -102,7 +95,7 @@ def folds(predictions: Predictions, fold_of: np.ndarray, *, thresholds: float | 
     import pandas
 
     parts = _parts(predictions, *_folds(predictions, fold_of))
-    rows = pandas.DataFrame([{"fold": fold} | _measure(part, thresholds)[1] for fold, part in parts])
+    rows = pandas.DataFrame([{"fold": fold} | _measure(part) for fold, part in parts])
     figures = rows[list(FIGURES)]
     over = [
         {"fold": "mean"} | figures.mean().to_dict(),
@@ -112,44 +105,12 @@ def folds(predictions: Predictions, fold_of: np.ndarray, *, thresholds: float | 
     return pandas.concat([rows.astype(counts), pandas.DataFrame(over)], ignore_index=True).astype(counts)
 
 
-def folds_per_class(
-    predictions: Predictions, fold_of: np.ndarray, *, thresholds: float | np.ndarray = 0.5
-) -> pandas.DataFrame:
-    """How AP and F1 of every class vary over the folds.
-
-    Args:
-        predictions: truth and scores of the clips of all folds.
-        fold_of: (clips,) str, the fold of each clip.
-        thresholds: score from which a multilabel class is predicted; one for all or (classes,).
-
-    Returns:
-        DataFrame indexed by the class's index: class, folds (that have a positive of the class), left_out (folds that
-        have none, where neither figure is defined), AP_mean, AP_deviation, F1_mean, F1_deviation. The deviation is
-        that of a sample (divided by folds - 1), NaN for fewer than two folds.
-
-    Raises:
-        AudiotagError: another number of folds than clips.
-    """
-    import pandas
-
-    parts = _parts(predictions, *_folds(predictions, fold_of))
-    tables = [_measure(part, thresholds)[0] for _, part in parts]
-    found = pandas.DataFrame({"class": predictions.labels.names}).rename_axis("index")
-    for metric in ("AP", "F1"):
-        figures = pandas.concat([table[metric] for table in tables], axis=1)
-        found["folds"], found["left_out"] = figures.notna().sum(axis=1), figures.isna().sum(axis=1)
-        found[f"{metric}_mean"] = figures.mean(axis=1)
-        found[f"{metric}_deviation"] = figures.std(axis=1, ddof=1)
-    return found
-
-
-def _measure(part: Predictions, thresholds: float | np.ndarray) -> tuple[pandas.DataFrame, dict[str, Any]]:
-    """The table of the classes, and one row: counts and figures."""
-    options = {"task": part.task, "thresholds": thresholds, "known": part.known}
-    table = per_class.per_class(part.targets, part.scores, part.labels, **options)
-    means = per_class.summary(table, part.targets, part.scores, **options)
+def _measure(part: Predictions) -> dict[str, Any]:
+    """One row: counts and figures."""
+    table = per_class.per_class(part)
+    means = per_class.summary(part, table)
     counts = {"clips": len(part.targets), "classes": int((table["positives"] > 0).sum())}
-    return table, counts | {name: means[name] for name in FIGURES}
+    return counts | {name: means[name] for name in FIGURES}
 
 
 def _parts(predictions: Predictions, values: np.ndarray, order: Iterable[str]) -> Iterator[tuple[str, Predictions]]:

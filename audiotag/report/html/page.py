@@ -77,7 +77,7 @@ def _parts(report: Report) -> dict[str, Any]:
     """What the template shows."""
     found = report.predictions
     names = found.labels.names
-    counts, clips = confusion(found, report.thresholds)
+    counts, clips = confusion(found)
     micro_pr, micro_roc = figures.micro_plots(found)
     shown, left_out = exhibits(report.mistakes)
     return {

@@ -5,8 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from audiotag.metrics import confusion
-from audiotag.report.tensorboard import curves, graph, hparams, pictures, projector, worst
+from audiotag.report.tensorboard import confusion_matrix, curves, graph, hparams, pictures, projector, worst
 from audiotag.report.tensorboard.texts import texts
 from audiotag.tensorboard.events import PATTERN, EventFile, class_tag
 from audiotag.tensorboard.scalars import add_scalars
@@ -59,7 +58,7 @@ def _add_pictures(file: EventFile, report: Report, step: int) -> None:
     drawn = {
         "average_precision": pictures.average_precision(report),
         "average_precision_by_clips": pictures.average_precision_by_clips(report),
-        "confusion_matrix": confusion.picture(report.predictions, report.thresholds),
+        "confusion_matrix": confusion_matrix.picture(report.predictions),
         "reliability": pictures.reliability(report),
         "roc": pictures.roc(report),
         "scores_of_worst_classes": pictures.scores_of_worst(report),

@@ -52,8 +52,7 @@ def describe(report: Report, chosen: np.ndarray) -> dict[str, list[str]]:
     """
     found, names = report.predictions, np.array(report.predictions.labels.names, dtype=object)
     truth = found.targets[chosen].astype(bool)
-    said = per_class.decide(found.scores[chosen], found.task, report.thresholds)
-    said = said if found.known is None else said & found.known[chosen]
+    said = per_class.decide(found.take(chosen))
     frequency = truth.sum(axis=0)
     coloured = truth & np.isin(np.arange(len(names)), np.argsort(-frequency, kind="stable")[:_COLOURS])
     rarest = np.where(coloured, frequency, len(truth) + 1).argmin(axis=1)

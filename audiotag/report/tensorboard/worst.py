@@ -12,7 +12,7 @@ from audiotag.tensorboard.events import EventFile, class_tag
 
 if TYPE_CHECKING:
     from audiotag.evaluation.sections.mistakes import Mistake
-    from audiotag.metrics.per_class import Task
+    from audiotag.task import Task
 
 
 def add_mistakes(file: EventFile, mistakes: tuple[Mistake, ...], task: Task, step: int) -> None:

@@ -8,7 +8,7 @@ import pytest
 from sklearn import metrics as oracle
 
 from audiotag import AudiotagError
-from audiotag.evaluation.sections.slices import FIGURES, folds, folds_per_class, sliceable, slices
+from audiotag.evaluation.sections.slices import FIGURES, folds, sliceable, slices
 from audiotag.labels import Labels
 from audiotag.metrics.predictions import Predictions
 
@@ -96,7 +96,7 @@ def test_equal_numbers_share_a_quartile_and_missing_ones_are_apart(predictions, 
     assert found["clips"].tolist() == [70, 5, 25, 20]
 
 
-def test_slices_of_few_clips_can_be_left_out_and_masks_are_kept(clips) -> None:
+def test_masks_are_kept(clips) -> None:
     random = np.random.default_rng(2)
     known = random.random((CLIPS, 2)) < 0.7
     truth = (random.random((CLIPS, 2)) < 0.4) & known
@@ -105,14 +105,13 @@ def test_slices_of_few_clips_can_be_left_out_and_masks_are_kept(clips) -> None:
     scores = random.random((CLIPS, 2))
     masked = Predictions(ids, truth.astype(np.uint8), scores, labels, "multilabel", known, recordings=ids)
     table = clips.assign(device=["a"] * 100 + ["b"] * 20)
-    found = slices(masked, table, ["device"], least=21)
-    assert found["value"].tolist() == ["a"]
+    found = slices(masked, table, ["device"])
+    assert found["value"].tolist() == ["a", "b"]
     expected = [
         oracle.average_precision_score(truth[:100][known[:100, k], k], masked.scores[:100][known[:100, k], k])
         for k in range(2)
     ]
     assert found.loc[0, "mAP"] == pytest.approx(np.mean(expected))
-    assert slices(masked, table, ["device"], least=CLIPS + 1).empty
 
 
 def test_columns_that_cannot_be_sliced_are_refused_in_one_line(predictions, clips) -> None:
@@ -153,18 +152,14 @@ def test_one_fold_has_no_standard_deviation(predictions) -> None:
     assert found.loc[2, list(FIGURES)].isna().all()
 
 
-def test_a_class_varies_over_the_folds_that_have_it(predictions) -> None:
-    fold_of = np.array([f"fold{1 + index % 3}" for index in range(CLIPS)])
-    fold_of[(fold_of == "fold3") & (predictions.targets[:, 1] == 1)] = "fold2"
-    found = folds_per_class(predictions, fold_of)
-    assert found["class"].tolist() == ["dog", "rain", "sea", "wind"]
-    assert found["folds"].tolist() == [3, 2, 3, 3]
-    assert found["left_out"].tolist() == [0, 1, 0, 0]
-    for index, used in ((0, ("fold1", "fold2", "fold3")), (1, ("fold1", "fold2"))):
-        truth, said = predictions.targets[:, index], predictions.scores.argmax(1) == index
-        parts = [fold_of == fold for fold in used]
-        precisions = [oracle.average_precision_score(truth[part], predictions.scores[part, index]) for part in parts]
-        f1 = [oracle.f1_score(truth[part], said[part], zero_division=0) for part in parts]
-        row = found.loc[index, ["AP_mean", "AP_deviation", "F1_mean", "F1_deviation"]].tolist()
-        expected = [np.mean(precisions), np.std(precisions, ddof=1), np.mean(f1), np.std(f1, ddof=1)]
-        assert row == pytest.approx(expected, abs=1e-14)
+def test_thresholds_are_those_of_the_predictions(clips) -> None:
+    random = np.random.default_rng(4)
+    truth, scores, limits = random.random((CLIPS, 2)) < 0.4, random.random((CLIPS, 2)), np.array([0.3, 0.8])
+    labels, ids = Labels(("dog", "rain")), clips["clip_id"].to_numpy(str)
+    strict = Predictions(ids, truth.astype(np.uint8), scores, labels, "multilabel", thresholds=limits)
+    halves = np.where(np.arange(CLIPS) < CLIPS // 2, "a", "b")
+    expected = [
+        oracle.f1_score(truth[halves == half], scores[halves == half] >= limits, average="macro") for half in ("a", "b")
+    ]
+    assert slices(strict, clips.assign(half=halves), ["half"])["F1"].tolist() == pytest.approx(expected, abs=1e-14)
+    assert folds(strict, halves)["F1"].tolist()[:2] == pytest.approx(expected, abs=1e-14)

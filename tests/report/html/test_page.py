@@ -99,8 +99,8 @@ def derived(report, targets: np.ndarray) -> dict:
 
     old = report.predictions
     found = Predictions(old.clip_ids, targets, old.scores, old.labels, old.task)
-    table = per_class.per_class(targets, old.scores, old.labels, task=old.task)
-    means = per_class.summary(table, targets, old.scores, old.task)
+    table = per_class.per_class(found)
+    means = per_class.summary(found, table)
     return {"predictions": found, "table": table, "summary": means, "reliability": reliability(found)}
 
 

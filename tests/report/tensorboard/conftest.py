@@ -48,8 +48,8 @@ def made(out: Path, names: tuple[str, ...] = NAMES, clips: int = 80, task: str =
     ids = np.array([f"c{index}" for index in range(clips)])
     predictions = Predictions(ids, targets, scores, Labels(names), task)
     thresholds = np.full(classes, 0.5)
-    table = per_class.per_class(targets, scores, predictions.labels, task=task, thresholds=thresholds)
-    means = per_class.summary(table, targets, scores, task, thresholds)
+    table = per_class.per_class(predictions)
+    means = per_class.summary(predictions, table)
     half = 0.6 / np.sqrt(table["positives"].clip(lower=2))
     bounds = {}
     for name in ("AP", "AUC", "F1"):

@@ -14,8 +14,7 @@ import pytest
 import soundfile
 from matplotlib.image import imread
 
-from audiotag.metrics import confusion
-from audiotag.report.tensorboard import board, curves, hparams, projector
+from audiotag.report.tensorboard import board, confusion_matrix, curves, hparams, projector
 from audiotag.tensorboard.events import class_tag
 from audiotag.tensorboard.scalars import GROUPS
 
@@ -111,7 +110,7 @@ def test_pictures_are_png_files_and_the_confusion_matrix_is_ours(ask, report) ->
     for tag in charts:
         picture = imread(io.BytesIO(served(ask, "images", tag)))
         assert picture[..., :3].std() > 0.05 and min(picture.shape[:2]) > 300
-    assert served(ask, "images", "charts/confusion_matrix") == confusion.picture(report.predictions, report.thresholds)
+    assert served(ask, "images", "charts/confusion_matrix") == confusion_matrix.picture(report.predictions)
 
 
 def test_a_mistake_can_be_seen_and_heard_under_one_name(ask, report) -> None:
@@ -185,8 +184,8 @@ def test_one_clip_and_classes_that_cannot_be_judged_do_not_stop_it(make_report, 
     few = Predictions(
         np.array(["a"]), np.array([[0, 1]], np.uint8), np.array([[0.2, 0.9]]), Labels(("x", "y")), "multilabel"
     )
-    table = per_class.per_class(few.targets, few.scores, few.labels, task=few.task)
-    means = per_class.summary(table, few.targets, few.scores, few.task)
+    table = per_class.per_class(few)
+    means = per_class.summary(few, table)
     full = make_report(tmp_path)
     bare = {"intervals": None, "uncalibrated": None, "noise": None, "embeddings": None, "mistakes": ()}
     found = {"predictions": few, "table": table, "summary": means, "reliability": reliability(few)}
