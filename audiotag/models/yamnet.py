@@ -9,6 +9,7 @@ from keras import layers, ops
 
 from audiotag.errors import AudiotagError
 from audiotag.labels import Labels
+from audiotag.models.blocks import require_frames
 from audiotag.models.presets import audioset_labels
 
 PATCH_FRAMES = 96  # 0.96 s at a hop of 10 ms
@@ -51,14 +52,13 @@ class YAMNet:
 
         Layer "frame_logits" holds the logits of every patch, (batch, patches, classes); the logits of a clip are those
         of the mean of its patches' scores. Layer "patch_features" holds the embedding of every patch, (batch, patches,
-        1024). Input of any length from 96 frames on. Keras refuses to crop a shorter one; in a compiled graph that
-        leaves the length open, its logits are not a number.
+        1024).
 
         Args:
             name: name of the model.
             classes: number of classes.
             mels: mel bands of the input; 64 as published.
-            frames: frames of the input; only checked, as any length from 96 on is welcome.
+            frames: frames of the input; only checked: any length from 96 on is welcome, a run on fewer fails.
 
         Raises:
             AudiotagError: fewer than 96 frames.
@@ -69,8 +69,8 @@ class YAMNet:
                 f"received {frames} frames: fill the clips up"
             )
         spectrogram = keras.Input((None, mels, 1), name="log_mel")
-        x = layers.Reshape((-1, mels), name="frames")(spectrogram)
-        # Last frames of patches, every 48th: cropping refuses input without one, which has no patch.
+        x = layers.Reshape((-1, mels), name="frames")(require_frames(spectrogram, PATCH_FRAMES))
+        # Last frames of patches, every 48th.
         ends = layers.Cropping1D((PATCH_FRAMES - 1, 0), name="patch_ends")(x)[:, ::PATCH_HOP, 0]
         x = ops.reshape(_patches(x), (-1, PATCH_FRAMES, mels, 1))
         x = layers.Conv2D(STEM_CHANNELS, 3, 2, "same", use_bias=False, name="block1_convolution")(x)

@@ -143,6 +143,12 @@ def test_files_open_without_audiotag_and_give_the_same_logits_on_other_backends(
             np.testing.assert_allclose(other, one, atol=1e-4, err_msg=path)
 
 
+def test_fewer_frames_than_a_step_are_refused():
+    with pytest.raises(AudiotagError, match="at least 4 frames, one step of time, received 3") as raised:
+        models.build("crnn", classes=3, frames=3)
+    assert "\n" not in str(raised.value)
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [

@@ -145,5 +145,3 @@ def test_the_shortest_input_leaves_something_to_pool(layers):
         network = pann.network("panns", 3, pann.smallest, pann.smallest)
     pooled = keras.Model(network.input, network.get_layer("frequency_mean").output)
     assert pooled.compute_output_shape((1, pann.smallest, pann.smallest, 1))[1:3] == (1, 1)
-    with pytest.raises(ValueError, match="zero or negative"):
-        pooled.compute_output_shape((1, pann.smallest - 1, pann.smallest, 1))

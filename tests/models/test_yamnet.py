@@ -105,12 +105,10 @@ def test_a_new_head_keeps_all_the_rest(layers, network, tmp_path):
     np.testing.assert_array_equal(*map(array, embeddings))
 
 
-def test_fewer_frames_than_a_patch_are_refused(network):
+def test_fewer_frames_than_a_patch_are_refused():
     with pytest.raises(AudiotagError, match=r"patches of 96 frames \(0.975 s.*received 95 frames") as raised:
         YAMNet().network("yamnet", 3, 64, 95)
     assert "\n" not in str(raised.value)
-    with pytest.raises(ValueError, match="smaller than the input length"):
-        network(spectrograms(95))
 
 
 def test_it_survives_saving_and_learns(tmp_path):
