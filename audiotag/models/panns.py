@@ -8,6 +8,7 @@ import keras
 from keras import layers
 
 from audiotag.errors import AudiotagError
+from audiotag.models import heads
 from audiotag.models.blocks import require_frames
 
 FIRST_CHANNELS = 64
@@ -91,3 +92,13 @@ class PANN:
         if number <= 5:
             x = layers.AveragePooling2D(2, name=f"block{number}_pooling")(x)
         return layers.Dropout(BLOCK_DROPOUT, name=f"block{number}_dropout")(x)
+
+
+def steps(network: keras.Model) -> keras.KerasTensor:
+    """A PANN's head over every step and its neighbours."""
+    x = network.get_layer("frequency_mean").output
+    x = layers.Reshape((-1, x.shape[-1]), name="steps")(x)
+    most = layers.MaxPooling1D(3, 1, "same", name="near_maximum")(x)
+    mean = layers.AveragePooling1D(3, 1, "same", name="near_mean")(x)
+    hidden = network.get_layer("features")(layers.Add(name="near_pooled")([most, mean]))
+    return heads.bounded(network.get_layer("logits")(hidden), network)

@@ -1,4 +1,4 @@
-"""YAMNet, the MobileNetV1 (arXiv 1704.04861) that Google trained on AudioSet, and its class list."""
+"""YAMNet, the MobileNetV1 (arXiv 1704.04861) that Google trained on AudioSet."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ import keras
 from keras import layers, ops
 
 from audiotag.errors import AudiotagError
-from audiotag.labels import Labels
 from audiotag.models.blocks import require_frames
-from audiotag.models.presets import audioset_labels
 
 PATCH_FRAMES = 96  # 0.96 s at a hop of 10 ms
 PATCH_HOP = 48
@@ -27,16 +25,6 @@ BLOCKS = (
     (2, 1024),
     (1, 1024),
 )
-LEFT_OUT = frozenset({"/m/05zppz", "/m/02zsn", "/m/04gy_2", "/t/dd00003", "/t/dd00004", "/t/dd00032"})
-"""AudioSet's classes that YAMNet does not name: male and female speech and singing, battle cry, funny music."""
-
-
-def yamnet_labels() -> Labels:
-    """YAMNet's 521 classes in the order of its outputs: AudioSet's 527 without six; ids are the ontology's mids."""
-    known = audioset_labels()
-    kept = [(key, name) for key, name in zip(known.ids, known.names, strict=True) if key not in LEFT_OUT]
-    ids, names = zip(*kept, strict=True)
-    return Labels(names, ids)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import pytest
 from audiotag import models
 from audiotag.errors import AudiotagError
 from audiotag.models.conversion import classes_of
-from audiotag.models.yamnet import YAMNet, _mean_score, yamnet_labels
+from audiotag.models.yamnet import YAMNet, _mean_score
 
 SPECIFICATION = importlib.util.spec_from_file_location(
     "numpy_reference_yamnet", Path(__file__).with_name("numpy_reference_yamnet.py")
@@ -136,7 +136,7 @@ def test_logits_are_float32_in_mixed_precision():
 
 
 def test_its_classes_are_those_of_audioset_without_six():
-    labels, known = yamnet_labels(), models.audioset_labels()
+    labels, known = models.yamnet_labels(), models.audioset_labels()
     assert len(labels) == 521
     left_out = set(known.names) - set(labels.names)
     assert left_out == {
