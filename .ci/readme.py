@@ -2,19 +2,24 @@
 
     python .ci/readme.py
 
-The first two commands are run by `.ci/run` itself. A long command is shortened by the options below, nothing else is
-changed. Needs the test data (see `tests/conftest.py`) for the published weights and ESC-10; what needs them is left
-out, by name, where they are not there.
+The first two commands are run by `.ci/run` itself. A long command is shortened by the options below, and ESC-10 to two
+clips a class and fold; nothing else is changed. Commands of one backend run one after the other in this process, by the
+function behind `audiotag`. Needs the test data (see `tests/conftest.py`) for the published weights and ESC-10; what
+needs them is left out, by name, where they are not there.
 """
 
 from __future__ import annotations
 
+import csv
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
+from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -51,7 +56,26 @@ def prepare(folder: Path) -> None:
     if SHARED.is_dir():
         (folder / "cache").mkdir()
         shutil.copy(SHARED / "weights" / "mn04_as_mAP_432.pt", folder / "cache")
-        (folder / "ESC-50-master").symlink_to(SHARED / "data" / "esc10")
+        shorten(SHARED / "data" / "esc10", folder / "ESC-50-master")
+
+
+def shorten(source: Path, target: Path) -> None:
+    """ESC-10's folder with the first two clips of every class and fold."""
+    table = next((source / "meta").glob("*.csv"))
+    with table.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    clips = Counter[tuple[str, str]]()
+    (target / "meta").mkdir(parents=True)
+    (target / "audio").mkdir()
+    with (target / "meta" / table.name).open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        for row in rows:
+            clips[row["fold"], row["category"]] += 1
+            if clips[row["fold"], row["category"]] <= 2:
+                writer.writerow(row)
+                recording = next((source / "audio").glob(f"{Path(row['filename']).stem}.*"))
+                (target / "audio" / recording.name).symlink_to(recording)
 
 
 def main() -> int:
@@ -63,43 +87,51 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         prepare(folder)
-        environment = os.environ | {
+        os.environ |= {
             "AUDIOTAG_CACHE": str(folder / "cache"),
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "TF_CPP_MIN_LOG_LEVEL": "3",
         }
+        os.chdir(folder)
         for kind, code in wanted:
             commands = code.strip().splitlines() if kind == "sh" else [code]
             for command in commands:
                 if not SHARED.is_dir() and any(word in command for word in NEEDS_SHARED):
                     print(f"left out, the test data is not there: {command}", flush=True)
                     continue
-                status = run(kind, command, folder, environment)
+                begin = time.monotonic()
+                status = run(kind, command)
+                print(f"took {time.monotonic() - begin:.0f} s", flush=True)
                 if status:
                     print(f"documented command failed with exit code {status}: {command}", file=sys.stderr)
                     return status
     return 0
 
 
-def run(kind: str, command: str, folder: Path, environment: dict[str, str]) -> int:
+def run(kind: str, command: str) -> int:
     """Run one command, shortened where it is long; a server counts as well once it says where it listens."""
+    from audiotag import cli
+    from audiotag.cli.app import app
+
     if kind == "python":
         print(f"+ python: {command.strip().splitlines()[0]} …", flush=True)
-        return subprocess.run([sys.executable, "-c", command], cwd=folder, env=environment).returncode
+        exec(compile(command, "example", "exec"), {"__name__": "__main__"})
+        return 0
     for part, options in SHORTER.items():
         if f"audiotag {part}" in command:
             command = f"{command} {options}"
     print(f"+ {command}", flush=True)
-    if command.startswith("tensorboard"):
-        return serves(command, folder, environment)
-    return subprocess.run(command, shell=True, cwd=folder, env=environment).returncode
+    words = shlex.split(command)
+    if words[0] == "audiotag":
+        return cli.run(app, words[1:])
+    if words[0] == "tensorboard":
+        return serves(words)
+    return subprocess.run(command, shell=True).returncode
 
 
-def serves(command: str, folder: Path, environment: dict[str, str]) -> int:
+def serves(command: list[str]) -> int:
     """Start the server on a free port and stop it when it has said that it listens."""
-    with subprocess.Popen(
-        [*command.split(), "--port", "0"], cwd=folder, env=environment, stderr=subprocess.PIPE, text=True
-    ) as server:
+    with subprocess.Popen([*command, "--port", "0"], stderr=subprocess.PIPE, text=True) as server:
         listening = any("http://" in line for line in server.stderr)
         server.terminate()
     return 0 if listening else 1

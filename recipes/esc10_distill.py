@@ -20,9 +20,7 @@ Measured on 2 cores of an Intel Xeon, mean accuracy of five folds: mn04 fine-tun
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from audiotag.cli import run_recipe
 from audiotag.errors import AudiotagError
@@ -31,20 +29,35 @@ SMALL_PASST = {"width": 128, "depth": 4, "heads": 4, "stride": 16, "patchout_tim
 
 
 def esc10_distill(
-    source: Annotated[Path | None, typer.Option(help="Folder of meta/ and audio/. Default: download ESC-50.")] = None,
-    out: Annotated[Path, typer.Option(help="Folder for the data set and the runs.")] = Path("esc10"),
-    folds: Annotated[str, typer.Option(help="Held-out folds: 'all', '1' or '1,3'.")] = "1",
-    student: Annotated[str, typer.Option(help="Architecture of the student.")] = "mn02",
-    weights: Annotated[str | None, typer.Option(help="Published weights the student starts from.")] = None,
-    teacher: Annotated[str, typer.Option(help="passt, none, or a published network to fine-tune.")] = "passt",
-    variants: Annotated[int, typer.Option(help="Augmented views of every clip.")] = 2,
-    augment: Annotated[str, typer.Option(help="Augmentation policy.")] = "standard",
-    epochs: Annotated[int, typer.Option(help="Epochs of the student.")] = 20,
-    teacher_epochs: Annotated[int | None, typer.Option(help="Default: 20 for passt, 3 for a published one.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Default: 2e-3, or 3e-4 from weights.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of augmentation and training.")] = 0,
+    source: Path | None = None,
+    out: Path = Path("esc10"),
+    folds: str = "1",
+    student: str = "mn02",
+    weights: str | None = None,
+    teacher: str = "passt",
+    variants: int = 2,
+    augment: str = "standard",
+    epochs: int = 20,
+    teacher_epochs: int | None = None,
+    learning_rate: float | None = None,
+    seed: int = 0,
 ) -> None:
-    """Cross-validate a student on ESC-10, with or without a teacher."""
+    """Cross-validate a student on ESC-10, with or without a teacher.
+
+    Args:
+        source: folder of meta/ and audio/. Default: download ESC-50.
+        out: folder for the data set and the runs.
+        folds: held-out folds: 'all', '1' or '1,3'.
+        student: architecture of the student.
+        weights: published weights the student starts from.
+        teacher: 'passt', 'none', or a published network to fine-tune.
+        variants: augmented views of every clip.
+        augment: augmentation policy.
+        epochs: epochs of the student.
+        teacher_epochs: epochs of the teacher. Default: 20 for passt, 3 for a published one.
+        learning_rate: peak of the student's. Default: 2e-3, or 3e-4 from weights.
+        seed: seed of augmentation and training.
+    """
     from rich.console import Console
 
     from audiotag import augment as augmentation

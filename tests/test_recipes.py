@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from audiotag.metrics.predictions import Predictions
+from audiotag import metrics
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def test_the_last_lines_are_the_table_of_every_class_and_the_tensorboard_command
     folder, done = quickstart
     lines = [line.strip() for line in done.stdout.strip().splitlines()]
     assert lines[-1] == "tensorboard --logdir quickstart/student"
-    shown = Predictions.load(folder / "student" / "predictions.npz")
+    shown = metrics.load(folder / "student" / "predictions.npz")
     for name in shown.labels.names:
         assert any(line.startswith(name) for line in lines[-45:])
 

@@ -24,6 +24,11 @@ def test_probabilities_are_softmax_or_sigmoid_in_double_precision() -> None:
     np.testing.assert_allclose(Task("multilabel").probabilities(LOGITS), 1 / (1 + np.exp(-LOGITS.astype(np.float64))))
 
 
+def test_high_logits_keep_their_order() -> None:
+    scores = Task("multilabel").probabilities(np.array([[20.0], [21.0], [30.0]], np.float32))
+    assert scores[0, 0] < scores[1, 0] < scores[2, 0] <= 1.0
+
+
 @pytest.mark.parametrize("name", ["multiclass", "multilabel"])
 def test_the_loss_is_the_cross_entropy_of_the_probabilities(name: str) -> None:
     task, targets = Task(name), np.array([[0.2, 0.5, 0.3]], np.float32)

@@ -34,16 +34,18 @@ def run_recipe(experiment: Callable[..., Any]) -> None:
     TensorFlow's start-up chatter is silenced, a user's mistake is one line.
 
     Args:
-        experiment: function with type hints and defaults; its docstring is the help text.
+        experiment: function with type hints and defaults; its docstring is the help text, with the Args' lines for each
+            option.
     """
     import typer
 
     from audiotag import storage
+    from audiotag.cli import options
 
     file = Path(sys.argv[0])
     known = file.resolve().parent == storage.library("recipes").resolve()
     program = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-    program.command()(experiment)
+    program.command(help=options.purpose(experiment))(options.of(experiment)(lambda **choices: experiment(**choices)))
     sys.exit(run(program, sys.argv[1:], name=f"audiotag recipe {file.stem if known else file}"))
 
 

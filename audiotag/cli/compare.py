@@ -46,7 +46,8 @@ def compare(
     if metric not in bootstrap.METRICS:
         raise AudiotagError(f"no metric of a class is named {metric!r}: {suggest(metric, bootstrap.METRICS)}")
     pair = [_predictions(path) for path in (first, second)]
-    found = comparison.compare(*pair, _recordings(*pair, unit), resamples=resamples, seed=seed)
+    _check_unit(unit, *pair)
+    found = comparison.compare(*pair, unit or "recording", resamples=resamples, seed=seed)
     if csv is not None:
         with storage.write_atomically(csv) as file:
             found.classes.to_csv(file, index=False, lineterminator="\n")
@@ -58,27 +59,22 @@ def compare(
 
 
 def _predictions(path: Path) -> Predictions:
-    from audiotag.metrics.predictions import Predictions
+    from audiotag import metrics
 
     file = path / "predictions.npz" if path.is_dir() else path
     if not file.is_file():
         raise AudiotagError(f"{path} has no predictions.npz: run `audiotag evaluate {path}` first")
-    return Predictions.load(file)
+    return metrics.load(file)
 
 
-def _recordings(first: Predictions, second: Predictions, unit: str | None) -> dict[str, str] | None:
-    """The recording of each clip; None where clips are drawn."""
+def _check_unit(unit: str | None, first: Predictions, second: Predictions) -> None:
+    """Refuse another unit, and recordings where nobody knows them."""
     if unit not in (None, "clip", "recording"):
         raise AudiotagError(f"--unit is clip or recording, received {unit!r}")
-    groups: dict[str, str] = {}
-    for each in (second, first):
-        if each.recordings is not None:
-            groups |= dict(zip(each.clip_ids.tolist(), each.recordings.tolist(), strict=True))
-    if unit == "recording" and not groups:
+    if unit == "recording" and first.recordings is None and second.recordings is None:
         raise AudiotagError(
             "the predictions do not say which recording a clip is of: run `audiotag evaluate` again, or use --unit clip"
         )
-    return groups if groups and unit != "clip" else None
 
 
 def _names(first: Path, second: Path) -> tuple[str, str]:

@@ -10,7 +10,6 @@ import numpy as np
 
 from audiotag.distill import folder
 from audiotag.errors import AudiotagError
-from audiotag.records import example
 
 if TYPE_CHECKING:
     from audiotag.distill.teachers import Ensemble, Source
@@ -85,34 +84,16 @@ def _logits(ensemble: Ensemble, data: Data, shard: Path, batch_size: int) -> Ite
     Every batch has the same size, the last one filled up with its own records: a matrix product may round differently
     in another shape, and a resumed run must give the same bytes.
     """
-    for batch in _batches(data, shard, batch_size, waveforms=ensemble.needs_waveforms):
-        size = len(batch["clip_id"])
+    for batch in data.batches(shards=[shard], batch_size=batch_size, variants=None, waveforms=ensemble.needs_waveforms):
+        clip_ids, size = batch.pop("clip_id"), len(batch["variant"])
         filled = {name: np.resize(values, (batch_size, *values.shape[1:])) for name, values in batch.items()}
         logits = ensemble.logits(filled)[:size]
         bad = np.argwhere(~np.isfinite(logits) & ensemble.known)
         if len(bad):
             row, position = bad[0]
-            clip_id, variant = batch["clip_id"][row].decode(), int(batch["variant"][row])
+            clip_id, variant = clip_ids[row], int(batch["variant"][row])
             raise AudiotagError(
                 f"a teacher's logits must be finite, {ensemble.name} gives {logits[row, position]} for clip "
                 f"{clip_id!r}, variant {variant}: correct the teacher or train it again"
             )
         yield from logits
-
-
-def _batches(data: Data, shard: Path, batch_size: int, *, waveforms: bool) -> Iterator[dict[str, np.ndarray]]:
-    import tensorflow as tf
-
-    def parse(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
-        parsed = example.parse_examples(
-            serialized, frames=data.frames, mels=data.front_end.mels, classes=len(data.labels)
-        )
-        if waveforms:
-            parsed["waveform"] = example.parse_waveforms(serialized, samples=data.samples)
-        return parsed
-
-    records = tf.data.TFRecordDataset(str(shard)).batch(batch_size).map(parse).prefetch(2)
-    try:
-        yield from records.as_numpy_iterator()
-    except (tf.errors.DataLossError, tf.errors.InvalidArgumentError, tf.errors.NotFoundError) as error:
-        raise AudiotagError(f"{shard} is missing or damaged: run `audiotag verify {data.path}`") from error

@@ -13,16 +13,13 @@ from audiotag import scorers
 from audiotag.errors import AudiotagError
 from audiotag.evaluation import calibrating
 from audiotag.metrics import per_class
-from audiotag.metrics.predictions import Predictions
+from audiotag.metrics.predictions import DEFAULT_THRESHOLD, Predictions
 
 if TYPE_CHECKING:
     import pandas
 
     from audiotag.records import Data, Declaration
     from audiotag.scorers.predicting import Predicted
-
-EVEN = 0.5
-"""Threshold of every class where nobody chose any."""
 
 
 @dataclass(frozen=True)
@@ -100,31 +97,23 @@ def pool(scored: Sequence[Scored], **options: Any) -> Evaluation:
     thresholds, _, _ = thresholds_of(scored)
     predictions = replace(_joined([part.predictions for part in parts]), thresholds=thresholds)
     uncalibrated = [part.uncalibrated for part in parts if part.uncalibrated is not None]
-    table, summary = measured(predictions)
+    table = per_class.per_class(predictions)
     return Evaluation(
         scored=tuple(scored),
         predictions=predictions,
         uncalibrated=_joined(uncalibrated) if len(uncalibrated) == len(parts) else None,
         clips=pandas.concat([part.clips for part in parts], ignore_index=True),
         table=table,
-        summary=summary,
+        summary=per_class.summary(predictions, table),
         calibration="; ".join(dict.fromkeys(_described(each.own("calibration")) for each in scored)),
         **options,
     )
 
 
-def measured(predictions: Predictions) -> tuple[pandas.DataFrame, dict[str, Any]]:
-    """The table of the classes, and the means."""
-    options = {"task": predictions.task, "thresholds": predictions.thresholds, "known": predictions.known}
-    options["thresholds"] = EVEN if predictions.thresholds is None else predictions.thresholds
-    table = per_class.per_class(predictions.targets, predictions.scores, predictions.labels, **options)
-    return table, per_class.summary(table, predictions.targets, predictions.scores, **options)
-
-
 def thresholds_of(scored: Sequence[Scored]) -> tuple[np.ndarray, str, list[str]]:
-    """The thresholds of all classes, where they come from, and what the reader must know about them."""
+    """The thresholds of all classes, where they come from, and a note about them."""
     first, own = scored[0], [each.predicted.subject for each in scored]
-    even = np.full(len(first.predicted.predictions.labels), EVEN), f"{EVEN} for every class"
+    even = np.full(len(first.predicted.predictions.labels), DEFAULT_THRESHOLD), f"{DEFAULT_THRESHOLD} for every class"
     if all(getattr(subject, "thresholds", None) is None for subject in own):
         return *even, []
     if len(scored) > 1:

@@ -12,17 +12,14 @@ from audiotag.errors import AudiotagError
 from audiotag.evaluation import evaluated, sections
 from audiotag.evaluation.embedding import embeddings
 from audiotag.evaluation.evaluated import Scored
-from audiotag.metrics.bootstrap import bootstrap
+from audiotag.metrics.bootstrap import Unit, bootstrap, check_unit
 from audiotag.report.report import Report, Subject
 from audiotag.report.writing import write
 from audiotag.tensorboard.scalars import last_epoch
 
 if TYPE_CHECKING:
-    from audiotag.metrics.bootstrap import Intervals
     from audiotag.metrics.predictions import Predictions
     from audiotag.records import Data, Declaration
-
-Unit = Literal["recording", "clip"]
 
 
 def evaluate(
@@ -70,8 +67,7 @@ def evaluate(
         >>> report = audiotag.evaluation.evaluate("runs/esc10-mn04")
         >>> report.table.sort_values("AP").head()
     """
-    if unit not in ("recording", "clip"):
-        raise AudiotagError(f"a bootstrap draws by recording or by clip, received {unit!r}: choose one of them")
+    check_unit(unit)
     sources = [source] if isinstance(source, str | Path) else list(source)
     if not sources:
         raise AudiotagError("nothing to evaluate: name a run folder, a model or a table of scores")
@@ -150,19 +146,12 @@ def _report(evaluation: evaluated.Evaluation, out: Path, command: str, resamples
         calibration=evaluation.calibration,
         table=evaluation.table,
         summary=evaluation.summary,
-        intervals=_intervals(predictions, resamples, unit) if resamples else None,
+        intervals=bootstrap(predictions, unit, resamples=resamples) if resamples else None,
         sections=measured,
         embeddings=embeddings(evaluation),
         notes=tuple(dict.fromkeys(notes)),
         hyperparameters={} if scored[0].run is None else run_folder.hyperparameters(scored[0].run),
     )
-
-
-def _intervals(predictions: Predictions, resamples: int, unit: Unit) -> Intervals:
-    """Intervals from resamples of recordings; of clips where each is a recording of its own."""
-    groups = predictions.recordings if unit == "recording" else None
-    groups = None if groups is not None and len(set(groups.tolist())) == len(groups) else groups
-    return bootstrap(predictions, groups, thresholds=predictions.thresholds, resamples=resamples)
 
 
 def _describe(data: Data | None, predictions: Predictions) -> dict[str, str]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from audiotag import progress
 from audiotag.errors import AudiotagError
-from audiotag.metrics.predictions import probabilities
+from audiotag.task import Task
 
 if TYPE_CHECKING:
     import keras
@@ -49,7 +49,7 @@ def frame_scores(network: keras.Model, data: Data, split: str, batch_size: int =
             for clip_id, steps in zip(np.asarray(clip_ids).tolist(), logits, strict=True):
                 name = clip_id.decode()
                 _check(steps, name, target.shape[1])
-                scores[name] = FrameScores(bounds[:-1], bounds[1:], probabilities(steps, data.task))
+                scores[name] = FrameScores(bounds[:-1], bounds[1:], Task(data.task).probabilities(steps))
             advance(len(logits))
     return scores
 

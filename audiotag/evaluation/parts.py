@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audiotag.evaluation.evaluated import measured
+from audiotag.metrics import per_class
 
 if TYPE_CHECKING:
     from audiotag.metrics.predictions import Predictions
@@ -18,7 +18,9 @@ FIGURES = ("mAP", "AUC", "lwlrap", "F1", "accuracy")
 
 def figures(predictions: Predictions, chosen: np.ndarray) -> dict[str, Any]:
     """Counts and figures of the clips chosen by a mask (clips,): clips, classes (that have a positive), `FIGURES`."""
-    table, summary = measured(predictions.take(chosen))
+    part = predictions.take(chosen)
+    table = per_class.per_class(part)
+    summary = per_class.summary(part, table)
     counts = {"clips": int(chosen.sum()), "classes": int((table["positives"] > 0).sum())}
     return counts | {name: summary[name] for name in FIGURES}
 

@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submodules=["bootstrap", "comparison", "confusion", "per_class", "ranking", "reliability", "thresholds"],
     submod_attrs={
         "comparison": ["Comparison", "compare"],
+        "prediction_files": ["load", "save"],
         "predictions": ["Predictions"],
     },
 )

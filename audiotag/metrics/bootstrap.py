@@ -6,27 +6,60 @@ import os
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
 from audiotag import progress
 from audiotag.errors import AudiotagError
 from audiotag.metrics import per_class, ranking
+from audiotag.metrics.label_ranking import label_precisions
+from audiotag.metrics.predictions import Predictions
 
 if TYPE_CHECKING:
     import pandas
 
-    from audiotag.metrics.predictions import Predictions
-
 METRICS = ("AP", "AUC", "lwlrap", "F1", "precision", "recall", "accuracy", "Brier")
 """Metrics of a class that are computed in every resample."""
 
-_MACRO = {"mAP": "AP", "AUC": "AUC", "F1": "F1", "precision": "precision", "recall": "recall"}
-_MACRO |= {"mean_accuracy": "accuracy", "Brier": "Brier"}
-_WEIGHTED = ("AP", "AUC", "F1", "precision", "recall")
 _LEAST_UNITS = 5  # of 4 there are 35 different resamples: no tail of 2.5 %
 _CLASSES, _RESAMPLES = 32, 128  # at a time; fixed, so that sums round alike whatever the number of threads
+
+Unit = Literal["recording", "clip"]
+
+
+@dataclass(frozen=True)
+class Units:
+    """What is drawn, and how much there is of it.
+
+    Args:
+        name: "clip" or "recording".
+        of_clip: (clips,) int64, index of each clip's unit.
+        count: number of units.
+    """
+
+    name: Unit
+    of_clip: np.ndarray
+    count: int
+
+    @property
+    def reason(self) -> str:
+        """Why so few give no interval; "" where they do."""
+        if self.count >= _LEAST_UNITS:
+            return ""
+        return f"{self.count} {self.name}{'s' * (self.count != 1)}: intervals need at least {_LEAST_UNITS} to draw from"
+
+    def draws(self, resamples: int, seed: int) -> np.ndarray:
+        """How often each unit is drawn in each resample: (resamples, units) uint8; every row sums to `units`."""
+        random = np.random.default_rng(seed)
+        counts = np.empty((resamples, self.count), np.uint8)  # 256 times is one of 10^507 resamples
+        for row in counts:
+            row[:] = np.bincount(random.integers(self.count, size=self.count), minlength=self.count)
+        return counts
+
+    def weights(self, counts: np.ndarray) -> np.ndarray:
+        """How often each clip counts in each resample, (clips, resamples), from how often its unit is drawn."""
+        return np.ascontiguousarray(counts.T)[self.of_clip]
 
 
 @dataclass(frozen=True)
@@ -70,26 +103,18 @@ class Intervals:
 
 
 def bootstrap(
-    predictions: Predictions,
-    groups: np.ndarray | None = None,
-    *,
-    thresholds: float | np.ndarray = 0.5,
-    resamples: int = 1000,
-    level: float = 0.95,
-    seed: int = 0,
+    predictions: Predictions, unit: Unit = "recording", *, resamples: int = 1000, level: float = 0.95, seed: int = 0
 ) -> Intervals:
     """Intervals of every class's metrics and of their means.
 
-    Every resample draws as many clips as there are, with replacement; with groups it draws recordings, and a clip
-    counts as often as its recording was drawn, since clips of one recording sound alike. The figures of a resample are
-    exactly those of the drawn clips, equal scores included. ECE, micro_AP, micro_AUC and top-k accuracy have no
-    interval; that of d_prime is the interval of AUC, transformed. The same seed gives the same intervals on any number
-    of threads.
+    Every resample draws as many clips, or recordings, as there are, with replacement; a clip counts as often as its
+    recording was drawn, since clips of one recording sound alike. The figures of a resample are exactly those of the
+    drawn clips, equal scores included. ECE, micro_AP, micro_AUC and top-k accuracy have no interval; that of d_prime is
+    the interval of AUC, transformed. The same seed gives the same intervals on any number of threads.
 
     Args:
         predictions: truth and scores.
-        groups: (clips,) str, the recording of each clip. None: every clip is drawn on its own.
-        thresholds: score from which a class counts as found, one for all or (classes,); multilabel only.
+        unit: what is drawn, see `units_of`.
         resamples: how many.
         level: share of the resamples inside an interval, above 0 and below 1.
         seed: of the draws.
@@ -98,25 +123,20 @@ def bootstrap(
         The intervals; all NaN, with a reason, where fewer than 5 clips or recordings can be drawn.
 
     Raises:
-        AudiotagError: groups of another length than the clips; resamples or level out of range.
+        AudiotagError: another unit; resamples or level out of range.
     """
     check_options(resamples, level)
-    unit, units = units_of(groups, len(predictions.clip_ids))
-    reason = too_few(units, groups)
-    found = resample(predictions, weights_of(unit, draws(units, resamples, seed)), thresholds)
-    defined = np.isfinite(found.classes["AP"]).sum(axis=0)
-    classes = {name: percentiles(values, level, reason) for name, values in found.classes.items()}
-    means = {name: percentiles(values, level, reason) for name, values in found.means.items() if name != "d_prime"}
-    classes["d_prime"], means["d_prime"] = d_prime(classes["AUC"]), d_prime(means["AUC"])
-    return Intervals(
-        _table(classes, defined),
-        {name: (float(low), float(high)) for name, (low, high) in means.items()},
-        level,
-        resamples,
-        "clip" if groups is None else "recording",
-        units,
-        reason,
-    )
+    units = units_of(predictions, unit)
+    drawn = resample(predictions, units.weights(units.draws(resamples, seed)))
+    defined = np.isfinite(drawn.classes["AP"]).sum(axis=0)
+    classes = {name: percentiles(values, level, units.reason) for name, values in drawn.classes.items()}
+    means = {
+        name: percentiles(values, level, units.reason) for name, values in drawn.means.items() if name != "d_prime"
+    }
+    for ends in (classes, means):
+        ends["d_prime"] = ranking.d_prime(ends["AUC"])
+    means = {name: (float(low), float(high)) for name, (low, high) in means.items()}
+    return Intervals(_table(classes, defined), means, level, resamples, units.name, units.count, units.reason)
 
 
 def check_options(resamples: int, level: float) -> None:
@@ -127,63 +147,48 @@ def check_options(resamples: int, level: float) -> None:
         raise AudiotagError(f"the level of an interval lies between 0 and 1, received {level}: 0.95 is usual")
 
 
-def units_of(groups: np.ndarray | None, clips: int) -> tuple[np.ndarray, int]:
-    """What is drawn: the index of each clip's unit (clips,), and the number of units."""
-    if groups is None:
-        return np.arange(clips), clips
-    if np.shape(groups) != (clips,):
-        raise AudiotagError(f"one recording a clip is needed, received {np.shape(groups)} for {clips} clips")
-    names, unit = np.unique(groups, return_inverse=True)
-    return unit, len(names)
+def check_unit(unit: str) -> None:
+    """Refuse what cannot be drawn."""
+    if unit not in get_args(Unit):
+        raise AudiotagError(f"a bootstrap draws by recording or by clip, received {unit!r}: choose one of them")
 
 
-def too_few(units: int, groups: np.ndarray | None) -> str:
-    """Why so few units give no interval; "" where they do."""
-    if units >= _LEAST_UNITS:
-        return ""
-    noun = "clip" if groups is None else "recording"
-    return f"{units} {noun}{'s' * (units != 1)}: intervals need at least {_LEAST_UNITS} to draw from"
+def units_of(predictions: Predictions, unit: Unit) -> Units:
+    """What is drawn.
+
+    Args:
+        predictions: of the clips.
+        unit: "clip", or "recording": the recordings, where they are known and some hold several clips; else the clips.
+    """
+    check_unit(unit)
+    clips, recordings = len(predictions.clip_ids), predictions.recordings
+    if unit == "recording" and recordings is not None:
+        names, of_clip = np.unique(recordings, return_inverse=True)
+        if len(names) < clips:
+            return Units("recording", of_clip, len(names))
+    return Units("clip", np.arange(clips), clips)
 
 
-def draws(units: int, resamples: int, seed: int = 0) -> np.ndarray:
-    """How often each unit is drawn in each resample: (resamples, units) uint8; every row sums to `units`."""
-    random = np.random.default_rng(seed)
-    counts = np.empty((resamples, units), np.uint8)  # a unit is drawn 256 times in one of 10^507 resamples
-    for row in counts:
-        row[:] = np.bincount(random.integers(units, size=units), minlength=units)
-    return counts
-
-
-def weights_of(unit: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """How often each clip counts: (clips, resamples) uint8, from the unit of each clip and the draws of the units."""
-    return np.ascontiguousarray(counts.T)[unit]
-
-
-def resample(predictions: Predictions, weights: np.ndarray, thresholds: float | np.ndarray = 0.5) -> Resamples:
+def resample(predictions: Predictions, weights: np.ndarray) -> Resamples:
     """The metrics in every resample.
 
     Args:
         predictions: truth and scores.
         weights: (clips, resamples), how often each clip counts: whole numbers from 0.
-        thresholds: as for `bootstrap`.
     """
     from threadpoolctl import threadpool_limits
 
-    truth, scores, known = predictions.targets.astype(bool), predictions.scores, predictions.known
-    predicted = per_class.decide(scores, predictions.task, thresholds)
-    judged = np.ones(truth.shape, bool) if known is None else known
-    predicted &= judged
-    precisions = _label_precisions(truth, scores, judged)
+    truth, scores, judged = predictions.targets.astype(bool), predictions.scores, predictions.judged
+    predicted, precisions = per_class.decide(predictions), label_precisions(predictions)
 
-    def measure(block: slice) -> dict[str, np.ndarray]:
-        own, said, asked = truth[:, block], predicted[:, block], judged[:, block]
+    def measure(block: slice) -> list[np.ndarray]:
+        """Positives, predicted, hits and judged; sums of squared errors and of label precisions; AP and AUC."""
+        own, guessed, asked = truth[:, block], predicted[:, block], judged[:, block]
         error = np.where(asked, np.square(scores[:, block] - own), 0.0)
-        counts = _sums(weights, np.hstack([own, said, own & said, asked]).astype(np.float32))
+        counts = _sums(weights, np.hstack([own, guessed, own & guessed, asked]).astype(np.float32))
         sums = _sums(weights, np.hstack([error, precisions[:, block]]))
         ranked = [ranking.weighted(each, weights) for each in ranking.rank_classes(own, scores[:, block], asked)]
-        names = ("positives", "guesses", "hits", "judged", "error", "label_precision", "AP", "AUC")
-        parts = [*np.split(counts, 4, axis=1), *np.split(sums, 2, axis=1), *np.transpose(ranked, (1, 2, 0))]
-        return dict(zip(names, parts, strict=True))
+        return [*np.split(counts, 4, axis=1), *np.split(sums, 2, axis=1), *np.transpose(ranked, (1, 2, 0))]
 
     classes = truth.shape[1]
     blocks = [slice(first, min(first + _CLASSES, classes)) for first in range(0, classes, _CLASSES)]
@@ -194,12 +199,23 @@ def resample(predictions: Predictions, weights: np.ndarray, thresholds: float | 
         ThreadPoolExecutor(os.cpu_count()) as pool,
         progress.bar(title, classes, "classes", transient=True) as advance,
     ):
-        found = []
+        parts = []
         for block, part in zip(blocks, pool.map(measure, blocks), strict=True):
-            found.append(part)
+            parts.append(part)
             advance(block.stop - block.start)
-    joined = {name: np.concatenate([part[name] for part in found], axis=1, dtype=np.float64) for name in found[0]}
-    return _metrics(joined, weights.sum(axis=0, dtype=np.int64), predictions.task)
+    joined = [np.concatenate(part, axis=1, dtype=np.float64) for part in zip(*parts, strict=True)]
+    *counts, error, precision_sums, average_precision, area = joined
+    positives, _, _, in_all = counts
+    with np.errstate(invalid="ignore"):
+        metrics = {
+            "AP": average_precision,
+            "AUC": area,
+            "lwlrap": precision_sums / positives,
+            **per_class.of_decisions(*counts),
+            "Brier": error / in_all,
+        }
+    clips = weights.sum(axis=0, dtype=np.int64) if predictions.task.exclusive else None
+    return Resamples(metrics, per_class.means(metrics, counts, clips))
 
 
 def _sums(weights: np.ndarray, columns: np.ndarray) -> np.ndarray:
@@ -209,64 +225,6 @@ def _sums(weights: np.ndarray, columns: np.ndarray) -> np.ndarray:
         block = slice(first, first + _RESAMPLES)
         sums[block] = weights[:, block].astype(columns.dtype).T @ columns
     return sums
-
-
-def _label_precisions(truth: np.ndarray, scores: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Of the classes of a clip that score at least as much as a label, the share of labels: (clips, classes).
-
-    0 where the clip does not have the class. Their weighted mean over the labels is lwlrap (Fonseca et al. 2019).
-    """
-    precisions = np.zeros(truth.shape)
-    for row, labels, line, asked in zip(precisions, truth, scores, known, strict=True):
-        own = line[labels]
-        row[labels] = _reaching(own, own) / _reaching(line[asked], own)
-    return precisions
-
-
-def _reaching(scores: np.ndarray, least: np.ndarray) -> np.ndarray:
-    """How many scores are at least as large as each of some values."""
-    return len(scores) - np.searchsorted(np.sort(scores), least)
-
-
-def _metrics(found: dict[str, np.ndarray], clips: np.ndarray, task: per_class.Task) -> Resamples:
-    """Metrics from the sums of every resample and class; `clips` (resamples,) drawn."""
-    positives, guesses, hits, judged = (found[name] for name in ("positives", "guesses", "hits", "judged"))
-    right = judged - positives - guesses + 2 * hits
-    with np.errstate(invalid="ignore", divide="ignore"):
-        classes = {
-            "AP": found["AP"],
-            "AUC": found["AUC"],
-            "lwlrap": found["label_precision"] / positives,
-            "F1": 2 * hits / (positives + guesses),
-            "precision": hits / np.maximum(guesses, 1),
-            "recall": hits / positives,
-            "accuracy": right / judged,
-        }
-        classes = {name: np.where(positives > 0, values, np.nan) for name, values in classes.items()}
-        classes["Brier"] = found["error"] / judged
-        means = {key: _mean(classes[name]) for key, name in _MACRO.items()}
-        means["d_prime"] = d_prime(means["AUC"])
-        total, said, caught = positives.sum(axis=1), guesses.sum(axis=1), hits.sum(axis=1)
-        means["lwlrap"] = found["label_precision"].sum(axis=1) / total
-        means |= {f"weighted_{name}": _mean(classes[name], positives) for name in _WEIGHTED}
-        means["accuracy"] = caught / clips if task == "multiclass" else right.sum(axis=1) / judged.sum(axis=1)
-        micro = {"F1": 2 * caught / (total + said), "precision": caught / np.maximum(said, 1), "recall": caught / total}
-    means |= {f"micro_{name}": np.where(total > 0, values, np.nan) for name, values in micro.items()}
-    return Resamples(classes, means)
-
-
-def _mean(values: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
-    """Mean over the classes that are defined, NaN where none is: (resamples, classes) -> (resamples,)."""
-    defined = ~np.isnan(values)
-    weights = defined if weights is None else weights * defined
-    return (np.where(defined, values, 0.0) * weights).sum(axis=1) / weights.sum(axis=1)
-
-
-def d_prime(area: np.ndarray) -> np.ndarray:
-    """Distance of two unit normal distributions of that ROC-AUC: sqrt(2) times its normal quantile."""
-    from scipy.special import ndtri
-
-    return np.sqrt(2.0) * ndtri(area)
 
 
 def percentiles(values: np.ndarray, level: float, reason: str = "") -> np.ndarray:

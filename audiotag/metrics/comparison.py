@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy as np
 from audiotag.errors import AudiotagError
 from audiotag.labels import Labels
 from audiotag.metrics import bootstrap
+from audiotag.metrics.bootstrap import Unit, Units
 from audiotag.metrics.predictions import Predictions
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Comparison:
 def compare(
     first: Predictions,
     second: Predictions,
-    groups: Mapping[str, str] | None = None,
+    unit: Unit = "recording",
     *,
     resamples: int = 1000,
     level: float = 0.95,
@@ -75,7 +75,7 @@ def compare(
     Args:
         first: what is compared with, the old model.
         second: the new model.
-        groups: clip id to recording: recordings are drawn. None: clips are drawn.
+        unit: what is drawn, see `bootstrap.units_of`; a recording is known where one of the two says it.
         resamples: how many.
         level: share of the resamples inside an interval; a verdict needs a q below 1 - level.
         seed: of the draws.
@@ -85,34 +85,26 @@ def compare(
 
     Raises:
         AudiotagError: no common clip or class; truths that differ, naming the clip; two tasks; multiclass models of
-            other classes; a clip without recording; resamples or level out of range.
+            other classes; resamples or level out of range.
     """
     bootstrap.check_options(resamples, level)
     rows, columns = _common_clips(first, second), _common_classes(first, second)
-    pair = [_part(*each) for each in zip((first, second), rows, columns, strict=True)]
-    pair = _judged_by_both(*pair)
-    recordings = None if groups is None else _recordings(pair[0].clip_ids, groups)
-    unit, units = bootstrap.units_of(recordings, len(rows[0]))
+    pair = _judged_by_both(*(each.take(*part) for each, *part in zip((first, second), rows, columns, strict=True)))
+    units = bootstrap.units_of(next((each for each in pair if each.recordings is not None), pair[0]), unit)
     # Every unit once, then the resamples: the values of all clips come first.
-    counts = np.concatenate([np.ones((1, units), np.uint8), bootstrap.draws(units, resamples, seed)])
-    weights = bootstrap.weights_of(unit, counts)
-    limits = [
-        0.5 if each.thresholds is None else each.thresholds[own]
-        for each, own in zip((first, second), columns, strict=True)
-    ]
-    found = [bootstrap.resample(each, weights, limit) for each, limit in zip(pair, limits, strict=True)]
-    reason = bootstrap.too_few(units, recordings)
+    weights = units.weights(np.concatenate([np.ones((1, units.count), np.uint8), units.draws(resamples, seed)]))
+    drawn = [bootstrap.resample(each, weights) for each in pair]
     return Comparison(
-        _classes(pair[0], columns[0], unit, found, level, reason),
-        _means(units, found, level, reason),
+        _classes(pair[0], columns[0], units, drawn, level),
+        _means(units, drawn, level),
         len(rows[0]),
         (len(first.clip_ids) - len(rows[0]), len(second.clip_ids) - len(rows[1])),
         (_others(first.labels, columns[0]), _others(second.labels, columns[1])),
         level,
         resamples,
-        "clip" if groups is None else "recording",
-        units,
-        reason,
+        units.name,
+        units.count,
+        units.reason,
     )
 
 
@@ -126,97 +118,71 @@ def least_resamples(classes: int, level: float = 0.95) -> int:
 
 def _common_clips(first: Predictions, second: Predictions) -> tuple[np.ndarray, np.ndarray]:
     """Rows of the clips that both have, in the order of the first."""
-    _, one, other = np.intersect1d(first.clip_ids, second.clip_ids, assume_unique=True, return_indices=True)
-    if not len(one):
+    _, *rows = np.intersect1d(first.clip_ids, second.clip_ids, assume_unique=True, return_indices=True)
+    if not len(rows[0]):
         raise AudiotagError(
             f"models are compared on the clips that both scored, the first scored {str(first.clip_ids[0])!r} …, the "
             f"second {str(second.clip_ids[0])!r} …, and none is common: evaluate both on the same split"
         )
-    order = np.argsort(one)
-    return one[order], other[order]
+    order = np.argsort(rows[0])
+    return rows[0][order], rows[1][order]
 
 
 def _common_classes(first: Predictions, second: Predictions) -> tuple[np.ndarray, np.ndarray]:
     """Columns of the classes that both know, in the order of the first."""
     if first.task != second.task:
         raise AudiotagError(f"models of one task are compared, received {first.task} and {second.task}")
-    found: dict[int, int] = {}
+    pairs: dict[int, int] = {}
     for index, (key, name) in enumerate(zip(first.labels.ids, first.labels.names, strict=True)):
         matches = second.labels.matching(key, name)
-        if len(matches) == 1 and matches[0] not in found.values():
-            found[index] = matches[0]
-    if not found:
+        if len(matches) == 1 and matches[0] not in pairs.values():
+            pairs[index] = matches[0]
+    if not pairs:
         raise AudiotagError(
             f"models are compared on the classes that both know, none of {first.labels.names[0]!r} … is among "
             f"{second.labels.names[0]!r} …: compare models of the same classes"
         )
-    one, other = np.array(list(found)), np.array(list(found.values()))
-    strangers = _others(first.labels, one) + _others(second.labels, other)
-    if first.task == "multiclass" and strangers:
+    columns = np.array(list(pairs)), np.array(list(pairs.values()))
+    strangers = _others(first.labels, columns[0]) + _others(second.labels, columns[1])
+    if first.task.exclusive and strangers:
         raise AudiotagError(
             f"multiclass models choose among all their classes, and only one of the two knows {strangers[0]!r}: "
             "compare models of the same classes"
         )
-    return one, other
+    return columns
 
 
 def _others(labels: Labels, columns: np.ndarray) -> tuple[str, ...]:
     """Names of the classes that are not among the columns."""
-    return tuple(name for index, name in enumerate(labels.names) if index not in set(columns.tolist()))
-
-
-def _part(whole: Predictions, rows: np.ndarray, columns: np.ndarray) -> Predictions:
-    part = np.ix_(rows, columns)
-    labels = Labels(*(tuple(values[k] for k in columns) for values in (whole.labels.names, whole.labels.ids)))
-    known = None if whole.known is None else whole.known[part]
-    return Predictions(whole.clip_ids[rows], whole.targets[part], whole.scores[part], labels, whole.task, known)
+    return tuple(np.delete(np.array(labels.names, object), columns))
 
 
 def _judged_by_both(first: Predictions, second: Predictions) -> list[Predictions]:
     """Both with the pairs that both know the truth of, which must be one truth."""
-    known = np.ones(first.targets.shape, bool)
-    for each in (first, second):
-        known = known if each.known is None else known & each.known
+    known = first.judged & second.judged
     for row, column in np.argwhere(known & (first.targets != second.targets))[:1]:
         name = first.labels.names[column]
-        said = ["has" if each.targets[row, column] else "has not" for each in (first, second)]
+        stated = ["has" if each.targets[row, column] else "has not" for each in (first, second)]
         raise AudiotagError(
-            f"models are compared on one truth, clip {str(first.clip_ids[row])!r} {said[0]} the class {name!r} in the "
-            f"first and {said[1]} it in the second: evaluate both on the same data set"
+            f"models are compared on one truth, clip {str(first.clip_ids[row])!r} {stated[0]} the class {name!r} in "
+            f"the first and {stated[1]} it in the second: evaluate both on the same data set"
         )
-    return [
-        Predictions(each.clip_ids, each.targets * known, each.scores, each.labels, each.task, known)
-        for each in (first, second)
-    ]
-
-
-def _recordings(clip_ids: np.ndarray, groups: Mapping[str, str]) -> np.ndarray:
-    missing = [str(name) for name in clip_ids if str(name) not in groups]
-    if missing:
-        raise AudiotagError(
-            f"recordings are drawn, and that of {len(missing)} clips is not known, {missing[0]!r} for one: draw clips"
-        )
-    return np.array([groups[str(name)] for name in clip_ids])
+    return [replace(each, targets=each.targets * known, known=known) for each in (first, second)]
 
 
 def _classes(
-    truth: Predictions,
-    columns: np.ndarray,
-    unit: np.ndarray,
-    found: list[bootstrap.Resamples],
-    level: float,
-    reason: str,
+    truth: Predictions, columns: np.ndarray, units: Units, drawn: list[bootstrap.Resamples], level: float
 ) -> pandas.DataFrame:
     """The table of classes."""
     import pandas
 
     positive = truth.targets.astype(bool)
     about = {"index": columns, "id": truth.labels.ids, "class": truth.labels.names, "positives": positive.sum(axis=0)}
-    with_positive, with_judged = _units_with(positive, unit), _units_with(truth.known, unit)
+    with_positive, with_judged = (_units_with(pairs, units) for pairs in (positive, truth.judged))
     tables = []
     for name in bootstrap.METRICS:
         evidence = with_judged if name in _ALL_CLIPS_TELL else with_positive
-        rows = _differences(*(each.classes[name] for each in found), evidence, level, reason)
+        rows = _differences(*(each.classes[name] for each in drawn), evidence, level, units.reason)
         rows["q"] = _corrected(rows["p"])
         gain = -rows["difference"] if name in _LESS_IS_BETTER else rows["difference"]
         decided = rows["q"] < 1 - level
@@ -225,13 +191,14 @@ def _classes(
     return pandas.concat(tables, ignore_index=True)
 
 
-def _means(units: int, found: list[bootstrap.Resamples], level: float, reason: str) -> pandas.DataFrame:
+def _means(units: Units, drawn: list[bootstrap.Resamples], level: float) -> pandas.DataFrame:
     """The table of means."""
     import pandas
 
-    names = list(found[0].means)
-    values = (np.column_stack([each.means[name] for name in names]) for each in found)
-    return pandas.DataFrame(_differences(*values, np.full(len(names), units), level, reason), index=names)
+    names = list(drawn[0].means)
+    values = (np.column_stack([each.means[name] for name in names]) for each in drawn)
+    evidence = np.full(len(names), units.count)
+    return pandas.DataFrame(_differences(*values, evidence, level, units.reason), index=names)
 
 
 def _differences(
@@ -254,9 +221,9 @@ def _two_sided(drawn: np.ndarray, evidence: np.ndarray) -> np.ndarray:
     return np.where(defined > 0, np.minimum(p, 1.0), np.nan)
 
 
-def _units_with(pairs: np.ndarray, unit: np.ndarray) -> np.ndarray:
+def _units_with(pairs: np.ndarray, units: Units) -> np.ndarray:
     """Number of units that hold a pair of each class: (clips, classes) bool -> (classes,) float64."""
-    return np.array([len(np.unique(unit[column])) for column in pairs.T], np.float64)
+    return np.array([len(np.unique(units.of_clip[column])) for column in pairs.T], np.float64)
 
 
 def _corrected(p: np.ndarray) -> np.ndarray:

@@ -1,35 +1,25 @@
-"""Which classes are taken for which: the confusion matrix."""
+"""Which classes are taken for which: the confusion matrix and its largest entries."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from audiotag.metrics import per_class
-
-if TYPE_CHECKING:
-    from audiotag.metrics.predictions import Predictions
+from audiotag.metrics.predictions import Predictions
 
 
-def confusion(predictions: Predictions, thresholds: float | np.ndarray = 0.5) -> tuple[np.ndarray, np.ndarray]:
+def confusion(predictions: Predictions) -> tuple[np.ndarray, np.ndarray]:
     """Counts of clips by true class (row) and predicted class (column), and how many clips have the row's class.
 
     Multiclass: the usual confusion matrix. Multilabel: the diagonal counts the clips whose class was found; elsewhere
     stands how many clips of the row's class have a false alarm of the column's class, which is not one of their labels;
     where nobody judged the column's class there is none.
 
-    Args:
-        predictions: truth and scores.
-        thresholds: score from which a multilabel class is predicted, one for all or (classes,).
-
     Returns:
         counts (classes, classes) int64, and clips (classes,) int64: counts / clips is the matrix normalised by row.
     """
     truth = predictions.targets.astype(np.float64)
-    predicted = per_class.decide(predictions.scores, predictions.task, thresholds).astype(np.float64)
-    if predictions.known is not None:
-        predicted *= predictions.known
+    predicted = per_class.decide(predictions).astype(np.float64)
     counts = truth.T @ (predicted * (1 - truth))
     np.fill_diagonal(counts, (truth * predicted).sum(axis=0))
     return counts.astype(np.int64), truth.sum(axis=0).astype(np.int64)

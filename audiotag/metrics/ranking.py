@@ -63,39 +63,22 @@ def rank(truth: np.ndarray, scores: np.ndarray, known: np.ndarray | None = None)
     ranked = scores[order]
     edges = np.flatnonzero(ranked[1:] != ranked[:-1]) + 1
     starts, ends = np.concatenate([[0], edges]), np.concatenate([edges, [len(order)]])
-    positive = truth[order].astype(bool)
+    positive = truth[order]
     reached = np.concatenate([[0], positive.cumsum()])
-    held = reached[ends] > reached[starts]
-    return Ranking(order, starts[held], ends[held], order[positive], reached[ends[held]])
+    gained = reached[ends] > reached[starts]
+    return Ranking(order, starts[gained], ends[gained], order[positive], reached[ends[gained]])
 
 
-def average_precisions(truth: np.ndarray, scores: np.ndarray, known: np.ndarray | None = None) -> np.ndarray:
-    """Average precision of every class, scikit-learn's `average_precision_score`.
-
-    Args:
-        truth: (clips, classes) bool.
-        scores: (clips, classes) finite floats.
-        known: (clips, classes) bool, False: nobody judged the pair, it is left out. None: all are judged.
-
-    Returns:
-        (classes,) float64, NaN for a class without positives.
-    """
-    return np.array([ranking.average_precision() for ranking in rank_classes(truth, scores, known)])
-
-
-def areas(truth: np.ndarray, scores: np.ndarray, known: np.ndarray | None = None) -> np.ndarray:
-    """Area under the ROC curve of every class, scikit-learn's `roc_auc_score`; arguments as of `average_precisions`.
-
-    Returns:
-        (classes,) float64, NaN for a class without positives or without negatives.
-    """
-    return np.array([ranking.area() for ranking in rank_classes(truth, scores, known)])
-
-
-def rank_classes(truth: np.ndarray, scores: np.ndarray, known: np.ndarray | None = None) -> list[Ranking]:
-    """The ranking of every class; arguments as of `average_precisions`."""
-    known = np.ones(truth.shape, bool) if known is None else known
+def rank_classes(truth: np.ndarray, scores: np.ndarray, known: np.ndarray) -> list[Ranking]:
+    """The ranking of every class, of (clips, classes) arrays as `rank` takes their columns."""
     return [rank(*columns) for columns in zip(truth.T, scores.T, known.T, strict=True)]
+
+
+def d_prime(area: np.ndarray) -> np.ndarray:
+    """Distance of two unit normal distributions of that ROC-AUC: sqrt(2) times its normal quantile."""
+    from scipy.special import ndtri
+
+    return np.sqrt(2.0) * ndtri(area)
 
 
 def weighted(ranking: Ranking, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -139,12 +122,12 @@ def _pass(
     precision: np.ndarray,
     above: np.ndarray,
     clips: np.ndarray,
-    found: np.ndarray,
+    reached: np.ndarray,
 ) -> None:
     """One pass from the best clip to the last, for all resamples side by side.
 
     Fills, for every resample: `precision`, the sum over positives of the precision at their group; `above`, as in
-    `Ranking.area`; `clips` and `found`, how many clips and positives there are.
+    `Ranking.area`; `clips` and `reached`, how many clips and positives there are.
     """
     for left in range(0, weights.shape[1], _BLOCK):
         right = min(left + _BLOCK, weights.shape[1])
@@ -174,4 +157,4 @@ def _pass(
             passed += weights[order[place], left:right]
             place += 1
         clips[left:right] = passed
-        found[left:right] = hits
+        reached[left:right] = hits

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from audiotag.errors import AudiotagError
-from audiotag.metrics.predictions import Predictions
+from audiotag.metrics.predictions import DEFAULT_THRESHOLD, Predictions
 
 AIMS = "f1, f0.5 or f2, precision=0.9, false-alarms=1"
 
@@ -39,10 +38,10 @@ class Aim:
             AudiotagError: another text, or a number out of range.
         """
         number = r"(\d+(?:\.\d*)?|\.\d+)"
-        found = re.fullmatch(rf"(f){number}|(precision|false-alarms)={number}", text.strip().lower())
-        if not found:
+        match = re.fullmatch(rf"(f){number}|(precision|false-alarms)={number}", text.strip().lower())
+        if not match:
             raise AudiotagError(f"thresholds are chosen for {AIMS}, received {text!r}: name one of these")
-        kind, value = found[1] or found[3], float(found[2] or found[4])
+        kind, value = match[1] or match[3], float(match[2] or match[4])
         if (kind != "false-alarms" and value == 0) or (kind == "precision" and value > 1):
             raise AudiotagError(f"beta must be positive and a precision above 0 to 1, received {text!r}: change it")
         return cls(kind, value)
@@ -66,7 +65,7 @@ class Thresholds:
             NaN where it is not reached.
         precision: (classes,) float64, on the clips that they were chosen on; NaN for a class never found there.
         recall: (classes,) float64; NaN for a class without positives there.
-        undecided: indices of the classes that keep the default, since nothing there decides.
+        undecided: indices of the classes that keep 0.5, since nothing there decides.
         unreached: indices of the classes that cannot reach the aim; their threshold is 1, the largest score there is.
     """
 
@@ -84,7 +83,6 @@ def choose(
     aim: str,
     noise_scores: np.ndarray | None = None,
     noise_hours: float | None = None,
-    default: float = 0.5,
 ) -> Thresholds:
     """The best threshold of every class, among all that there are.
 
@@ -92,7 +90,7 @@ def choose(
     equally good ones, the highest is taken for F-beta. Each class is judged by itself, one against the rest, whatever
     the task; multiclass evaluation decides by the highest score, and a tagger shows what reaches its threshold.
 
-    F-beta: a class without positives, or whose positives all score 0, keeps the default. Precision and false alarms:
+    F-beta: a class without positives, or whose positives all score 0, keeps 0.5. Precision and false alarms:
     the lowest threshold that reaches the aim; a class that cannot reach it gets 1, and is named. False alarms are those
     windows of noise that reach the threshold: of few hours of noise, a rate below one in these hours means none.
 
@@ -101,7 +99,6 @@ def choose(
         aim: "f1", "f0.5", "f2", "precision=0.9" or "false-alarms=1", see `Aim`.
         noise_scores: (windows, classes), scores of sounds in which no class sounds; for false alarms.
         noise_hours: how long those are together, hours.
-        default: threshold of a class of which nothing is known, above 0 to 1.
 
     Raises:
         AudiotagError: an unknown aim, or false alarms without noise.
@@ -109,16 +106,17 @@ def choose(
     wanted = Aim.parse(aim)
     if wanted.kind == "false-alarms" and (noise_scores is None or not noise_hours):
         raise AudiotagError("false alarms are counted on noise, received none: give noise_scores and noise_hours")
-    values = np.full(len(predictions.labels), float(default))
+    values = np.full(len(predictions.labels), DEFAULT_THRESHOLD)
     reached, precision, recall = (np.full(len(values), np.nan) for _ in range(3))
     undecided, unreached = [], []
-    for index, (scores, truth) in enumerate(_judged(predictions)):
+    for index in range(len(values)):
+        truth, scores = predictions.of_class(index)
         if wanted.kind == "false-alarms":
-            found = _quiet(scores, noise_scores[:, index].astype(np.float64), noise_hours, wanted.value)
+            chosen = _quiet(scores, noise_scores[:, index].astype(np.float64), noise_hours, wanted.value)
         else:
-            found = _best(scores, truth, wanted)
-        if found is not None:
-            values[index], reached[index] = found
+            chosen = _best(scores, truth, wanted)
+        if chosen is not None:
+            values[index], reached[index] = chosen
         elif wanted.kind == "f":
             undecided.append(index)
         else:
@@ -130,18 +128,11 @@ def choose(
     return Thresholds(str(wanted), values, reached, precision, recall, tuple(undecided), tuple(unreached))
 
 
-def _judged(predictions: Predictions) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Scores and truth of each class, of the clips that somebody judged."""
-    for index in range(predictions.targets.shape[1]):
-        known = slice(None) if predictions.known is None else predictions.known[:, index]
-        yield predictions.scores[known, index].astype(np.float64), predictions.targets[known, index].astype(bool)
-
-
 def _best(scores: np.ndarray, truth: np.ndarray, aim: Aim) -> tuple[float, float] | None:
     """Threshold and what it reaches; None: it cannot be reached."""
     order = np.argsort(-scores, kind="stable")
     ranked = scores[order]
-    hits, found = np.cumsum(truth[order]), np.arange(1, len(ranked) + 1)
+    hits, ranks = np.cumsum(truth[order]), np.arange(1, len(ranked) + 1)
     below = np.append(ranked[1:], 0.0)
     # Clips of one score are found together, and no threshold finds those of score 0.
     cuts = (ranked > below) & (hits > 0)
@@ -149,10 +140,10 @@ def _best(scores: np.ndarray, truth: np.ndarray, aim: Aim) -> tuple[float, float
         return None
     if aim.kind == "f":
         weight = aim.value**2
-        measure = (1 + weight) * hits / (weight * truth.sum() + found)
+        measure = (1 + weight) * hits / (weight * truth.sum() + ranks)
         chosen = int(np.where(cuts, measure, -1.0).argmax())
     else:
-        measure = hits / found
+        measure = hits / ranks
         good = np.flatnonzero(cuts & (measure >= aim.value - _ROUNDING))
         if not len(good):
             return None

@@ -1,4 +1,4 @@
-"""Networks by name: `build("mn04", classes=10, weights="audioset")`, and their pooled features."""
+"""Networks by name: `build("mn04", classes=10, weights="audioset")`."""
 
 from __future__ import annotations
 
@@ -12,9 +12,7 @@ import keras
 
 from audiotag.errors import AudiotagError, suggest
 from audiotag.models import presets
-from audiotag.models.checkpoint import load_state_dict
-from audiotag.models.conversion import classes_of, convert, copy_weights
-from audiotag.models.presets import Preset
+from audiotag.models.weights import resolve
 
 _PASST_GRIDS = {
     "passt": {},
@@ -45,7 +43,6 @@ _EXAMPLES = (
     *("mn01", "mn02", "mn04", "mn05", "mn10", "mn20", "mn30", "mn40", "mn10_fc", "mn10_fc_s2221"),
     *("dymn04", "dymn10", "dymn20", "dymn04_replace_se", *_NAMED),
 )
-_CHECKPOINTS = (".pt", ".pth", ".h5", ".safetensors")
 
 
 def architecture(name: str, **options: Any) -> Any:
@@ -63,7 +60,7 @@ def architecture(name: str, **options: Any) -> Any:
     Raises:
         AudiotagError: an unknown name or option; the nearest is suggested.
     """
-    file, kind, settings = _found(name)
+    file, kind, settings = _settings(name)
     known = getattr(importlib.import_module(f"audiotag.models.{file}"), kind)
     fields = [field.name for field in dataclasses.fields(known)]
     for option in options:
@@ -76,7 +73,7 @@ def architecture(name: str, **options: Any) -> Any:
         raise AudiotagError(f"an option of {name} has a value of the wrong kind, received {shown} ({error})") from error
 
 
-def _found(name: str) -> tuple[str, str, dict[str, Any]]:
+def _settings(name: str) -> tuple[str, str, dict[str, Any]]:
     """File, class and settings of a network's name."""
     if match := _MN_NAME.fullmatch(name):
         settings = {"width": int(match["width"]) / 10, "strides": tuple(map(int, match["strides"] or "2222"))}
@@ -128,50 +125,11 @@ def build(
         if value < 1:
             raise AudiotagError(f"{what} of a network must be at least 1, received {value}")
     chosen = architecture(name, **options)
-    found = None if weights is None else _weights(name, weights)
+    loaded = None if weights is None else resolve(name, weights)
     network = chosen.network(name, classes, mels, frames)
-    if found is not None:
-        is_file = isinstance(found, Path)
-        _load(network, found if is_file else found.fetch(), False if is_file and new_head is None else new_head)
+    if loaded is not None:
+        loaded.load(network, new_head)
     return network
-
-
-def _load(network: keras.Model, path: Path, new_head: bool | None) -> None:
-    """Load a file; `new_head` None: a new one where the number of classes differs."""
-    wanted = network.output_shape[-1]
-    if path.suffix == ".keras":
-        from audiotag.models import files
-
-        source = files.load_network(path)
-        classes = source.output_shape[-1]
-    else:
-        source = load_state_dict(path)
-        classes = classes_of(source)
-    differs = classes not in (None, wanted)
-    load = copy_weights if path.suffix == ".keras" else convert
-    load(source, network, new_head=differs or bool(new_head))
-    if differs and new_head is False:  # said last: where the body does not fit either, that is the fault
-        raise AudiotagError(
-            f"{path} has {classes} classes, the network {wanted}: put a new head on with new_head=True (--new-head), "
-            "or take weights of the same classes"
-        )
-
-
-def _weights(name: str, weights: str | Path) -> Preset | Path:
-    if Path(weights).is_dir():
-        raise AudiotagError(f"weights are a file, received the folder {weights}: name the student.keras of a run")
-    if Path(weights).suffix in (*_CHECKPOINTS, ".keras"):
-        if not Path(weights).is_file():
-            kinds = ", ".join((*_CHECKPOINTS, ".keras"))
-            raise AudiotagError(f"no such file: {weights}: name a preset or a file ({kinds})")
-        return Path(weights)
-    chosen = presets.for_architecture(name) if weights == "audioset" else presets.preset(str(weights))
-    if name not in (chosen.architecture, "passt"):
-        raise AudiotagError(
-            f"weights {chosen.name!r} are those of {chosen.architecture}, received the model {name!r}: "
-            f"build {chosen.architecture!r}, or take other weights"
-        )
-    return chosen
 
 
 def load_published(name: str) -> keras.Model:
@@ -201,32 +159,6 @@ def mean_of(networks: list[keras.Model], name: str) -> keras.Model:
     """
     spectrogram = keras.Input(networks[0].input_shape[1:], name="log_mel")
     # Networks inside a network need names of their own.
-    members = [keras.Model(one.input, one.output, name=f"member{i}") for i, one in enumerate(networks, 1)]
+    members = [keras.Model(member.input, member.output, name=f"member{i}") for i, member in enumerate(networks, 1)]
     logits = keras.layers.Average(name="logits", dtype="float32")([member(spectrogram) for member in members])
     return keras.Model(spectrogram, logits, name=name)
-
-
-def features(model: keras.Model) -> keras.Model:
-    """The network up to its pooled features, sharing its weights.
-
-    Args:
-        model: a network that `build` made, or its file opened again.
-
-    Returns:
-        (batch, frames, mels, 1) -> (batch, channels): for an MN or DyMN the mean over time and frequency of the last
-        convolution, for a PaSST the mean of its class and distillation tokens, for YAMNet, a crnn and others whose
-        last layer keeps time the mean of what goes into it, for PANNs their layer "features".
-
-    Raises:
-        AudiotagError: a model without such a layer.
-    """
-    names = {layer.name for layer in model.layers}
-    if "features" in names:
-        pooled = model.get_layer("features").output
-    elif "last_activation" in names:
-        pooled = keras.layers.GlobalAveragePooling2D(name="features")(model.get_layer("last_activation").output)
-    elif "frame_logits" in names:
-        pooled = keras.layers.GlobalAveragePooling1D(name="features")(model.get_layer("frame_logits").input)
-    else:
-        raise AudiotagError(f"pooled features are a layer named 'features', received the model {model.name!r} without")
-    return keras.Model(model.input, pooled, name=f"{model.name}_features")

@@ -12,6 +12,17 @@ def make_divisible(value: float, divisor: int = 8) -> int:
     return nearest + divisor if nearest < 0.9 * value else nearest
 
 
+def require_frames(spectrogram: keras.KerasTensor, least: int) -> keras.KerasTensor:
+    """The input unchanged, made sure to have at least `least` frames: a run on fewer fails.
+
+    What convolutions and poolings make of too short an input depends on the processor, and may pass for logits. A
+    reshape to a given size fails everywhere, also in a compiled graph that leaves the length open; and as it is Keras'
+    own, the saved network opens without audiotag.
+    """
+    first = layers.Reshape((least, *spectrogram.shape[2:]), name="least_frames")(spectrogram[:, :least])
+    return layers.Concatenate(axis=1, name="all_frames")([first, spectrogram[:, least:]])
+
+
 def convolution(x: keras.KerasTensor, channels: int, kernel: int, stride: int, name: str) -> keras.KerasTensor:
     """Convolution without bias, padded alike on both sides; layers `{name}_padding` and `{name}_convolution`."""
     if kernel > 1:

@@ -9,14 +9,9 @@ import numpy as np
 
 from audiotag.errors import AudiotagError
 from audiotag.models import published
-from audiotag.models.head_transfer import head_weights
+from audiotag.models.parts import HEAD, Parts
 
 SHOWN = 3
-# Published tensors with an element a class, family by family.
-_HEAD_BIASES = (
-    *("head.1.bias", "classifier.5.bias", "classifier.1.bias"),  # PaSST, MN and DyMN
-    *("fc_audioset.bias", "logits/bias:0", "head.bias"),  # PANNs, YAMNet, DeiT
-)
 
 
 def convert(state_dict: Mapping[str, np.ndarray], model: keras.Model, *, new_head: bool = False) -> None:
@@ -38,24 +33,22 @@ def convert(state_dict: Mapping[str, np.ndarray], model: keras.Model, *, new_hea
         f"{entry.name} (needs {expected}, received {state_dict[entry.name].shape})"
         for entry in entries
         if entry.name in state_dict
-        and not (new_head and entry.head)
+        and not (new_head and entry.by_class)
         and (expected := entry.layout.published_shape(tuple(entry.variable.shape))) != state_dict[entry.name].shape
     ]
     _refuse_misfits(model, missing, extra, misshaped)
     for entry in entries:
-        if not (new_head and entry.head):
-            entry.variable.assign(entry.layout.to_keras(np.asarray(state_dict[entry.name], np.float32)))
+        if not (new_head and entry.by_class):
+            tensor = np.asarray(state_dict[entry.name], np.float32)
+            entry.variable.assign(entry.layout.to_keras(tensor, tuple(entry.variable.shape)))
 
 
 def classes_of(state_dict: Mapping[str, np.ndarray]) -> int | None:
     """Number of classes of a published `state_dict`; None where it has no head that is known."""
     if "classifier.head_weight" in state_dict and "classifier.subspace_proj.bias" in state_dict:
         return state_dict["classifier.subspace_proj.bias"].size // (2 * state_dict["classifier.head_weight"].size)
-    biases = (
-        *("head.1.bias", "classifier.5.bias", "classifier.1.bias"),  # PaSST, MN and DyMN
-        *("fc_audioset.bias", "logits/bias:0", "head.bias"),  # PANNs, YAMNet, DeiT
-    )
-    return next((state_dict[name].size for name in biases if name in state_dict), None)
+    biases = (bias for names in published.NAMES.values() for bias in names.bias)
+    return next((state_dict[bias].size for bias in biases if bias in state_dict), None)
 
 
 def copy_weights(source: keras.Model, model: keras.Model, *, new_head: bool = False) -> None:
@@ -64,17 +57,10 @@ def copy_weights(source: keras.Model, model: keras.Model, *, new_head: bool = Fa
     Raises:
         AudiotagError: the networks differ; the first three weights that do not fit are named.
     """
-    theirs, ours = _by_path(source), _by_path(model)
+    parts = Parts(source), Parts(model)
+    theirs, ours = (of.weights for of in parts)
     if new_head:
-        theirs, ours = (
-            {path: weight for path, weight in _by_path(one).items() if path not in head_weights(one)}
-            for one in (source, model)
-        )
-        if head_weights(source).keys() != head_weights(model).keys():  # heads of another kind
-            theirs, ours = (
-                {path: weight for path, weight in weights.items() if not path.startswith(("hidden/", "head_weights/"))}
-                for weights in (theirs, ours)
-            )
+        theirs, ours = (_below_head(one, other) for one, other in (parts, reversed(parts)))
     misshaped = [
         f"{path} (needs {tuple(weight.shape)}, received {tuple(theirs[path].shape)})"
         for path, weight in ours.items()
@@ -86,18 +72,23 @@ def copy_weights(source: keras.Model, model: keras.Model, *, new_head: bool = Fa
         weight.assign(keras.ops.convert_to_numpy(theirs[path]))
 
 
-def _by_path(model: keras.Model) -> dict[str, keras.Variable]:
-    return {f"{layer.name}/{weight.name}": weight for layer in model.layers for weight in layer.weights}
+def _below_head(parts: Parts, other: Parts) -> dict[str, keras.Variable]:
+    """Weights without the last layer's, and where the heads are of another kind without what the other lacks."""
+    below = {path: weight for path, weight in parts.weights.items() if path not in parts.class_weights}
+    if parts.head == other.head:
+        return below
+    head = {layer.name for layer in parts.stages.get(HEAD, ())}
+    return {path: weight for path, weight in below.items() if path.split("/")[0] not in head or path in other.weights}
 
 
 def _refuse_misfits(model: keras.Model, missing: list[str], extra: list[str], misshaped: list[str]) -> None:
     faults = (("missing", missing), ("extra", extra), ("misshaped", misshaped))
-    told = [
+    shown = [
         f"{kind} {', '.join(names[:SHOWN])}" + (f" … {len(names)} in all" if len(names) > SHOWN else "")
         for kind, names in faults
         if names
     ]
-    if told:
+    if shown:
         raise AudiotagError(
-            f"the weights do not fit {model.name}: {'; '.join(told)}: build the architecture they were trained as"
+            f"the weights do not fit {model.name}: {'; '.join(shown)}: build the architecture they were trained as"
         )

@@ -5,15 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import keras
-from keras import layers, ops
+from keras import layers
 
 from audiotag.errors import AudiotagError
 from audiotag.frontend import LogMelConfig
-from audiotag.models import heads
+from audiotag.models import heads, panns
 from audiotag.models.layers import PositionEmbedding
+from audiotag.models.parts import Parts
 
 _LONG = 1 << 18  # frames: long enough to tell every distance of steps up to 300 frames
 _ENOUGH = 1 << 13  # frames: no network needs more to give anything
+# Logits of steps by the head that gives those of clips.
+_STEPS = {
+    "mlp": heads.mlp_steps,
+    "fully_convolutional": heads.fully_convolutional_steps,
+    "multihead_attention_pooling": heads.attention_pooling_steps,
+    "pann": panns.steps,
+}
 
 
 def frame_level(network: keras.Model) -> keras.Model:
@@ -48,66 +56,20 @@ def frame_level(network: keras.Model) -> keras.Model:
         spectrogram = keras.Input(network.input_shape[1:], name="log_mel")
         logits = layers.Average(name="frame_logits")([frame_level(member)(spectrogram) for member in members])
         return keras.Model(spectrogram, logits, name=f"{network.name}_frames")
-    names = {layer.name for layer in network.layers}
-    if "frame_logits" in names:
+    kind = Parts(network).head
+    if kind == "frames":
         return keras.Model(network.input, network.get_layer("frame_logits").output, name=f"{network.name}_frames")
-    known = {
-        "logits_convolution": _map_means,
-        "attention_and_value": _values,
-        "hidden_activation": _activation_maps,
-        "mel_normalization": _near_steps,
-    }
-    logits_of = next((known[name] for name in known if name in names), None)
-    if logits_of is None:
+    if kind not in _STEPS:
         raise AudiotagError(
             f"frame-level outputs need a network that keeps time, received {network.name}: "
             'build it with head="frames" and train it, or take an MN, a DyMN, a crnn or YAMNet'
         )
-    logits = layers.Activation("linear", dtype="float32", name="frame_logits")(logits_of(network))
+    logits = layers.Activation("linear", dtype="float32", name="frame_logits")(_STEPS[kind](network))
     return keras.Model(network.input, logits, name=f"{network.name}_frames")
 
 
 def _members(network: keras.Model) -> list[keras.Model]:
     return [layer for layer in network.layers if isinstance(layer, keras.Model)]
-
-
-def _map_means(network: keras.Model) -> keras.KerasTensor:
-    """The map of a fully convolutional head, averaged over frequency."""
-    return heads.frequency_mean(network.get_layer("logits_normalization").output)
-
-
-def _values(network: keras.Model) -> keras.KerasTensor:
-    """The values of an attention pooling at every step, averaged over its heads."""
-    count, classes = network.get_layer("heads").target_shape
-    values = network.get_layer("attention_and_value").output[:, :, 1]
-    values = layers.Reshape((-1, count, classes), name="values")(values)
-    values = layers.Permute((1, 3, 2), name="values_heads_last")(values)
-    return layers.Reshape((-1, classes), name="values_mean")(network.get_layer("head_weights")(values))
-
-
-def _activation_maps(network: keras.Model) -> keras.KerasTensor:
-    """What every step adds to the logits of an mlp head, under the gate of the clip."""
-    hidden = network.get_layer("hidden")
-    gate = layers.Activation("hard_sigmoid", name="gate")(hidden.output)  # hard_silu(x) = x hard_sigmoid(x)
-    gate = layers.Reshape((1, hidden.units), name="gate_of_steps")(gate)
-    steps = hidden(heads.frequency_mean(network.get_layer("last_activation").output))
-    return _bounded(network.get_layer("logits")(layers.Multiply(name="gated")([steps, gate])), network)
-
-
-def _near_steps(network: keras.Model) -> keras.KerasTensor:
-    """A PANN's head over every step and its neighbours."""
-    x = network.get_layer("frequency_mean").output
-    x = layers.Reshape((-1, x.shape[-1]), name="steps")(x)
-    most = layers.MaxPooling1D(3, 1, "same", name="near_maximum")(x)
-    mean = layers.AveragePooling1D(3, 1, "same", name="near_mean")(x)
-    hidden = network.get_layer("features")(layers.Add(name="near_pooled")([most, mean]))
-    return _bounded(network.get_layer("logits")(hidden), network)
-
-
-def _bounded(logits: keras.KerasTensor, network: keras.Model) -> keras.KerasTensor:
-    """Logits of steps, at most the clip's plus the logarithm of the number of steps."""
-    logarithm = ops.logsumexp(ops.zeros_like(logits), axis=1, keepdims=True)
-    return ops.minimum(logits, ops.expand_dims(network.output, 1) + logarithm)
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,7 @@ import numpy as np
 
 from audiotag.errors import AudiotagError
 from audiotag.labels import Labels
-
-# Layers whose weights depend on the number of classes.
-_HEADS = (
-    *("logits", "logits_convolution", "logits_normalization"),
-    *("attention_projection", "frame_logits", "frame_attention"),
-)
+from audiotag.models.parts import Parts
 
 
 def matching_classes(theirs: Labels, ours: Labels) -> list[tuple[int, int]]:
@@ -32,17 +27,6 @@ def matching_classes(theirs: Labels, ours: Labels) -> list[tuple[int, int]]:
     ]
 
 
-def head_weights(model: keras.Model) -> dict[str, keras.Variable]:
-    """The weights of a network that depend on its classes, by layer and name; their last axis counts classes."""
-    return {
-        f"{layer.name}/{weight.name}": weight
-        for layer in model.layers
-        # PaSST normalises the features before its logits, a convolutional head the logits themselves.
-        if layer.name in _HEADS and not isinstance(layer, keras.layers.LayerNormalization)
-        for weight in layer.weights
-    }
-
-
 def carry_over(source: keras.Model, network: keras.Model, pairs: list[tuple[int, int]]) -> None:
     """Copy the weights of single outputs from a network of the same architecture with other classes.
 
@@ -55,7 +39,7 @@ def carry_over(source: keras.Model, network: keras.Model, pairs: list[tuple[int,
         AudiotagError: the heads are not of the same kind and width.
     """
     classes = source.output_shape[-1], network.output_shape[-1]
-    old, new = head_weights(source), head_weights(network)
+    old, new = Parts(source).class_weights, Parts(network).class_weights
     shapes = [
         {name: (*variable.shape[:-1], variable.shape[-1] / count) for name, variable in head.items()}
         for head, count in zip((old, new), classes, strict=True)

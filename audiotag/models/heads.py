@@ -1,4 +1,4 @@
-"""Heads: from the last feature map (batch, frames, mels, channels) to logits (batch, classes)."""
+"""Heads: from the last feature map (batch, frames, mels, channels) to logits of the clip, and to those of its steps."""
 
 from __future__ import annotations
 
@@ -33,11 +33,25 @@ def mlp(x: keras.KerasTensor, classes: int, units: int, dropout: float) -> keras
     return dense(x, classes, "logits", dtype="float32")
 
 
+def mlp_steps(network: keras.Model) -> keras.KerasTensor:
+    """What every step adds to the logits of an mlp head, under the gate of the clip."""
+    hidden = network.get_layer("hidden")
+    gate = layers.Activation("hard_sigmoid", name="gate")(hidden.output)  # hard_silu(x) = x hard_sigmoid(x)
+    gate = layers.Reshape((1, hidden.units), name="gate_of_steps")(gate)
+    steps = hidden(frequency_mean(network.get_layer("last_activation").output))
+    return bounded(network.get_layer("logits")(layers.Multiply(name="gated")([steps, gate])), network)
+
+
 def fully_convolutional(x: keras.KerasTensor, classes: int) -> keras.KerasTensor:
     """Logits at every place by a 1x1 convolution, then their mean."""
     x = convolution(x, classes, 1, 1, "logits")
     x = layers.BatchNormalization(epsilon=1e-5, momentum=0.9, name="logits_normalization")(x)
     return layers.GlobalAveragePooling2D(dtype="float32", name="logits")(x)
+
+
+def fully_convolutional_steps(network: keras.Model) -> keras.KerasTensor:
+    """The map of a fully convolutional head, averaged over frequency."""
+    return frequency_mean(network.get_layer("logits_normalization").output)
 
 
 def attention_pooling(x: keras.KerasTensor, classes: int, heads: int) -> keras.KerasTensor:
@@ -54,10 +68,25 @@ def attention_pooling(x: keras.KerasTensor, classes: int, heads: int) -> keras.K
     return layers.Reshape((classes,), dtype="float32", name="logits")(x)
 
 
+def attention_pooling_steps(network: keras.Model) -> keras.KerasTensor:
+    """The values of an attention pooling at every step, averaged over its heads."""
+    count, classes = network.get_layer("heads").target_shape
+    values = network.get_layer("attention_and_value").output[:, :, 1]
+    values = layers.Reshape((-1, count, classes), name="values")(values)
+    values = layers.Permute((1, 3, 2), name="values_heads_last")(values)
+    return layers.Reshape((-1, classes), name="values_mean")(network.get_layer("head_weights")(values))
+
+
 def frequency_mean(x: keras.KerasTensor) -> keras.KerasTensor:
     """Mean over frequency: (batch, steps, mels, channels) -> (batch, steps, channels), layer "steps"."""
     x = layers.AveragePooling2D((1, x.shape[2]), name="frequency_mean")(x)
     return layers.Reshape((-1, x.shape[-1]), name="steps")(x)
+
+
+def bounded(logits: keras.KerasTensor, network: keras.Model) -> keras.KerasTensor:
+    """Logits of steps, at most the clip's plus the logarithm of the number of steps."""
+    logarithm = ops.logsumexp(ops.zeros_like(logits), axis=1, keepdims=True)
+    return ops.minimum(logits, ops.expand_dims(network.output, 1) + logarithm)
 
 
 def frames(x: keras.KerasTensor, classes: int, pooling: str) -> keras.KerasTensor:

@@ -9,11 +9,12 @@ from keras import layers
 
 from audiotag.errors import AudiotagError, suggest
 from audiotag.models import heads
-from audiotag.models.blocks import convolution, make_divisible, normalization
+from audiotag.models.blocks import convolution, make_divisible, normalization, require_frames
 
 CONTEXTS = ("gru", "transformer", "transformer_gru")
 CHANNELS = (16, 32, 64, 128, 128, 128)
 HALVED = 2  # blocks that halve time
+STEP_FRAMES = 2**HALVED
 BANDS = 4  # fewer bands than this are not halved any more
 PLACE_KERNEL = 15
 
@@ -74,10 +75,17 @@ class Hybrid:
             name: name of the model.
             classes: number of classes.
             mels: mel bands of the input.
-            frames: not used: the input's length stays open.
+            frames: frames of the input; only checked: any length from 4 on is welcome, a run on fewer fails.
+
+        Raises:
+            AudiotagError: fewer than 4 frames.
         """
+        if frames is not None and frames < STEP_FRAMES:
+            raise AudiotagError(
+                f"a hybrid needs at least {STEP_FRAMES} frames, one step of time, received {frames}: take longer clips"
+            )
         spectrogram = keras.Input((None, mels, 1), name="log_mel")
-        x = spectrogram
+        x = require_frames(spectrogram, STEP_FRAMES)
         for number, channels in enumerate(CHANNELS, 1):
             x = self._block(x, make_divisible(channels * self.width), number)
         x = layers.Reshape((-1, x.shape[2] * x.shape[3]), name="steps")(x)

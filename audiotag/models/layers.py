@@ -1,4 +1,4 @@
-"""The Keras layers of PaSST that Keras lacks: embeddings of place, patchout, tokens, self-attention."""
+"""The Keras layers of PaSST that Keras lacks: a least length, places, patchout, tokens, self-attention."""
 
 from __future__ import annotations
 
@@ -27,7 +27,51 @@ def _refusal(message: str) -> AudiotagError:
 def _sorted_choice(count: int, kept: int, seed: keras.random.SeedGenerator) -> Any:
     """`kept` of the numbers 0 … count - 1, drawn without replacement, in rising order."""
     order = ops.argsort(keras.random.uniform((count,), seed=seed))
-    return ops.sort(order[:kept])
+    # In a graph of open length nothing may be left: a slice that begins before the first fails, indexing would not.
+    first = 0 if isinstance(kept, int) else ops.minimum(kept - 1, 0)
+    return ops.sort(ops.slice(order, (first,), (kept,)))
+
+
+@keras.saving.register_keras_serializable(package="audiotag")
+class LeastFrames(keras.layers.Layer):
+    """The spectrogram unchanged, made sure to be long enough for one patch.
+
+    Shorter input is refused; in a TensorFlow graph that leaves the length open, the run fails there.
+
+    Args:
+        frames: least length, frames.
+
+    Raises:
+        AudiotagError: shorter input.
+    """
+
+    def __init__(self, frames: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.frames = frames
+
+    def call(self, spectrogram: Any) -> Any:
+        """(batch, frames, mels, 1) -> the same shape."""
+        batch, frames, *sizes = ops.shape(spectrogram)
+        self._check(frames)
+        # A reshape to a given size fails where there is less, on every device.
+        first = ops.reshape(spectrogram[:, : self.frames], (batch, self.frames, *sizes))
+        return ops.concatenate([first, spectrogram[:, self.frames :]], axis=1)
+
+    def _check(self, frames: Any) -> None:
+        if isinstance(frames, int) and frames < self.frames:
+            raise _refusal(
+                f"this PaSST needs at least {self.frames} frames, one patch of time, received {frames}: "
+                "use longer clips or a smaller patch"
+            )
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Shape of the output for a shape of the input."""
+        self._check(input_shape[1])
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Settings that make the same layer again."""
+        return {**super().get_config(), "frames": self.frames}
 
 
 @keras.saving.register_keras_serializable(package="audiotag")

@@ -8,6 +8,8 @@ import keras
 from keras import layers
 
 from audiotag.errors import AudiotagError
+from audiotag.models import heads
+from audiotag.models.blocks import require_frames
 
 FIRST_CHANNELS = 64
 BLOCK_DROPOUT, HEAD_DROPOUT = 0.2, 0.5
@@ -56,7 +58,7 @@ class PANN:
             name: name of the model.
             classes: number of classes.
             mels: mel bands of the input, at least `smallest`; 64 as published.
-            frames: frames of the input; only checked, as any length from `smallest` on is welcome.
+            frames: frames of the input; only checked: any length from `smallest` on is welcome, a run on fewer fails.
 
         Raises:
             AudiotagError: fewer frames or mel bands than `smallest`.
@@ -68,7 +70,8 @@ class PANN:
                     "take longer clips, more bands, or fewer layers"
                 )
         spectrogram = keras.Input((None, mels, 1), name="log_mel")
-        x = layers.BatchNormalization(axis=2, epsilon=1e-5, momentum=0.9, name="mel_normalization")(spectrogram)
+        x = require_frames(spectrogram, self.smallest)
+        x = layers.BatchNormalization(axis=2, epsilon=1e-5, momentum=0.9, name="mel_normalization")(x)
         for number in range(1, self.blocks + 1):
             x = self._block(x, FIRST_CHANNELS * 2 ** (number - 1), number)
         x = layers.AveragePooling2D((1, x.shape[2]), name="frequency_mean")(x)
@@ -89,3 +92,13 @@ class PANN:
         if number <= 5:
             x = layers.AveragePooling2D(2, name=f"block{number}_pooling")(x)
         return layers.Dropout(BLOCK_DROPOUT, name=f"block{number}_dropout")(x)
+
+
+def steps(network: keras.Model) -> keras.KerasTensor:
+    """A PANN's head over every step and its neighbours."""
+    x = network.get_layer("frequency_mean").output
+    x = layers.Reshape((-1, x.shape[-1]), name="steps")(x)
+    most = layers.MaxPooling1D(3, 1, "same", name="near_maximum")(x)
+    mean = layers.AveragePooling1D(3, 1, "same", name="near_mean")(x)
+    hidden = network.get_layer("features")(layers.Add(name="near_pooled")([most, mean]))
+    return heads.bounded(network.get_layer("logits")(hidden), network)

@@ -9,7 +9,15 @@ from keras import layers
 
 from audiotag.errors import AudiotagError, suggest
 from audiotag.models import heads
-from audiotag.models.layers import ClassTokens, Patchout, PositionEmbedding, SelfAttention, TakeTokens, TimeTokens
+from audiotag.models.layers import (
+    ClassTokens,
+    LeastFrames,
+    Patchout,
+    PositionEmbedding,
+    SelfAttention,
+    TakeTokens,
+    TimeTokens,
+)
 
 FRAMES = 998
 HEADS = ("tokens", "frames")
@@ -86,7 +94,7 @@ class PaSST:
         return (frames - self.patch) // self.stride[0] + 1, (mels - self.patch) // self.stride[1] + 1
 
     def network(self, name: str, classes: int, mels: int, frames: int | None) -> keras.Model:
-        """The model: (batch, frames, mels, 1) -> logits (batch, classes); any length up to the grid's.
+        """The model: (batch, frames, mels, 1) -> logits (batch, classes); any length from a patch up to the grid's.
 
         Args:
             name: name of the model.
@@ -104,7 +112,7 @@ class PaSST:
             kernel_initializer=keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform"),
             bias_initializer=keras.initializers.RandomUniform(-limit, limit),
             name="patches",
-        )(spectrogram)
+        )(LeastFrames(self.patch, name="least_frames")(spectrogram))
         tokens = PositionEmbedding(columns, self.patch, self.stride[0], name="position")(tokens)
         tokens = Patchout(self.patchout_time, self.patchout_frequency, self.patchout, name="patchout")(tokens)
         tokens = ClassTokens(name="tokens")(tokens)

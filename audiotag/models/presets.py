@@ -11,10 +11,9 @@ from audiotag import frontend, storage
 from audiotag.errors import AudiotagError, suggest
 from audiotag.frontend import LogMelConfig
 from audiotag.labels import Labels
+from audiotag.models.vocabularies import audioset_labels, yamnet_labels
 
 ENSEMBLE = "ensemble"
-
-_FOLDER = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -71,11 +70,7 @@ class Preset:
             raise AudiotagError(
                 f"{self.name} is a start for training (imagenet) and names no sounds: choose weights of AudioSet"
             )
-        if self.labels == "yamnet":
-            from audiotag.models.yamnet import yamnet_labels
-
-            return yamnet_labels()
-        return audioset_labels()
+        return yamnet_labels() if self.labels == "yamnet" else audioset_labels()
 
     def fetch(self) -> Path:
         """The checkpoint's file, from the cache or downloaded into it."""
@@ -83,7 +78,7 @@ class Preset:
 
 
 def _table() -> dict[str, Preset]:
-    with (_FOLDER / "presets.csv").open(newline="", encoding="utf-8") as file:
+    with Path(__file__).with_suffix(".csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     numbers = ("seconds", "parameters", "macs")
     return {
@@ -124,11 +119,3 @@ def for_architecture(architecture: str) -> Preset:
             return row
     known = {row.architecture for row in PRESETS.values()}
     raise AudiotagError(f"no AudioSet weights are published for {architecture!r}: {suggest(architecture, known)}")
-
-
-def audioset_labels() -> Labels:
-    """AudioSet's 527 classes in the order of every AudioSet model's outputs; ids are the ontology's mids.
-
-    The class list is that of Google's AudioSet ontology (https://research.google.com/audioset), licensed CC BY 4.0.
-    """
-    return Labels.read(_FOLDER / "audioset.csv")

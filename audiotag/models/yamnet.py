@@ -1,4 +1,4 @@
-"""YAMNet, the MobileNetV1 (arXiv 1704.04861) that Google trained on AudioSet, and its class list."""
+"""YAMNet, the MobileNetV1 (arXiv 1704.04861) that Google trained on AudioSet."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import keras
 from keras import layers, ops
 
 from audiotag.errors import AudiotagError
-from audiotag.labels import Labels
-from audiotag.models.presets import audioset_labels
+from audiotag.models.blocks import require_frames
 
 PATCH_FRAMES = 96  # 0.96 s at a hop of 10 ms
 PATCH_HOP = 48
@@ -26,16 +25,6 @@ BLOCKS = (
     (2, 1024),
     (1, 1024),
 )
-LEFT_OUT = frozenset({"/m/05zppz", "/m/02zsn", "/m/04gy_2", "/t/dd00003", "/t/dd00004", "/t/dd00032"})
-"""AudioSet's classes that YAMNet does not name: male and female speech and singing, battle cry, funny music."""
-
-
-def yamnet_labels() -> Labels:
-    """YAMNet's 521 classes in the order of its outputs: AudioSet's 527 without six; ids are the ontology's mids."""
-    known = audioset_labels()
-    kept = [(key, name) for key, name in zip(known.ids, known.names, strict=True) if key not in LEFT_OUT]
-    ids, names = zip(*kept, strict=True)
-    return Labels(names, ids)
 
 
 @dataclass(frozen=True)
@@ -51,14 +40,13 @@ class YAMNet:
 
         Layer "frame_logits" holds the logits of every patch, (batch, patches, classes); the logits of a clip are those
         of the mean of its patches' scores. Layer "patch_features" holds the embedding of every patch, (batch, patches,
-        1024). Input of any length from 96 frames on. Keras refuses to crop a shorter one; in a compiled graph that
-        leaves the length open, its logits are not a number.
+        1024).
 
         Args:
             name: name of the model.
             classes: number of classes.
             mels: mel bands of the input; 64 as published.
-            frames: frames of the input; only checked, as any length from 96 on is welcome.
+            frames: frames of the input; only checked: any length from 96 on is welcome, a run on fewer fails.
 
         Raises:
             AudiotagError: fewer than 96 frames.
@@ -69,8 +57,8 @@ class YAMNet:
                 f"received {frames} frames: fill the clips up"
             )
         spectrogram = keras.Input((None, mels, 1), name="log_mel")
-        x = layers.Reshape((-1, mels), name="frames")(spectrogram)
-        # Last frames of patches, every 48th: cropping refuses input without one, which has no patch.
+        x = layers.Reshape((-1, mels), name="frames")(require_frames(spectrogram, PATCH_FRAMES))
+        # Last frames of patches, every 48th.
         ends = layers.Cropping1D((PATCH_FRAMES - 1, 0), name="patch_ends")(x)[:, ::PATCH_HOP, 0]
         x = ops.reshape(_patches(x), (-1, PATCH_FRAMES, mels, 1))
         x = layers.Conv2D(STEM_CHANNELS, 3, 2, "same", use_bias=False, name="block1_convolution")(x)

@@ -11,7 +11,6 @@ import numpy as np
 
 from audiotag import audio
 from audiotag.errors import AudiotagError
-from audiotag.records import example
 from audiotag.records.declaration import Clip, read_clip
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ def clips(data: Data, clip_ids: Sequence[str] | np.ndarray) -> pandas.DataFrame:
     """
     import pandas
 
-    rows = _rows(data, clip_ids)
+    rows = data.rows(clip_ids)
     recordings = rows["source"]
     if "recording" in rows:
         recordings = rows["recording"].where(rows["recording"] != "", recordings)
@@ -54,18 +53,6 @@ def clips(data: Data, clip_ids: Sequence[str] | np.ndarray) -> pandas.DataFrame:
     )
     further = rows[[column for column in rows if column not in _COMMON]]
     return pandas.concat([table, further], axis=1).reset_index(drop=True)
-
-
-def _rows(data: Data, clip_ids: Sequence[str] | np.ndarray) -> pandas.DataFrame:
-    """Rows of `clips.csv` in the order given."""
-    table = data.clips.set_index("clip_id", drop=False)
-    unknown = [clip_id for clip_id in clip_ids if clip_id not in table.index]
-    if unknown:
-        raise AudiotagError(
-            f"{data.name} lacks {len(unknown)} of the {len(clip_ids)} clips, {str(unknown[0])!r} for one: "
-            "name the data set that they are of"
-        )
-    return table.loc[list(clip_ids)]
 
 
 @dataclass(frozen=True)
@@ -89,31 +76,9 @@ def stored(data: Data, clip_ids: Sequence[str] | np.ndarray) -> Iterator[Stored]
     Raises:
         AudiotagError: a clip that the data set does not have, or a shard that is missing or damaged.
     """
-    import tensorflow as tf
-
-    wanted = set(map(str, clip_ids))
-    rows = _rows(data, sorted(wanted))
-
-    def parse(serialized: tf.Tensor, _: tf.Tensor) -> dict[str, tf.Tensor]:
-        parsed = example.parse_examples(
-            serialized, frames=data.frames, mels=data.front_end.mels, classes=len(data.labels)
-        )
-        if data.waveforms:
-            parsed["waveform"] = example.parse_waveforms(serialized, samples=data.samples)
-        return parsed
-
-    for split in data.select("+".join(dict.fromkeys(rows["split"]))) if len(rows) else []:
-        for shard in data.shards(split):
-            held = tf.constant([variant == 0 and clip_id in wanted for clip_id, variant in data.keys(shard)])
-            records = tf.data.Dataset.zip(tf.data.TFRecordDataset(str(shard)), tf.data.Dataset.from_tensor_slices(held))
-            chosen = records.filter(lambda record, keep: keep)
-            try:
-                for batch in chosen.batch(_TOGETHER).map(parse).as_numpy_iterator():
-                    waveforms = batch.get("waveform", [None] * len(batch["clip_id"]))
-                    for clip_id, log_mel, waveform in zip(batch["clip_id"], batch["log_mel"], waveforms, strict=True):
-                        yield Stored(clip_id.decode(), log_mel, waveform)
-            except (tf.errors.DataLossError, tf.errors.InvalidArgumentError, tf.errors.NotFoundError) as error:
-                raise AudiotagError(f"{shard} is missing or damaged: run `audiotag verify {data.path}`") from error
+    for batch in data.batches(clip_ids=set(map(str, clip_ids)), batch_size=_TOGETHER, waveforms=data.waveforms):
+        waveforms = batch.get("waveform", [None] * len(batch["clip_id"]))
+        yield from map(Stored, batch["clip_id"], batch["log_mel"], waveforms)
 
 
 def recorded(data: Data, source: Declaration | Path, sample_rate: int) -> Callable[[str], np.ndarray]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from audiotag import storage
+from audiotag.clip_format import ClipFormat
 from audiotag.errors import AudiotagError, suggest
 from audiotag.frontend import LogMelConfig
 from audiotag.labels import Labels, split_cell
@@ -45,16 +46,51 @@ class Data:
         self.manifest = Manifest.read(self.path)
         description = self.manifest.description
         self.name: str = description["name"]
-        self.task = Task(description["task"])
-        self.labels: Labels = Labels.read(self.path / LABELS)
-        self.front_end = LogMelConfig.from_dict(description["front_end"])
-        self.seconds: float = description["seconds"]
-        self.pad: str = description["pad"]
+        self.clip_format = ClipFormat(
+            Labels.read(self.path / LABELS),
+            LogMelConfig.from_dict(description["front_end"]),
+            description["task"],
+            description["seconds"],
+            description["pad"],
+        )
         self.variants: int = description["variants"]
-        self.samples: int = round(self.seconds * self.front_end.sample_rate)
-        self.frames: int = self.front_end.frames(self.samples)
         self.waveforms: bool = "waveforms" in description
         self.fingerprint: str = self.manifest.fingerprint
+
+    @property
+    def labels(self) -> Labels:
+        """Classes in the order of the targets."""
+        return self.clip_format.labels
+
+    @property
+    def front_end(self) -> LogMelConfig:
+        """The log-mel of the records."""
+        return self.clip_format.front_end
+
+    @property
+    def task(self) -> Task:
+        """What is asked of a clip."""
+        return self.clip_format.task
+
+    @property
+    def seconds(self) -> float:
+        """Length of every example."""
+        return self.clip_format.seconds
+
+    @property
+    def pad(self) -> str:
+        """How short clips were filled up: "repeat" or "zero"."""
+        return self.clip_format.pad
+
+    @property
+    def samples(self) -> int:
+        """Samples of every example at the front end's rate."""
+        return self.clip_format.samples
+
+    @property
+    def frames(self) -> int:
+        """Frames of every example's log-mel."""
+        return self.clip_format.frames
 
     def __repr__(self) -> str:
         return f"Data({str(self.path)!r}: {self.name}, {len(self.labels)} classes, {sum(self.splits.values())} clips)"
@@ -66,6 +102,21 @@ class Data:
 
         table = pandas.read_csv(self.path / CLIPS, dtype=str, keep_default_na=False)
         return table.assign(start=table["start"].astype(float), end=pandas.to_numeric(table["end"]).astype(float))
+
+    def rows(self, clip_ids: Sequence[str] | np.ndarray) -> pandas.DataFrame:
+        """Rows of `clips.csv` in the order given.
+
+        Raises:
+            AudiotagError: a clip that the data set does not have.
+        """
+        table = self.clips.set_index("clip_id", drop=False)
+        unknown = [clip_id for clip_id in clip_ids if clip_id not in table.index]
+        if unknown:
+            raise AudiotagError(
+                f"{self.name} lacks {len(unknown)} of the {len(clip_ids)} clips, {str(unknown[0])!r} for one: "
+                "name the data set that they are of"
+            )
+        return table.loc[list(clip_ids)]
 
     @cached_property
     def splits(self) -> dict[str, int]:
@@ -130,15 +181,23 @@ class Data:
         Args:
             shard: path or name of a shard.
         """
-        known = {one.name: one for one in self.manifest.shards}
+        clip_ids, clip, variant = self._records_of(self._shard(shard))
+        return [(clip_ids[row], view) for row, view in zip(clip.tolist(), variant.tolist(), strict=True)]
+
+    def _shard(self, shard: str | Path) -> Shard:
+        by_name = {listed.name: listed for listed in self.manifest.shards}
         name = Path(shard).name
-        if name not in known:
-            raise AudiotagError(f"{self.name} has no shard {name!r}: {suggest(name, known)}")
-        siblings = [one.name for one in self.manifest.shards if one.split == known[name].split]
-        clip_ids, clip, variant, sizes = self._arrangement(known[name].split)
-        end = int(sizes[: siblings.index(name) + 1].sum())
-        begin = end - int(sizes[siblings.index(name)])
-        return [(clip_ids[clip[row]], int(variant[row])) for row in range(begin, end)]
+        if name not in by_name:
+            raise AudiotagError(f"{self.name} has no shard {name!r}: {suggest(name, by_name)}")
+        return by_name[name]
+
+    def _records_of(self, shard: Shard) -> tuple[list[str], np.ndarray, np.ndarray]:
+        """Accepted clips of the shard's split; clip and variant of every record of the shard."""
+        siblings = [listed.name for listed in self.manifest.shards if listed.split == shard.split]
+        clip_ids, clip, variant, sizes = self._arrangement(shard.split)
+        end = int(sizes[: siblings.index(shard.name) + 1].sum())
+        begin = end - int(sizes[siblings.index(shard.name)])
+        return clip_ids, clip[begin:end], variant[begin:end]
 
     def _accepted(self, split: str) -> pandas.DataFrame:
         return self.clips[(self.clips["split"] == split) & (self.clips["status"] == "ok")]
@@ -202,6 +261,60 @@ class Data:
                 totals[labels] += times
             begin += len(clip)
         return totals
+
+    def batches(
+        self,
+        expression: str | None = None,
+        *,
+        batch_size: int,
+        shards: Collection[str | Path] | None = None,
+        clip_ids: Collection[str] | None = None,
+        variants: Variants = 0,
+        waveforms: bool = False,
+    ) -> Iterator[dict[str, np.ndarray]]:
+        """Records as NumPy arrays, in the order of the files; no others are decoded.
+
+        Args:
+            expression: splits; see `select`. Default: all.
+            batch_size: records a batch; the last one may be shorter.
+            shards: paths or names of shards; other shards are left out. Default: all of the splits.
+            clip_ids: other clips are left out. Default: all clips.
+            variants: views of a clip: 0 (default) for the untouched one, several numbers, or None for all.
+            waveforms: give the kept waveforms too.
+
+        Yields:
+            `clip_id` (list of str), `variant` (batch,) int64, `log_mel` (batch, frames, mels, 1) float32, `target`
+            (batch, classes) float32, and with `waveforms` `waveform` (batch, samples) float32.
+
+        Raises:
+            AudiotagError: no such split, shard, clip or variant, waveforms that the data set does not keep, a
+                batch_size below 1, or a shard that is missing or damaged.
+        """
+        from audiotag.records import batches
+
+        if batch_size < 1:
+            raise AudiotagError(f"batch_size must be at least 1, received {batch_size}")
+        if waveforms and not self.waveforms:
+            raise AudiotagError(f"{self.name} keeps no waveforms: build it again with --keep-waveforms")
+        selected = self.selected_shards(expression or "all")
+        if shards is not None:
+            names = {self._shard(shard).name for shard in shards}
+            selected = [shard for shard in selected if shard.name in names]
+        if clip_ids is not None:
+            clip_ids = set(map(str, clip_ids))
+            splits_of_clips = set(self.rows(sorted(clip_ids))["split"])
+            selected = [shard for shard in selected if shard.split in splits_of_clips]
+        chosen = self.chosen_variants(variants)
+        parts = [batches.Part(shard, self._chosen(shard, chosen, clip_ids)) for shard in selected]
+        return batches.batches(self.path, parts, self.clip_format, batch_size, waveforms=waveforms)
+
+    def _chosen(self, shard: Shard, variants: list[int], clip_ids: set[str] | None) -> np.ndarray | None:
+        """Which records of a shard are of some variants and clips, (records,) bool; None: all."""
+        if clip_ids is None and len(variants) == 1 + self.variants:
+            return None
+        known, clip, variant = self._records_of(shard)
+        chosen = np.isin(variant, variants)
+        return chosen if clip_ids is None else chosen & np.array([clip_id in clip_ids for clip_id in known])[clip]
 
     def selected_shards(self, expression: str) -> list[Shard]:
         """The manifest's entries for the shards of some splits, in the order of reading."""

@@ -1,15 +1,11 @@
-"""What one record holds, a `tf.train.Example`: written without TensorFlow, parsed in batches inside tf.data."""
+"""What one record holds, a `tf.train.Example`, written without TensorFlow."""
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
-
-if TYPE_CHECKING:
-    import tensorflow as tf
 
 # Field numbers of tensorflow/core/example/feature.proto.
 _BYTES_LIST, _FLOAT_LIST, _INT64_LIST = 1, 2, 3
@@ -128,88 +124,3 @@ def _example(features: dict[str, bytes]) -> bytes:
     """An Example whose map entries lie in the order of their keys, as protobuf's deterministic mode writes them."""
     entries = (_field(1, _field(1, key.encode()) + _field(2, features[key])) for key in sorted(features))
     return _field(1, b"".join(entries))
-
-
-def parse_examples(serialized: tf.Tensor, *, frames: int, mels: int, classes: int) -> dict[str, tf.Tensor]:
-    """Parse a batch of records.
-
-    Args:
-        serialized: (batch,), string.
-        frames: frames of every example.
-        mels: mel bands of every example.
-        classes: number of classes.
-
-    Returns:
-        `log_mel` (batch, frames, mels, 1) float32, `target` (batch, classes) float32, `clip_id` (batch,) string,
-        `variant` (batch,) int64.
-    """
-    import tensorflow as tf
-
-    parsed: dict[str, Any] = tf.io.parse_example(
-        serialized,
-        {
-            "clip_id": tf.io.FixedLenFeature([], tf.string),
-            "variant": tf.io.FixedLenFeature([], tf.int64),
-            "log_mel": tf.io.FixedLenFeature([], tf.string),
-            "labels": tf.io.VarLenFeature(tf.int64),
-        },
-    )
-    batch = serialized.shape[0] or -1  # static where it is known, as compilers like it
-    log_mel = tf.cast(tf.io.decode_raw(parsed["log_mel"], tf.float16), tf.float32)
-    target = tf.cast(tf.sparse.to_indicator(parsed["labels"], classes), tf.float32)
-    return {
-        "log_mel": tf.reshape(log_mel, [batch, frames, mels, 1]),
-        "target": tf.reshape(target, [batch, classes]),
-        "clip_id": parsed["clip_id"],
-        "variant": parsed["variant"],
-    }
-
-
-def parse_waveforms(serialized: tf.Tensor, *, samples: int) -> tf.Tensor:
-    """The waveforms of a batch of records that keep them.
-
-    Args:
-        serialized: (batch,), string.
-        samples: of every example.
-
-    Returns:
-        (batch, samples) float32.
-    """
-    import tensorflow as tf
-
-    parsed = tf.io.parse_example(
-        serialized,
-        {
-            "waveform": tf.io.FixedLenFeature([], tf.string),
-            "waveform_peak": tf.io.FixedLenFeature([], tf.float32),
-        },
-    )
-    steps = tf.reshape(tf.io.decode_raw(parsed["waveform"], tf.int16), [-1, samples])
-    return tf.cast(steps, tf.float32) / FULL_SCALE * parsed["waveform_peak"][:, None]
-
-
-def parse_teachers(serialized: tf.Tensor, *, classes: int) -> dict[str, tf.Tensor]:
-    """Parse a batch of teacher records; an empty string parses to an empty key.
-
-    Args:
-        serialized: (batch,), string.
-        classes: number of classes.
-
-    Returns:
-        `clip_id` (batch,) string, `variant` (batch,) int64, `logits` (batch, classes) float32, NaN for a class that the
-        teacher does not know, `known` (batch,) bool: False where the teacher has no outputs (the logits are 0 there).
-    """
-    import tensorflow as tf
-
-    parsed = tf.io.parse_example(
-        serialized,
-        {
-            "clip_id": tf.io.FixedLenFeature([], tf.string, default_value=""),
-            "variant": tf.io.FixedLenFeature([], tf.int64, default_value=-1),
-            "logits": tf.io.FixedLenFeature([], tf.string, default_value=""),
-        },
-    )
-    known = tf.strings.length(parsed["logits"]) > 0
-    filled = tf.where(known, parsed["logits"], tf.constant(bytes(4 * classes)))
-    logits = tf.reshape(tf.io.decode_raw(filled, tf.float32), [-1, classes])
-    return {"clip_id": parsed["clip_id"], "variant": parsed["variant"], "logits": logits, "known": known}

@@ -11,8 +11,8 @@ import tensorflow as tf
 
 from audiotag.errors import AudiotagError
 from audiotag.records import balance, targets, teachers
-from audiotag.records.example import parse_examples, parse_teachers
 from audiotag.records.manifest import RECORDS
+from audiotag.records.parser import parse_examples, parse_teachers
 
 if TYPE_CHECKING:
     from audiotag.records.data import Data

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _PARSED_TOGETHER = 64
 _LOOKED_AT = 64  # labelled clips of a split: they lie in an order that has nothing to do with their events
+_RAGGED = ("labels", "event_onset", "event_offset", "event_class")
 _DECIMALS = 6  # seconds are stored as float32, which holds microseconds for clips of up to 16 s
 
 
@@ -48,23 +49,16 @@ def _untouched(data: Data, split: str) -> Iterator[tuple[str, bool, tuple[EventR
     """Id of every untouched clip, whether it has labels, and its events."""
     import tensorflow as tf
 
-    features = {
-        "clip_id": tf.io.FixedLenFeature([], tf.string),
-        "variant": tf.io.FixedLenFeature([], tf.int64),
-        "labels": tf.io.RaggedFeature(tf.int64),
-        "event_onset": tf.io.RaggedFeature(tf.float32),
-        "event_offset": tf.io.RaggedFeature(tf.float32),
-        "event_class": tf.io.RaggedFeature(tf.int64),
-    }
+    from audiotag.records.parser import parse_events
+
     with tf.device("CPU:0"):
         files = [str(data.path / RECORDS / shard.name) for shard in data.selected_shards(split)]
         records = tf.data.TFRecordDataset(files).batch(_PARSED_TOGETHER)
-        batches = records.map(lambda serialized: tf.io.parse_example(serialized, features)).prefetch(1)
+        batches = records.map(parse_events).prefetch(1)
     for batch in batches:
-        columns = (
-            batch[name].numpy() if name in ("clip_id", "variant") else batch[name].to_list() for name in features
-        )
-        for clip_id, variant, labels, *events in zip(*columns, strict=True):
+        keys = (batch["clip_id"].numpy().tolist(), batch["variant"].numpy().tolist())
+        ragged = (batch[name].to_list() for name in _RAGGED)
+        for clip_id, variant, labels, *events in zip(*keys, *ragged, strict=True):
             if variant == 0:
                 yield clip_id.decode(), bool(labels), tuple(_row(*event) for event in zip(*events, strict=True))
 

@@ -11,80 +11,13 @@ import hashlib
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
-import numpy as np
+from google_crc32c import value as crc32c
 
 from audiotag import storage
 
-_CASTAGNOLI = 0x82F63B78  # the polynomial of CRC-32C, bits reflected
 _MASK_DELTA = 0xA282EAD8
-_LANE_WORDS = 16  # 16-bit words of one lane: lanes are computed side by side, then joined in pairs
-_SHORT = 64  # bytes below which a plain loop is quicker
-
-
-@cache
-def _table(bits: int) -> np.ndarray:
-    """CRC register after `bits` steps, for every value of its lowest `bits` bits: (2 ** bits,), uint32."""
-    table = np.arange(1 << bits, dtype=np.uint32)
-    for _ in range(bits):
-        table = np.where(table & 1, (table >> 1) ^ np.uint32(_CASTAGNOLI), table >> 1)
-    return table
-
-
-@cache
-def _byte_table() -> list[int]:
-    return _table(8).tolist()
-
-
-@cache
-def _advance_tables(level: int) -> tuple[np.ndarray, ...]:
-    """Four tables, one a byte of the register, that advance it over the zeros of 2 ** level lanes."""
-    basis = np.left_shift(np.uint32(1), np.arange(32, dtype=np.uint32))
-    if level == 0:
-        for _ in range(_LANE_WORDS):
-            basis = _table(16)[basis & 0xFFFF] ^ (basis >> 16)
-    else:
-        basis = _advance(_advance(basis, level - 1), level - 1)
-    tables = []
-    for byte in range(4):
-        table = np.zeros(256, np.uint32)
-        for bit in range(8):
-            table ^= np.where(np.arange(256) >> bit & 1, basis[8 * byte + bit], np.uint32(0))
-        tables.append(table)
-    return tuple(tables)
-
-
-def _advance(registers: np.ndarray, level: int) -> np.ndarray:
-    first, second, third, fourth = _advance_tables(level)
-    return (
-        first[registers & 255] ^ second[registers >> 8 & 255] ^ third[registers >> 16 & 255] ^ fourth[registers >> 24]
-    )
-
-
-def crc32c(data: bytes) -> int:
-    """CRC-32C (Castagnoli, RFC 3720) of some bytes."""
-    if len(data) < _SHORT:
-        register, table = 0xFFFFFFFF, _byte_table()
-        for byte in data:
-            register = table[(register ^ byte) & 255] ^ (register >> 8)
-        return register ^ 0xFFFFFFFF
-    # A register of 0 ignores leading zeros, so the data are filled up in front; the initial register of ones is
-    # the same as inverting the first four bytes.
-    lane_bytes = 2 * _LANE_WORDS
-    levels = max(-(-len(data) // lane_bytes) - 1, 0).bit_length()
-    buffer = np.zeros(lane_bytes << levels, np.uint8)
-    buffer[len(buffer) - len(data) :] = np.frombuffer(data, np.uint8)
-    first = len(buffer) - len(data)
-    buffer[first : first + 4] ^= 0xFF
-    words = np.ascontiguousarray(buffer.view("<u2").reshape(-1, _LANE_WORDS).T)
-    registers = np.zeros(words.shape[1], np.uint32)
-    for word in words:
-        registers = _table(16)[(registers ^ word) & 0xFFFF] ^ (registers >> 16)
-    for level in range(levels):
-        registers = _advance(registers[0::2], level) ^ registers[1::2]
-    return int(registers[0]) ^ 0xFFFFFFFF
 
 
 def _masked_crc(data: bytes) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from audiotag.errors import AudiotagError
+from audiotag.metrics import prediction_files
 from audiotag.report import card, tables
 from audiotag.report.html import page
 from audiotag.report.tensorboard import board
@@ -31,7 +32,7 @@ def write(report: Report, step: int = 0) -> None:
         report.out.mkdir(parents=True, exist_ok=True)
         tables.write_table(report.out / TABLE, report)
         tables.write_json(report.out / SUMMARY, report)
-        report.predictions.save(report.out / PREDICTIONS)
+        prediction_files.save(report.predictions, report.out / PREDICTIONS)
         page.write(report, report.out / PAGE)
         card.write(report, report.out / CARD)
         board.write(report, step)

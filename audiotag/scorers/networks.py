@@ -9,9 +9,10 @@ import numpy as np
 
 from audiotag import progress
 from audiotag.errors import AudiotagError
-from audiotag.metrics import per_class
-from audiotag.metrics.predictions import Predictions, probabilities
+from audiotag.metrics.checks import check
+from audiotag.metrics.predictions import Predictions
 from audiotag.records.clips import check_complete
+from audiotag.task import Task
 
 if TYPE_CHECKING:
     import keras
@@ -57,8 +58,9 @@ def gather(
             advance(len(target))
     check_complete(clip_ids, data, split)
     names, truth, raw = np.array(clip_ids), np.concatenate(targets), np.concatenate(logits)
-    per_class.check(truth, raw, data.task, names)
-    return Predictions(names, truth.astype(np.uint8), probabilities(raw, data.task), data.labels, data.task)
+    check(truth, raw, data.task, names)
+    scores = Task(data.task).probabilities(raw)
+    return Predictions(names, truth.astype(np.uint8), scores, data.labels, data.task)
 
 
 def _logits(model: keras.Model, log_mel: np.ndarray, batch_size: int) -> np.ndarray:

@@ -13,14 +13,15 @@ import numpy as np
 from audiotag import audio, progress
 from audiotag.errors import AudiotagError
 from audiotag.labels import Labels
-from audiotag.metrics import per_class
-from audiotag.metrics.predictions import Predictions, probabilities
+from audiotag.metrics.checks import NotFiniteError
+from audiotag.metrics.predictions import Predictions
 from audiotag.records import clips
 from audiotag.records.clips import check_complete
 from audiotag.scorers import inputs, truth, vocabularies
 from audiotag.scorers.scorer import Scorer
 from audiotag.scorers.tables import ScoreTable
 from audiotag.scorers.truth import Truth
+from audiotag.task import Task
 
 if TYPE_CHECKING:
     import pandas
@@ -113,7 +114,7 @@ def _raw(
     check_complete(clip_ids, data, split)
     raw = np.concatenate(found)
     for row, column in np.argwhere(~np.isfinite(raw))[:1]:
-        raise per_class.NotFiniteError(
+        raise NotFiniteError(
             f"scores must be finite, {scorer.name} gives {raw[row, column]} for clip {clip_ids[row]!r}, class "
             f"{scorer.labels.names[column]!r}: its weights or its input hold NaN or infinity; export or train it again"
         )
@@ -178,7 +179,7 @@ def _predict_table(table: ScoreTable, data: Data | None, split: str | None, path
     scores = table.scores[rows]
     if table.outputs == "logits":
         notes.append(f"{table.name} holds logits: scores by {'softmax' if right.task == 'multiclass' else 'sigmoid'}")
-        scores = probabilities(scores, right.task)
+        scores = Task(right.task).probabilities(scores)
     return _finish(table, right, scores, None, positions, notes + told, data)
 
 

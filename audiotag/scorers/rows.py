@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from audiotag.errors import AudiotagError
-from audiotag.metrics import prediction_tables
+from audiotag.metrics import prediction_files
 
 KEYS = ("clip_id", "filename", "path", "clip")
 """Columns that name the clip; the first of them that is there does."""
@@ -27,7 +27,7 @@ class Row:
 
 def parquet(path: Path) -> Any:
     """A Parquet table of pyarrow's."""
-    arrow = prediction_tables.parquet_library(path)
+    arrow = prediction_files.parquet_library(path)
     try:
         return arrow.parquet.read_table(path)
     except FileNotFoundError as error:

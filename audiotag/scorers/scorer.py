@@ -13,7 +13,7 @@ from audiotag import audio
 from audiotag.distill.hearing import Hearing
 from audiotag.frontend import LogMelConfig
 from audiotag.labels import Labels
-from audiotag.metrics.predictions import probabilities
+from audiotag.task import Task
 
 if TYPE_CHECKING:
     import keras
@@ -151,7 +151,7 @@ class Scorer:
 
     def uncalibrated(self, raw: np.ndarray) -> np.ndarray:
         """Probabilities (batch, classes) float64 of outputs, before any calibration; once it is settled."""
-        return probabilities(raw, self.task) if self.outputs == "logits" else raw
+        return Task(self.task).probabilities(raw) if self.outputs == "logits" else raw
 
     def calibrated(self, scores: np.ndarray) -> np.ndarray:
         """Probabilities after the calibration, of those before it; the same where there is none."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from audiotag.errors import AudiotagError
 from audiotag.labels import Labels
-from audiotag.metrics import prediction_tables
+from audiotag.metrics import prediction_files
 from audiotag.metrics.predictions import Predictions
 from audiotag.scorers import rows
 from audiotag.scorers.foreign import file_size
@@ -31,7 +31,7 @@ class ScoreTable:
         scores: (rows, classes) float64; probabilities, or logits where `outputs` says so.
         labels: names of the columns.
         outputs: "scores" or "logits".
-        predictions: truth and scores, where the file holds both (`Predictions.save`).
+        predictions: truth and scores, where the file holds both (`metrics.save`).
         about: facts for people.
     """
 
@@ -50,7 +50,7 @@ def open(path: Path, outputs: Outputs | None = None) -> ScoreTable:
     """A table of scores.
 
     CSV and Parquet: a column `clip_id` (or filename, path, clip) and a column a class. `.npz`, and Parquet that
-    `Predictions.save` wrote: those predictions.
+    `metrics.save` wrote: those predictions.
 
     Args:
         path: the file.
@@ -61,7 +61,7 @@ def open(path: Path, outputs: Outputs | None = None) -> ScoreTable:
             clip twice: naming row and column.
     """
     if path.suffix == ".npz" or (path.suffix == ".parquet" and _is_own(path)):
-        found = Predictions.load(path)
+        found = prediction_files.load(path)
         about = {"classes": str(len(found.labels)), "clips": str(len(found.clip_ids)), "file": file_size(path)}
         keys = tuple(map(str, found.clip_ids))
         return ScoreTable(path.stem, path, keys, found.scores, found.labels, "scores", found, about)
@@ -72,7 +72,7 @@ def open(path: Path, outputs: Outputs | None = None) -> ScoreTable:
 
 
 def _is_own(path: Path) -> bool:
-    return prediction_tables.METADATA in (rows.parquet(path).schema.metadata or {})
+    return prediction_files.METADATA in (rows.parquet(path).schema.metadata or {})
 
 
 def _numbers(

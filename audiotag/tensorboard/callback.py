@@ -13,9 +13,11 @@ import numpy as np
 from audiotag.errors import AudiotagError
 from audiotag.labels import Labels
 from audiotag.metrics import per_class
-from audiotag.metrics.predictions import Predictions, cross_entropy, probabilities
+from audiotag.metrics.checks import check
+from audiotag.metrics.predictions import Predictions, cross_entropy
 from audiotag.records.clips import clips_of
 from audiotag.scorers.networks import gather
+from audiotag.task import Task
 from audiotag.tensorboard.events import EventFile
 from audiotag.tensorboard.scalars import add_scalars
 
@@ -65,7 +67,7 @@ class PerClassMetrics(keras.callbacks.Callback):
         self,
         validation: Any,
         labels: Labels | Sequence[str] | None = None,
-        task: per_class.Task | None = None,
+        task: Task | str | None = None,
         logdir: Path | str | None = None,
         *,
         from_logits: bool = False,
@@ -109,12 +111,11 @@ class PerClassMetrics(keras.callbacks.Callback):
         if (epoch + 1) % self.every and epoch + 1 != self.params.get("epochs"):
             return
         found = self.predict()
-        options = {"task": found.task, "known": found.known}
-        table = per_class.per_class(found.targets, found.scores, found.labels, **options)
-        means = per_class.summary(table, found.targets, found.scores, **options)
+        table = per_class.per_class(found)
+        means = per_class.summary(found, table)
         if logs is not None:
             logs.setdefault("val_loss", cross_entropy(found))
-            watched = ("mAP", "AUC", "accuracy" if found.task == "multiclass" else "F1")
+            watched = ("mAP", "AUC", found.task.decision)
             logs |= {f"val_{name}": means[name] for name in watched if not math.isnan(means[name])}
         if self._file is not None:
             add_scalars(self._file, table, means, epoch)
@@ -143,15 +144,15 @@ class PerClassMetrics(keras.callbacks.Callback):
             raise AudiotagError(f"a validation needs labelled clips, none of {len(truth)} has a label: choose others")
         names = np.array([f"row {row}" for row in range(len(truth))])
         one_each = truth.shape[1] > 1 and bool((truth.sum(axis=1) == 1).all())
-        task = self.task or ("multiclass" if one_each else "multilabel")
-        per_class.check(truth, raw, task, names)
+        task = Task(self.task or ("multiclass" if one_each else "multilabel"))
+        check(truth, raw, task, names)
         labels = self.labels or Labels(tuple(f"class {index}" for index in range(truth.shape[1])))
         return Predictions(names, truth.astype(np.uint8), self._scores(raw, task), labels, task)
 
-    def _scores(self, raw: np.ndarray, task: per_class.Task) -> np.ndarray:
+    def _scores(self, raw: np.ndarray, task: Task) -> np.ndarray:
         """Outputs as probabilities, (clips, classes) float64."""
         if self.from_logits:
-            return probabilities(raw, task)
+            return task.probabilities(raw)
         if raw.min() < 0 or raw.max() > 1 + 1e-6:
             raise AudiotagError(
                 f"a model's outputs must be probabilities in [0, 1], received {raw.min():.4g} to {raw.max():.4g}: "

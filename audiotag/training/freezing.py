@@ -1,45 +1,11 @@
-"""What of a network is trained: its parts in order, and the lower ones frozen."""
+"""What of a network is trained: its stages in order, and the lower ones frozen."""
 
 from __future__ import annotations
-
-import re
 
 import keras
 
 from audiotag.errors import AudiotagError, suggest
-
-HEAD = "head"
-_PART = re.compile(r"(stem|block\d+|last|encoder\d+|gru\d+)(?:_|$)")
-
-
-def parts(network: keras.Model) -> dict[str, list[keras.layers.Layer]]:
-    """The layers of a network by part, from the input to the output.
-
-    Args:
-        network: a functional model. One that `models.build` made of blocks has the parts "stem" (PaSST: "patches",
-            the position embeddings and tokens included), "block1", "block2" …, "last" where there is a last
-            convolution, "encoder1" …, "gru1" … where it has them, and "head"; of any other model each layer is a
-            part of its own.
-
-    Returns:
-        name -> layers.
-    """
-    names = [layer.name for layer in network.layers]
-    if not any(name.startswith("block1_") for name in names):
-        return {layer.name: [layer] for layer in network.layers}
-    found: dict[str, list[keras.layers.Layer]] = {}
-    between: list[keras.layers.Layer] = []  # of no part by their name: they lead to the next one
-    for layer in network.layers:
-        match = _PART.match(layer.name)
-        if match is None:
-            between.append(layer)
-            continue
-        if match[1] == "block1" and not found and any(below.weights for below in between):
-            found["patches" if "patches" in names else "stem"], between = between, []
-        if match[1] not in found:
-            found[match[1]], between = between, []
-        found[match[1]].append(layer)
-    return found | {HEAD: between}
+from audiotag.models.parts import Parts
 
 
 def freeze(network: keras.Model, last: str) -> None:
@@ -52,14 +18,15 @@ def freeze(network: keras.Model, last: str) -> None:
 
     Args:
         network: a functional model.
-        last: the last frozen part, as `parts` names it: "last" freezes every convolution of an MN.
+        last: the last frozen part, as `audiotag.models.parts.Parts.stages` names it: "last" freezes every convolution
+            of an MN.
 
     Raises:
         AudiotagError: no such part, or nothing above it that could be trained.
     """
-    found = parts(network)
-    names = list(found)
-    trained = [any(layer.trainable_weights for layer in layers) for layers in found.values()]
+    stages = Parts(network).stages
+    names = list(stages)
+    trained = [any(layer.trainable_weights for layer in layers) for layers in stages.values()]
     possible = [name for number, name in enumerate(names) if any(trained[number + 1 :])]
     if last not in names:
         raise AudiotagError(f"freeze names the last frozen part of {network.name}: {suggest(last, possible)}")
@@ -69,7 +36,7 @@ def freeze(network: keras.Model, last: str) -> None:
             f"name an earlier one {suggest(last, possible)}"
         )
     for name in names[: names.index(last) + 1]:
-        for layer in found[name]:
+        for layer in stages[name]:
             layer.trainable = False
 
 
@@ -84,7 +51,7 @@ def freeze_normalization(network: keras.Model) -> None:
     Raises:
         AudiotagError: it has no batch normalisation below its head.
     """
-    _, *body = reversed(parts(network).values())
+    _, *body = reversed(Parts(network).stages.values())
     frozen = [
         inner
         for layers in body
@@ -102,6 +69,6 @@ def freeze_normalization(network: keras.Model) -> None:
 
 def thaw(network: keras.Model) -> None:
     """Mark every part as trained again."""
-    # A model that counts as trainable does not pass the mark on to its layers: each is told.
+    # A model that counts as trainable does not pass the mark on to its layers.
     for layer in network._flatten_layers():
         layer.trainable = True

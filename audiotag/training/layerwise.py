@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from audiotag.errors import AudiotagError
-from audiotag.training.freezing import parts
+from audiotag.models.parts import Parts
 from audiotag.training.recipe import check_layer_decay
 
 
@@ -16,7 +16,7 @@ def layer_rates(network: keras.Model, decay: float) -> dict[str, float]:
     """What the learning rate of every variable is multiplied by: 1 in the head, `decay` times less a part below.
 
     Args:
-        network: a functional model; its parts are those of `freezing.parts`.
+        network: a functional model; its parts are the stages of `audiotag.models.parts.Parts`.
         decay: factor from a part to the one below it, above 0 and at most 1.
 
     Returns:
@@ -26,7 +26,7 @@ def layer_rates(network: keras.Model, decay: float) -> dict[str, float]:
         AudiotagError: a decay outside its range.
     """
     check_layer_decay(decay)
-    with_weights = [layers for layers in parts(network).values() if any(layer.weights for layer in layers)]
+    with_weights = [layers for layers in Parts(network).stages.values() if any(layer.weights for layer in layers)]
     return {
         weight.path: decay**depth
         for depth, layers in enumerate(reversed(with_weights))

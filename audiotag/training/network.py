@@ -11,7 +11,9 @@ import keras
 from audiotag import models
 from audiotag.errors import AudiotagError
 from audiotag.labels import Labels
-from audiotag.models.head_transfer import carry_over, head_weights, matching_classes
+from audiotag.models.head_transfer import carry_over, matching_classes
+from audiotag.models.parts import Parts
+from audiotag.models.weights import resolve
 from audiotag.training.freezing import freeze, freeze_normalization
 from audiotag.training.recipe import Recipe
 
@@ -39,25 +41,25 @@ def starting_network(recipe: Recipe, data: Data) -> tuple[keras.Model, str]:
         AudiotagError: weights that do not fit, other classes and no leave for a new head, or no such part to freeze.
     """
     settings = {"mels": data.front_end.mels, "frames": data.frames, **recipe.model_options}
-    known = None if recipe.weights is None else _vocabulary(recipe.model, recipe.weights)
+    known = None if recipe.weights is None else resolve(recipe.model, recipe.weights).labels
     new_head = recipe.new_head if known is None else _needs_head(recipe, known, data)
     network = models.build(
         recipe.model, classes=len(data.labels), weights=recipe.weights, new_head=new_head, **settings
     )
-    told = ""
+    note = ""
     if new_head:
-        pairs, told = _carried(known, data, recipe)
+        pairs, note = _carried(known, data, recipe)
         if pairs:
             source = _as_weights_have_it(recipe, len(known), settings)
-            if head_weights(source).keys() == head_weights(network).keys():
+            if Parts(source).class_weights.keys() == Parts(network).class_weights.keys():
                 carry_over(source, network, pairs)
             else:
-                told = f"New head, at random: that of {recipe.weights} is of another kind"
+                note = f"New head, at random: that of {recipe.weights} is of another kind"
     if recipe.freeze is not None:
         freeze(network, recipe.freeze)
     if recipe.freeze_normalization:
         freeze_normalization(network)
-    return network, told
+    return network, note
 
 
 def counts(network: keras.Model) -> str:
@@ -68,13 +70,8 @@ def counts(network: keras.Model) -> str:
 
 
 def not_yet_trained(recipe: Recipe) -> bool:
-    """Whether a recipe starts from random weights, or from ones that have heard no sound yet (ImageNet's)."""
-    if recipe.weights is None:
-        return True
-    path = Path(recipe.weights)
-    return not (path.suffix or path.is_dir() or recipe.weights == "audioset") and (
-        models.preset(str(recipe.weights)).labels == "imagenet"
-    )
+    """Whether a recipe starts from random weights, or from ones that were trained on no sound yet (ImageNet's)."""
+    return recipe.weights is None or not resolve(recipe.model, recipe.weights).heard_sound
 
 
 def _as_weights_have_it(recipe: Recipe, classes: int, settings: dict[str, Any]) -> keras.Model:
@@ -90,11 +87,11 @@ def _carried(known: Labels | None, data: Data, recipe: Recipe) -> tuple[list[tup
     if known is None:
         return [], f"New head, at random: {recipe.weights} does not say its classes"
     pairs = matching_classes(known, data.labels)
-    told = f"{len(pairs)} of {len(data.labels)} classes"
+    count = f"{len(pairs)} of {len(data.labels)} classes"
     if data.task == "multiclass" and len(pairs) < len(data.labels):
         all_or_none = "and of a multiclass set all are carried over or none"
-        return [], f"New head, at random: {recipe.weights} knows {told}, {all_or_none}"
-    return pairs, f"New head: {told} carried over from {recipe.weights}"
+        return [], f"New head, at random: {recipe.weights} knows {count}, {all_or_none}"
+    return pairs, f"New head: {count} carried over from {recipe.weights}"
 
 
 def _needs_head(recipe: Recipe, known: Labels, data: Data) -> bool | None:
@@ -119,14 +116,3 @@ def _same(theirs: Labels, ours: Labels) -> bool:
         return [name.casefold() for name in labels.names]
 
     return theirs.ids == ours.ids or folded(theirs) == folded(ours)
-
-
-def _vocabulary(model: str, weights: str | Path) -> Labels | None:
-    """The classes that weights name; None for a checkpoint that does not say."""
-    path = Path(weights)
-    if path.suffix == ".keras":
-        return models.card(path).labels
-    if path.suffix or path.is_dir():
-        return None
-    preset = models.preset(model if weights == "audioset" else str(weights))
-    return None if preset.labels == "imagenet" else preset.vocabulary

@@ -24,43 +24,47 @@ OPTIMIZERS = ("adam", "adamw")
 class Recipe:
     """Every choice of a training run. None means: what the data set and the other choices imply (`resolve`).
 
+    `audiotag train` makes its options from the fields and from the lines below, `recipe.toml` holds their values.
+
     Args:
         data: folder of the built data set.
-        model: architecture, as `models.build` names it.
+        model: architecture, as `models.build` names it: mn01 … mn40, dymn10, passt_s, crnn …
         model_options: keyword arguments of the architecture.
-        weights: published weights to start from ("audioset", a preset, a `.pt`, `.safetensors` or `.keras`
-            file). Default: from scratch.
-        new_head: True: a new head, False: none. A new head keeps the outputs of classes that the weights know by the
-            same id or name, where they say (published weights, `.keras` files): those of a multilabel data set that
-            they know, those of a multiclass one where they know all; it is random otherwise. Default: a new one where
-            published weights name other classes; weights of a file must then have the data's classes.
+        weights: published weights to start from ("audioset", a published name, a .pt, .safetensors or .keras file).
+            Default: from scratch.
+        new_head: put a new head on (True), or refuse weights of other classes (False). A new head keeps the outputs of
+            classes that the weights know by the same id or name, where they say (published weights, .keras files):
+            those of a multilabel data set that they know, those of a multiclass one where they know all; it is random
+            otherwise. Default: a new one where published weights name other classes; weights of a file must then have
+            the data's classes.
         freeze: last part that is not trained: "stem", "block1" … "last" of an MN, "patches", "block1" … of a PaSST,
             a layer of another network. Needs weights. Default: everything is trained.
-        freeze_normalization: keep batch normalisation below the head as the weights have it, for small batches.
-        layer_decay: the learning rate of a part (as in `freeze`) over that of the part above it, above 0 and at
-            most 1; the head has the full rate. Default 1: the same rate everywhere.
+        freeze_normalization: keep batch normalisation below the head as the weights have it, for small batches. Needs
+            weights.
+        layer_decay: learning rate of a part (as in freeze) over that of the part above it, above 0 and at most 1 (the
+            same rate everywhere); the head has the full rate.
         teacher: name of the teacher whose stored outputs are distilled. Default: none, labels only.
-        label_weight: weight of the labels beside the teacher, 0 to 1. Default 0.1 (arXiv 2211.04772).
-        temperature: divides the teacher's logits, positive. Default 1.
+        label_weight: weight of the labels beside the teacher, 0 to 1 (arXiv 2211.04772).
+        temperature: divides the teacher's logits, above 0.
         train: splits to train on. Default: "train".
         validation: splits to measure after every epoch, "none" for none. Default: "validation".
         fold: instead of both: validate on this fold, train on all the others.
-        epochs: passes over the training examples. Default 40.
-        batch_size: examples a step. Default 32.
-        learning_rate: peak of the schedule. Default 1e-3, or 3e-4 from published weights.
+        epochs: passes over the training examples, at least 1.
+        batch_size: examples a step, at least 1.
+        learning_rate: peak of the schedule. Default: 1e-3, or 3e-4 from weights.
         optimizer: "adam" or "adamw".
         weight_decay: decoupled weight decay of adamw, 0 or more.
         warmup: epochs of warm-up. Default: an eighth of the epochs.
         ramp_start: epoch at which the ramp-down begins. Default: the end of the warm-up.
         ramp_epochs: length of the ramp-down in epochs. Default: four fifths of the epochs.
-        last: learning rate at the end, as a fraction of the peak. Default 0.01.
-        mixup: alpha of log-mel mixup, 0 for none. Default 0.3.
+        last: learning rate at the end, as a fraction of the peak.
+        mixup: alpha of log-mel mixup, 0 for none.
         balance: draw rare classes more often.
-        seed: of weights, dropout, order and mixup.
+        seed: seed of weights, order, dropout and mixup, 0 or more.
         monitor: "val_mAP", "val_accuracy" or "val_loss", by which the best epoch is kept, or "last" to keep the last
             one. Default: val_mAP where the task is multilabel, val_accuracy where it is multiclass, last without
             validation. Where the same split is also reported on, only "last" gives an honest figure.
-        patience: stop after this many epochs without a better one. Default: never.
+        patience: stop after this many epochs without a better one, at least 1. Default: never.
 
     Raises:
         AudiotagError: a value outside its range.

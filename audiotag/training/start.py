@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 
-from audiotag import models
 from audiotag.errors import AudiotagError
-from audiotag.frontend import LogMelConfig
+from audiotag.models.weights import resolve
 
 if TYPE_CHECKING:
     from audiotag.records import Data
@@ -41,21 +39,10 @@ def check_front_end(model: str, weights: str, data: Data) -> None:
     Raises:
         AudiotagError: naming both front ends and what differs.
     """
-    front_end = _front_end_of(model, weights)
-    if front_end is None:
-        return
-    difference = front_end.difference(data.front_end)
+    front_end = resolve(model, weights).front_end
+    difference = "" if front_end is None else front_end.difference(data.front_end)
     if difference:
         raise AudiotagError(
             f"weights {weights!r} hear through the front end {front_end.name!r}, {data.name} was built with "
             f"{data.front_end.name!r} ({difference}): build it with front_end={front_end.name!r}"
         )
-
-
-def _front_end_of(model: str, weights: str) -> LogMelConfig | None:
-    path = Path(weights)
-    if path.suffix == ".keras":
-        return models.card(path).front_end
-    if path.suffix or path.is_dir():
-        return None  # `models.build` looks closer
-    return models.preset(model if weights == "audioset" else weights).front_end

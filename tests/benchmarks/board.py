@@ -24,9 +24,9 @@ import pandas
 
 from audiotag import models
 from audiotag.evaluation.evaluated import Evaluation
-from audiotag.evaluation.evaluated import measured as of_every_class
 from audiotag.evaluation.sections import confusion, curves, reliability
 from audiotag.labels import Labels
+from audiotag.metrics import per_class
 from audiotag.metrics.predictions import Predictions
 from audiotag.report import card
 from audiotag.report.report import Embeddings, Report, Subject
@@ -46,7 +46,8 @@ def main(clips: int = 20_000, classes: int = 527) -> None:
     labels = Labels(tuple(f"class {index}" for index in range(classes)))
     ids, thresholds = np.array([f"clip {row}" for row in range(clips)]), np.full(classes, 0.5)
     predictions = Predictions(ids, targets, scores, labels, "multilabel", thresholds=thresholds)
-    table, means = measured("per-class metrics, means", of_every_class, predictions)
+    table = measured("per-class metrics", per_class.per_class, predictions)
+    means = measured("their means", per_class.summary, predictions, table)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         with EventFile(folder / "validation") as file:

@@ -12,11 +12,11 @@ import numpy as np
 import pandas
 import pytest
 
-from audiotag import AudiotagError, models, scorers
+from audiotag import AudiotagError, metrics, models, scorers
 from audiotag.evaluation import evaluate
-from audiotag.evaluation.evaluated import Scored, fitted_on_these, measured
+from audiotag.evaluation.evaluated import Scored, fitted_on_these
 from audiotag.evaluation.sections import SECTIONS
-from audiotag.metrics.predictions import Predictions
+from audiotag.metrics import per_class
 from audiotag.metrics.reliability import reliability
 from audiotag.report import Report
 from audiotag.tagging import AudioTagger
@@ -52,8 +52,8 @@ def test_a_run_gets_every_file_and_a_second_evaluation_replaces_the_first(report
     run = report.out
     assert {path.name for path in run.iterdir()} - {"student.keras", "recipe.toml"} == WRITTEN
     assert (report.split, report.data_set["name"], report.subject.kind) == ("test", "tones", "run")
-    kept = Predictions.load(run / "predictions.npz")
-    expected, _ = measured(kept)
+    kept = metrics.load(run / "predictions.npz")
+    expected = per_class.per_class(kept)
     written = pandas.read_csv(run / "metrics.csv", index_col="index")
     assert written.index.tolist() == ["0", "1", "2", "mean", "all"]
     columns = ["AP", "AUC", "F1", "Brier"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.special import ndtri
@@ -16,7 +18,7 @@ CLASSES = 5
 AVERAGES = ("macro", "weighted", "micro")
 
 
-def predictions(task: str, *, clips: int = 60, masked: bool = False, seed: int = 0) -> Predictions:
+def predictions(task: str, *, clips: int = 60, masked: bool = False, seed: int = 0, recordings: int = 0) -> Predictions:
     """Scores of eight levels, so that many are equal; the last class is rare, or of a multilabel task has no clip."""
     random = np.random.default_rng(seed)
     scores = random.integers(0, 8, (clips, CLASSES)) / 8
@@ -27,12 +29,22 @@ def predictions(task: str, *, clips: int = 60, masked: bool = False, seed: int =
     known = random.random(targets.shape) < 0.7 if masked else None
     targets = targets if known is None else targets * known
     names = Labels(tuple(f"class {index}" for index in range(CLASSES)))
-    return Predictions(np.array([f"clip {row}" for row in range(clips)]), targets, scores, names, task, known)
+    tapes = np.array([f"recording {row % recordings}" for row in range(clips)]) if recordings else None
+    return Predictions(np.array([f"clip {row}" for row in range(clips)]), targets, scores, names, task, known, tapes)
 
 
-def slow_classes(found: Predictions, rows: np.ndarray, thresholds: np.ndarray) -> dict[str, list[float]]:
+def resample(
+    found: Predictions, resamples: int, seed: int, unit: bootstrap.Unit = "clip"
+) -> tuple[bootstrap.Resamples, np.ndarray]:
+    """The metrics in every resample, and how often each clip counts there: (resamples, clips)."""
+    units = bootstrap.units_of(found, unit)
+    weights = units.weights(units.draws(resamples, seed))
+    return bootstrap.resample(found, weights), weights.T
+
+
+def slow_classes(found: Predictions, rows: np.ndarray) -> dict[str, list[float]]:
     """Metrics of every class over the given rows, by scikit-learn."""
-    decided = per_class.decide(found.scores, found.task, thresholds)
+    decided = per_class.decide(found)
     known = np.ones(found.targets.shape, bool) if found.known is None else found.known
     values: dict[str, list[float]] = {name: [] for name in bootstrap.METRICS}
     for k in range(CLASSES):
@@ -66,22 +78,18 @@ def slow_label_precision(found: Predictions, clip: int, k: int, known: np.ndarra
     return sum(truth_of(found, clip, j) for j in ahead) / len(ahead)
 
 
-def rows_of(counts: np.ndarray, unit: np.ndarray) -> np.ndarray:
-    """Indices of the clips that a resample holds, each as often as it was drawn."""
-    return np.concatenate([np.flatnonzero(unit == one) for one in range(len(counts)) for _ in range(counts[one])])
-
-
 @pytest.mark.parametrize("grouped", [False, True], ids=["clips", "recordings"])
 @pytest.mark.parametrize(("task", "masked"), [("multilabel", False), ("multilabel", True), ("multiclass", False)])
 def test_every_class_in_every_resample_equals_scikit_learn(task: str, masked: bool, grouped: bool) -> None:
-    found = predictions(task, masked=masked)
-    groups = np.array([f"recording {row % 17}" for row in range(60)]) if grouped else None
-    unit, units = bootstrap.units_of(groups, 60)
-    counts = bootstrap.draws(units, 3, seed=3)
-    thresholds = np.array([0.2, 0.3, 0.5, 0.7, 0.9])
-    fast = bootstrap.resample(found, bootstrap.weights_of(unit, counts), thresholds)
+    found = predictions(task, masked=masked, recordings=17 if grouped else 0)
+    found = replace(found, thresholds=np.array([0.2, 0.3, 0.5, 0.7, 0.9]))
+    fast, counts = resample(found, 3, seed=3, unit="recording")
     for index, drawn in enumerate(counts):
-        slow = slow_classes(found, rows_of(drawn, unit), thresholds)
+        if grouped:
+            of_recording = dict(zip(found.recordings.tolist(), drawn.tolist(), strict=True))
+            assert drawn.tolist() == [of_recording[tape] for tape in found.recordings.tolist()]
+            assert sum(of_recording.values()) == 17
+        slow = slow_classes(found, np.arange(60).repeat(drawn))
         for name, expected in slow.items():
             np.testing.assert_allclose(fast.classes[name][index], expected, rtol=0, atol=1e-12, err_msg=name)
         assert fast.means["mAP"][index] == pytest.approx(np.nanmean(slow["AP"]), abs=1e-12)
@@ -92,11 +100,11 @@ def test_every_class_in_every_resample_equals_scikit_learn(task: str, masked: bo
 @pytest.mark.parametrize("task", ["multilabel", "multiclass"])
 def test_means_in_every_resample_equal_scikit_learn(task: str) -> None:
     found = predictions(task, clips=400, seed=5)
-    counts = bootstrap.draws(400, 3, seed=1)
-    fast = bootstrap.resample(found, bootstrap.weights_of(np.arange(400), counts)).means
-    decided = per_class.decide(found.scores, task).astype(int)
-    for index, drawn in enumerate(counts):
-        rows = np.arange(400).repeat(drawn)
+    drawn, counts = resample(found, 3, seed=1)
+    fast = drawn.means
+    decided = per_class.decide(found).astype(int)
+    for index, times in enumerate(counts):
+        rows = np.arange(400).repeat(times)
         truth, scores, guesses = found.targets[rows], found.scores[rows], decided[rows]
         defined = truth.any(axis=0)
         expected = {
@@ -120,11 +128,10 @@ def test_means_in_every_resample_equal_scikit_learn(task: str) -> None:
 
 
 def test_one_resample_of_every_clip_once_is_the_report() -> None:
-    found = predictions("multilabel", masked=True)
-    once = bootstrap.resample(found, np.ones((60, 1), np.uint8), 0.4)
-    inputs = (found.targets, found.scores)
-    table = per_class.per_class(*inputs, found.labels, task=found.task, thresholds=0.4, known=found.known)
-    means = per_class.summary(table, *inputs, found.task, 0.4, found.known)
+    found = replace(predictions("multilabel", masked=True), thresholds=np.full(CLASSES, 0.4))
+    once = bootstrap.resample(found, np.ones((60, 1), np.uint8))
+    table = per_class.per_class(found)
+    means = per_class.summary(found, table)
     for name, values in once.classes.items():
         np.testing.assert_allclose(values[0], table[name], rtol=0, atol=1e-12, err_msg=name)
     for name, values in once.means.items():
@@ -135,10 +142,9 @@ def test_intervals_are_the_percentiles_of_the_resamples() -> None:
     found = predictions("multilabel", seed=7)
     targets = found.targets.copy()
     targets[:, 3] = np.arange(60) == 4
-    found = Predictions(found.clip_ids, targets, found.scores, found.labels, found.task)
+    found = replace(found, targets=targets)
     intervals = bootstrap.bootstrap(found, resamples=300, level=0.9, seed=2)
-    counts = bootstrap.draws(60, 300, seed=2)
-    every = bootstrap.resample(found, bootstrap.weights_of(np.arange(60), counts))
+    every, counts = resample(found, 300, seed=2)
     assert list(intervals.classes["resamples"]) == [300, 300, 300, (counts[:, 4] > 0).sum(), 0]
     for name, values in every.classes.items():
         for k in range(CLASSES):
@@ -174,14 +180,15 @@ def test_recordings_that_sound_alike_widen_the_interval() -> None:
         np.tile(few.scores, (10, 1)),
         few.labels,
         few.task,
+        recordings=np.tile(few.clip_ids, 10),
     )
-    groups = np.tile(few.clip_ids, 10)
-    by_recording = bootstrap.bootstrap(copied, groups, resamples=200)
+    by_recording, by_clip = (bootstrap.bootstrap(copied, unit, resamples=200) for unit in ("recording", "clip"))
     assert (by_recording.unit, by_recording.units) == ("recording", 40)
-    unit, _ = bootstrap.units_of(groups, 400)
-    np.testing.assert_array_equal(few.clip_ids[np.argsort(few.clip_ids)][unit], groups)
+    assert (by_clip.unit, by_clip.units) == ("clip", 400)
+    units = bootstrap.units_of(copied, "recording")
+    np.testing.assert_array_equal(few.clip_ids[np.argsort(few.clip_ids)][units.of_clip], copied.recordings)
     low, high = by_recording.means["AUC"]
-    narrow = bootstrap.bootstrap(copied, resamples=200).means["AUC"]
+    narrow = by_clip.means["AUC"]
     assert high - low > 2 * (narrow[1] - narrow[0])
 
 
@@ -201,8 +208,15 @@ def test_the_seed_decides_and_the_number_of_threads_does_not(monkeypatch: pytest
     np.testing.assert_allclose(bootstrap.bootstrap(found, resamples=150, seed=1).classes, first.classes, atol=1e-12)
 
 
+def test_clips_are_drawn_where_no_recording_holds_several_or_none_is_known() -> None:
+    alone = predictions("multilabel", recordings=60)
+    for found in (alone, replace(alone, recordings=None)):
+        units = bootstrap.units_of(found, "recording")
+        assert (units.name, units.count, units.of_clip.tolist()) == ("clip", 60, list(range(60)))
+
+
 def test_every_resample_draws_as_many_units_as_there_are() -> None:
-    counts = bootstrap.draws(50, 2000, seed=0).astype(int)
+    counts = bootstrap.Units("clip", np.arange(50), 50).draws(2000, seed=0).astype(int)
     assert (counts.sum(axis=1) == 50).all()
     # Every unit is drawn once a resample on average, with the variance 1 - 1/50 of a multinomial.
     assert counts.mean(axis=0) == pytest.approx(np.ones(50), abs=0.1)
@@ -211,9 +225,7 @@ def test_every_resample_draws_as_many_units_as_there_are() -> None:
 
 @pytest.mark.parametrize(("recordings", "said"), [(1, "1 recording:"), (4, "4 recordings:")])
 def test_too_few_recordings_have_no_interval_but_a_reason(recordings: int, said: str) -> None:
-    found = predictions("multilabel")
-    groups = np.array([str(row % recordings) for row in range(60)])
-    intervals = bootstrap.bootstrap(found, groups, resamples=10)
+    intervals = bootstrap.bootstrap(predictions("multilabel", recordings=recordings), resamples=10)
     assert intervals.reason.startswith(said)
     assert intervals.classes.drop(columns="resamples").isna().all(axis=None)
     assert np.isnan(list(intervals.means.values())).all()
@@ -221,7 +233,11 @@ def test_too_few_recordings_have_no_interval_but_a_reason(recordings: int, said:
 
 @pytest.mark.parametrize(
     ("options", "said"),
-    [({"resamples": 0}, "resample"), ({"level": 1.0}, "level"), ({"groups": np.array(["a"])}, "recording")],
+    [
+        ({"resamples": 0}, "resample"),
+        ({"level": 1.0}, "level"),
+        ({"unit": "day"}, "by recording or by clip"),
+    ],
 )
 def test_what_cannot_be_drawn_is_refused(options: dict, said: str) -> None:
     with pytest.raises(AudiotagError, match=said):

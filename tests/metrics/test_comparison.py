@@ -14,7 +14,7 @@ import pytest
 import typer
 from sklearn.metrics import average_precision_score
 
-from audiotag import AudiotagError
+from audiotag import AudiotagError, metrics
 from audiotag.cli.compare import compare as command
 from audiotag.labels import Labels
 from audiotag.metrics import bootstrap, per_class
@@ -52,7 +52,7 @@ def test_differences_equal_a_slow_paired_bootstrap() -> None:
     first, second = model(seed=1), model(0.3, seed=2)
     found = of(compare(first, second, resamples=25, level=0.8, seed=5), "AP")
     slow = np.zeros((25, CLASSES))
-    for drawn, row in zip(bootstrap.draws(CLIPS, 25, seed=5), slow, strict=True):
+    for drawn, row in zip(bootstrap.units_of(first, "clip").draws(25, seed=5), slow, strict=True):
         rows = np.arange(CLIPS).repeat(drawn)
         for k in range(CLASSES):
             scored = [average_precision_score(each.targets[rows, k], each.scores[rows, k]) for each in (first, second)]
@@ -78,9 +78,9 @@ def test_values_are_those_of_the_report_and_means_too() -> None:
         for one, limit in zip((model(seed=1), model(0.3, seed=2)), limits, strict=True)
     )
     found = compare(first, second, resamples=20)
-    for column, each, limit in (("first", first, limits[0]), ("second", second, limits[1])):
-        table = per_class.per_class(each.targets, each.scores, each.labels, task=each.task, thresholds=limit)
-        means = per_class.summary(table, each.targets, each.scores, each.task, limit)
+    for column, each in (("first", first), ("second", second)):
+        table = per_class.per_class(each)
+        means = per_class.summary(each, table)
         for name in bootstrap.METRICS:
             np.testing.assert_allclose(of(found, name)[column], table[name], rtol=0, atol=1e-12)
         for name, row in found.means.iterrows():
@@ -172,24 +172,24 @@ def test_a_class_of_few_clips_is_never_called_better() -> None:
 
 def test_recordings_count_as_one_each() -> None:
     first, second = model(seed=1), model(0.2, seed=2)
-    groups = {name: f"recording {row % 24}" for row, name in enumerate(first.clip_ids.tolist())}
-    found = compare(first, second, groups, resamples=100, seed=4)
+    recordings = np.array([f"recording {row % 24}" for row in range(CLIPS)])
+    known_to_one = replace(second, recordings=recordings)
+    found = compare(first, known_to_one, resamples=100, seed=4)
     assert (found.unit, found.units) == ("recording", 24)
+    assert compare(first, known_to_one, "clip", resamples=1).unit == "clip"
     slow = []
-    names = sorted(set(groups.values()))
-    for drawn in bootstrap.draws(24, 100, seed=4):
+    names = sorted(set(recordings.tolist()))
+    for drawn in bootstrap.units_of(known_to_one, "recording").draws(100, seed=4):
         times = dict(zip(names, drawn.tolist(), strict=True))
-        rows = np.arange(CLIPS).repeat([times[groups[name]] for name in first.clip_ids.tolist()])
+        rows = np.arange(CLIPS).repeat([times[name] for name in recordings.tolist()])
         scored = [average_precision_score(each.targets[rows, 0], each.scores[rows, 0]) for each in (first, second)]
         slow.append(scored[1] - scored[0])
     row = of(found, "AP").loc[0]
     assert (row["low"], row["high"]) == pytest.approx(tuple(np.percentile(slow, [2.5, 97.5])), abs=1e-12)
-    one = compare(first, second, dict.fromkeys(groups, "the only one"), resamples=10)
+    one = compare(first, replace(second, recordings=np.full(CLIPS, "the only one")), resamples=10)
     assert one.reason.startswith("1 recording")
     assert one.classes[["low", "high", "p", "q"]].isna().all(axis=None)
     assert (one.classes["verdict"] == "").all()
-    with pytest.raises(AudiotagError, match="'clip 1'"):
-        compare(first, second, {name: name for name in groups if name != "clip 1"})
 
 
 def test_equal_models_are_seldom_told_apart() -> None:
@@ -230,7 +230,7 @@ def runs(tmp_path: Path) -> tuple[Path, Path]:
     gain = np.array([1.5, -0.9, 0, 0, 0, 0])
     for name, found in (("old", model()), ("new", model(gain, seed=12))):
         (tmp_path / name).mkdir()
-        replace(found, recordings=recordings).save(tmp_path / name / "predictions.npz")
+        metrics.save(replace(found, recordings=recordings), tmp_path / name / "predictions.npz")
     return tmp_path / "old", tmp_path / "new"
 
 
@@ -267,7 +267,7 @@ def test_the_command_says_what_got_better_and_worse(
     assert len(written) == CLASSES * len(bootstrap.METRICS)
     code, out, _ = audiotag_compare(*runs, "--resamples", 400, "--json", "--metric", "F1", "--unit", "clip")
     found = json.loads(out)
-    expected = compare(*(Predictions.load(run / "predictions.npz") for run in runs), resamples=400)
+    expected = compare(*(metrics.load(run / "predictions.npz") for run in runs), "clip", resamples=400)
     assert (code, found["unit"], len(found["classes"])) == (0, "clip", CLASSES)
     assert found["classes"][1]["difference"] == pytest.approx(of(expected, "F1")["difference"][1], abs=1e-12)
     assert found["means"][0]["name"] == "mAP"
@@ -278,7 +278,7 @@ def test_the_command_refuses_in_one_line(
     runs: tuple[Path, Path], audiotag_compare: Callable[..., tuple[int, str, str]], tmp_path: Path
 ) -> None:
     bare = tmp_path / "bare.npz"
-    model().save(bare)
+    metrics.save(model(), bare)
     cases = [
         ((runs[0], tmp_path), f"run `audiotag evaluate {tmp_path}` first"),
         ((*runs, "--metric", "ap"), "no metric of a class is named 'ap'"),

@@ -1,6 +1,8 @@
-"""The confusion matrix against scikit-learn and against loops, and its picture for difficult names."""
+"""The confusion matrix against scikit-learn and against loops."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 from sklearn.metrics import confusion_matrix
@@ -48,9 +50,8 @@ def test_multilabel_counts_hits_on_the_diagonal_and_false_alarms_elsewhere() -> 
 def test_every_class_has_its_threshold_and_unjudged_pairs_are_no_false_alarms() -> None:
     found = made(120, ("a", "b", "c"), "multilabel")
     known = (np.random.default_rng(1).random((120, 3)) < 0.5) | (found.targets == 1)
-    judged = Predictions(found.clip_ids, found.targets, found.scores, found.labels, "multilabel", known)
     limits = np.array([0.2, 0.4, 0.6])
-    counts, _ = confusion(judged, limits)
+    counts, _ = confusion(replace(found, known=known, thresholds=limits))
     for true, other in ((0, 1), (2, 0), (1, 1)):
         rows = [row for row in range(120) if found.targets[row, true] and known[row, other]]
         rows = [row for row in rows if other == true or not found.targets[row, other]]

@@ -11,6 +11,13 @@ from sklearn import metrics as oracle
 from audiotag.metrics import ranking
 
 
+def every_class(truth: np.ndarray, scores: np.ndarray, known: np.ndarray | None = None) -> np.ndarray:
+    """Average precision and area of every class: (2, classes)."""
+    known = np.ones(truth.shape, bool) if known is None else known
+    rankings = ranking.rank_classes(truth, scores, known)
+    return np.array([[each.average_precision() for each in rankings], [each.area() for each in rankings]])
+
+
 def average_precision(truth: np.ndarray, scores: np.ndarray) -> float:
     return oracle.average_precision_score(truth, scores) if truth.any() else np.nan
 
@@ -31,11 +38,9 @@ def table(clips: int, levels: int | None, share: float, seed: int = 0) -> tuple[
 @pytest.mark.parametrize("share", [0.02, 0.5, 0.97])
 def test_every_class_equals_scikit_learn(levels: int | None, share: float) -> None:
     truth, scores = table(400, levels, share)
-    expected = [average_precision(truth[:, k], scores[:, k]) for k in range(7)]
-    np.testing.assert_allclose(ranking.average_precisions(truth, scores), expected, rtol=0, atol=1e-12)
-    expected = [area(truth[:, k], scores[:, k]) for k in range(7)]
-    np.testing.assert_allclose(ranking.areas(truth, scores), expected, rtol=0, atol=1e-12)
-    assert np.isnan(expected[5:]).all()
+    expected = [[measure(truth[:, k], scores[:, k]) for k in range(7)] for measure in (average_precision, area)]
+    np.testing.assert_allclose(every_class(truth, scores), expected, rtol=0, atol=1e-12)
+    assert np.isnan(expected[1][5:]).all()
 
 
 @settings(max_examples=80, deadline=None)
@@ -65,11 +70,9 @@ def test_pairs_that_nobody_judged_are_as_if_they_were_not_there() -> None:
     known[:, 4] = False
     truth &= known
     kept = [(truth[known[:, k], k], scores[known[:, k], k]) for k in range(7)]
-    expected = [average_precision(*columns) for columns in kept]
-    np.testing.assert_allclose(ranking.average_precisions(truth, scores, known), expected, rtol=0, atol=1e-12)
-    expected = [area(*columns) for columns in kept]
-    np.testing.assert_allclose(ranking.areas(truth, scores, known), expected, rtol=0, atol=1e-12)
-    assert np.isnan(expected[4])
+    expected = [[measure(*columns) for columns in kept] for measure in (average_precision, area)]
+    np.testing.assert_allclose(every_class(truth, scores, known), expected, rtol=0, atol=1e-12)
+    assert np.isnan(expected[1][4])
     weights = np.random.default_rng(3).poisson(1.0, (200, 4)).astype(np.uint8)
     rows = np.arange(200).repeat(weights[:, 3] * known[:, 0])
     found = ranking.weighted(ranking.rank_classes(truth, scores, known)[0], weights)

@@ -126,8 +126,8 @@ def test_pairs_that_nobody_judged_count_nowhere():
 
 def test_classes_that_cannot_be_decided_are_told_apart_from_those_that_fail():
     truth, scores = [[0, 0, 1], [0, 1, 0]], [[0.2, 0.8, 0.4], [0.4, 0.3, 0.6]]
-    best = choose(predictions(truth, scores), "f1", default=0.3)
-    assert (best.undecided, best.unreached, best.values[0]) == ((0,), (), 0.3)
+    best = choose(predictions(truth, scores), "f1")
+    assert (best.undecided, best.unreached, best.values[0]) == ((0,), (), 0.5)
     precise = choose(predictions(truth, scores), "precision=0.9")
     assert (precise.undecided, precise.unreached) == ((), (0, 1, 2))
     assert precise.values.tolist() == [1.0, 1.0, 1.0]

@@ -32,7 +32,7 @@ def golden_differences(shared: Path, name: str) -> dict[str, float]:
     """Largest absolute difference from the published implementation, for every output and input length."""
     architecture, classes, weights, options = CASES[name]
     network = models.build(architecture, classes=classes, weights=shared / weights, **options)
-    both = keras.Model(network.input, [network.output, models.features(network).output])
+    both = keras.Model(network.input, [network.output, models.embedding_network(network, "features").output])
     golden = np.load(shared / f"golden/{name}_io.npz")
     found = {}
     for key in golden.files:

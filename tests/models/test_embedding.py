@@ -1,4 +1,4 @@
-"""Embedding networks against layer outputs that NumPy averages, with time and without, on three backends."""
+"""Embedding networks against layer outputs that NumPy averages, on three backends."""
 
 from __future__ import annotations
 
@@ -73,7 +73,6 @@ def test_features_and_logits_are_those_of_the_network(head):
     (maps,) = outputs(network, ["last_activation"], inputs)
     found = models.embedding_network(network, "features")(inputs)
     np.testing.assert_allclose(array(found), maps.mean(axis=(1, 2)), atol=1e-5)
-    np.testing.assert_allclose(array(found), array(models.features(network)(inputs)), atol=1e-5)
     np.testing.assert_array_equal(array(models.embedding_network(network, "logits")(inputs)), array(network(inputs)))
 
 
@@ -108,36 +107,6 @@ def test_of_any_other_network_mid_is_its_layer_features():
     np.testing.assert_allclose(array(models.embedding_network(other)(inputs)), expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("frames", [203, 192, 31])
-@pytest.mark.parametrize(
-    ("layers", "strides"),
-    [
-        ("mid", dict(zip(MID, (8, 16, 32, 32), strict=True))),
-        ("features", {"last_activation": 32}),
-        (["stem_activation", "block3_add"], {"stem_activation": 2, "block3_add": 4}),
-    ],
-)
-def test_with_time_every_step_is_the_mean_of_its_frames(network, layers, strides, frames):
-    inputs = spectrograms(frames)
-    maps = [maps.mean(axis=2) for maps in outputs(network, list(strides), inputs)]
-    maps, lengths = (
-        ([inputs[..., 0], *maps], [1, *strides.values()]) if layers == "mid" else (maps, list(strides.values()))
-    )
-    rows = []
-    for first in range(0, frames, max(lengths)):
-        runs = [slice(first // length, (first + max(lengths)) // length) for length in lengths]
-        rows.append(np.concatenate([values[:, run].mean(axis=1) for values, run in zip(maps, runs, strict=True)], 1))
-    found = array(models.embedding_network(network, layers, keep_time=True)(inputs))
-    np.testing.assert_allclose(found, np.stack(rows, axis=1), atol=1e-5)
-
-
-def test_the_mean_over_whole_steps_is_the_embedding_without_time(network):
-    inputs = spectrograms(192)
-    with_time = array(models.embedding_network(network, keep_time=True)(inputs))
-    assert with_time.shape[1] == 192 / 32
-    np.testing.assert_allclose(with_time.mean(axis=1), array(models.embedding_network(network)(inputs)), atol=1e-5)
-
-
 def test_the_weights_are_shared(network):
     inputs, embedded = spectrograms(), models.embedding_network(network, "logits")
     bias = network.get_layer("logits").bias
@@ -164,30 +133,17 @@ def test_what_cannot_be_embedded_is_one_line(network):
     passt = models.build("passt", classes=5, mels=48, frames=96, width=16, depth=1, heads=2)
     plain = keras.Sequential([keras.Input((None, MELS, 1)), keras.layers.GlobalMaxPooling2D(name="top")], name="plain")
     cases = (
-        (network, "mids", False, "no layer 'mids': did you mean 'mid'?"),
-        (network, ["block16_add"], False, "has no layer 'block16_add': did you mean 'block6_add'"),
-        (network, [], False, "at least one layer, received none"),
-        (network, "logits", True, "keep no time"),
-        (passt, "blocks", False, "blocks are those of an MN or a DyMN, received passt"),
-        (passt, "mid", True, "of passt keep no time"),
-        (passt, "block1_mlp_add", True, "of passt keep no time"),
-        (plain, "mid", False, "plain has no layer 'features' to embed by: name one of its layers (known: top)"),
+        (network, "mids", "no layer 'mids': did you mean 'mid'?"),
+        (network, ["block16_add"], "has no layer 'block16_add': did you mean 'block6_add'"),
+        (network, [], "at least one layer, received none"),
+        (passt, "blocks", "blocks are those of an MN or a DyMN, received passt"),
+        (plain, "mid", "plain has no layer 'features' to embed by: name one of its layers (known: top)"),
     )
-    for model, layers, keep_time, told in cases:
+    for model, layers, message in cases:
         with pytest.raises(AudiotagError) as raised:
-            models.embedding_network(model, layers, keep_time=keep_time)
-        assert told in str(raised.value)
+            models.embedding_network(model, layers)
+        assert message in str(raised.value)
         assert "\n" not in str(raised.value)
-
-
-def test_steps_that_do_not_lie_on_each_other_are_refused():
-    log_mel = keras.Input((None, MELS, 1))
-    first = keras.layers.Conv2D(2, 3, strides=2, name="first")(log_mel)  # without padding: lengths are rounded down
-    second = keras.layers.Conv2D(2, 3, strides=2, name="second")(first)
-    cut = keras.Model(log_mel, keras.layers.GlobalAveragePooling2D(name="logits")(second), name="cut")
-    assert models.embedding_network(cut, "second", keep_time=True).output_shape == (None, None, 2)
-    with pytest.raises(AudiotagError, match="do not lie on each other"):
-        models.embedding_network(cut, ["first", "second"], keep_time=True)
 
 
 ELSEWHERE = """
@@ -198,8 +154,7 @@ network, _ = models.load(sys.argv[1])
 inputs = numpy.load(sys.argv[2])
 assert keras.config.backend() == sys.argv[4]
 layers = sys.argv[5].split(",")
-found = {str(t): models.embedding_network(network, layers, keep_time=t).predict_on_batch(inputs) for t in (False, True)}
-numpy.savez(sys.argv[3], **found)
+numpy.save(sys.argv[3], models.embedding_network(network, layers).predict_on_batch(inputs))
 """
 
 
@@ -211,10 +166,8 @@ def test_another_backend_gives_the_same_numbers(network, tmp_path, backend, laye
     card = models.ModelCard("mn01", Labels(("a", "b", "c")), LogMelConfig(mels=MELS), "multiclass", 1.0)
     models.save(network, tmp_path / "network.keras", card)
     np.save(tmp_path / "inputs.npy", spectrograms())
-    paths = [str(tmp_path / name) for name in ("network.keras", "inputs.npy", "out.npz")]
+    paths = [str(tmp_path / name) for name in ("network.keras", "inputs.npy", "out.npy")]
     environment = {**os.environ, "KERAS_BACKEND": backend, "XLA_FLAGS": "--xla_backend_optimization_level=0"}
     subprocess.run([sys.executable, "-c", ELSEWHERE, *paths, backend, ",".join(layers)], check=True, env=environment)
-    out = np.load(tmp_path / "out.npz")
-    for keep_time in (False, True):
-        here = models.embedding_network(network, layers, keep_time=keep_time)(spectrograms())
-        np.testing.assert_allclose(out[str(keep_time)], array(here), atol=1e-4)
+    here = models.embedding_network(network, layers)(spectrograms())
+    np.testing.assert_allclose(np.load(tmp_path / "out.npy"), array(here), atol=1e-4)

@@ -63,7 +63,7 @@ def difference(module, network: keras.Model, frames: int = FRAMES) -> float:
     log_mel = clips(frames)
     with torch.no_grad():
         expected = [output.numpy() for output in module.double()(torch.tensor(log_mel.astype(np.float64)))]
-    both = keras.Model(network.input, [network.output, models.features(network).output])
+    both = keras.Model(network.input, [network.output, models.embedding_network(network, "features").output])
     found = [keras.ops.convert_to_numpy(output) for output in both(log_mel.transpose(0, 3, 2, 1).astype(np.float64))]
     assert np.ptp(expected[0], axis=0).max() > 0.05  # or the input would not matter
     return max(

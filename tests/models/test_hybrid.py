@@ -143,6 +143,23 @@ def test_files_open_without_audiotag_and_give_the_same_logits_on_other_backends(
             np.testing.assert_allclose(other, one, atol=1e-4, err_msg=path)
 
 
+def test_a_file_gives_every_weight_to_the_same_network_gates_and_attention_included(tmp_path):
+    network = small("transformer_gru")
+    network.save(tmp_path / "student.keras")
+    for new_head in (None, True):
+        options = {"weights": tmp_path / "student.keras", "new_head": new_head, **SMALL}
+        again = models.build("transformer_gru", classes=3, mels=16, **options)
+        pairs = zip(network.weights, again.weights, strict=True)
+        different = {theirs.path for theirs, ours in pairs if not np.array_equal(array(theirs), array(ours))}
+        assert different == ({"frame_logits/kernel"} if new_head else set())
+
+
+def test_fewer_frames_than_a_step_are_refused():
+    with pytest.raises(AudiotagError, match="at least 4 frames, one step of time, received 3") as raised:
+        models.build("crnn", classes=3, frames=3)
+    assert "\n" not in str(raised.value)
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [

@@ -67,7 +67,7 @@ def test_a_published_checkpoint_gives_the_logits_and_embedding_of_pytorch(refere
         logits, embedding = theirs(torch.from_numpy(waveform))
     spectrograms = np.stack([log_mel(row, preset("panns")) for row in waveform])[..., None]
     assert spectrograms.shape == (2, 51, 64, 1)
-    both = keras.Model(ours.input, [ours.output, models.features(ours).output])
+    both = keras.Model(ours.input, [ours.output, models.embedding_network(ours, "features").output])
     for received, expected in zip(both(spectrograms), (logits, embedding), strict=True):
         np.testing.assert_allclose(array(received), expected.numpy(), atol=1e-4 * float(expected.abs().max()))
     # The test would say little if both clips or all classes were alike.
@@ -145,5 +145,3 @@ def test_the_shortest_input_leaves_something_to_pool(layers):
         network = pann.network("panns", 3, pann.smallest, pann.smallest)
     pooled = keras.Model(network.input, network.get_layer("frequency_mean").output)
     assert pooled.compute_output_shape((1, pann.smallest, pann.smallest, 1))[1:3] == (1, 1)
-    with pytest.raises(ValueError, match="zero or negative"):
-        pooled.compute_output_shape((1, pann.smallest - 1, pann.smallest, 1))

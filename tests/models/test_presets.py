@@ -166,7 +166,7 @@ def test_published_weights_are_taken_from_a_cache_that_was_filled_by_hand(shared
     tops = [models.audioset_labels().names[row.argmax()] for row in logits]
     assert tops == ["Crowing, cock-a-doodle-doo", "Chainsaw"]
     tuned = models.build("mn04", classes=10, weights="audioset")
-    pooled = keras.ops.convert_to_numpy(models.features(tuned)(spectrograms))
+    pooled = keras.ops.convert_to_numpy(models.embedding_network(tuned, "features")(spectrograms))
     np.testing.assert_allclose(pooled, golden["features"], atol=1e-4)
 
 

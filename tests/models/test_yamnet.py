@@ -12,7 +12,7 @@ import pytest
 from audiotag import models
 from audiotag.errors import AudiotagError
 from audiotag.models.conversion import classes_of
-from audiotag.models.yamnet import YAMNet, _mean_score, yamnet_labels
+from audiotag.models.yamnet import YAMNet, _mean_score
 
 SPECIFICATION = importlib.util.spec_from_file_location(
     "numpy_reference_yamnet", Path(__file__).with_name("numpy_reference_yamnet.py")
@@ -105,12 +105,10 @@ def test_a_new_head_keeps_all_the_rest(layers, network, tmp_path):
     np.testing.assert_array_equal(*map(array, embeddings))
 
 
-def test_fewer_frames_than_a_patch_are_refused(network):
+def test_fewer_frames_than_a_patch_are_refused():
     with pytest.raises(AudiotagError, match=r"patches of 96 frames \(0.975 s.*received 95 frames") as raised:
         YAMNet().network("yamnet", 3, 64, 95)
     assert "\n" not in str(raised.value)
-    with pytest.raises(ValueError, match="smaller than the input length"):
-        network(spectrograms(95))
 
 
 def test_it_survives_saving_and_learns(tmp_path):
@@ -138,7 +136,7 @@ def test_logits_are_float32_in_mixed_precision():
 
 
 def test_its_classes_are_those_of_audioset_without_six():
-    labels, known = yamnet_labels(), models.audioset_labels()
+    labels, known = models.yamnet_labels(), models.audioset_labels()
     assert len(labels) == 521
     left_out = set(known.names) - set(labels.names)
     assert left_out == {

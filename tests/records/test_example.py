@@ -8,7 +8,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audiotag.records import example
+from audiotag.records import example, parser
 
 
 def ints(values: list[int]) -> tf.train.Feature:
@@ -49,7 +49,7 @@ def test_bytes_equal_protobuf_s_deterministic_serialisation(clip_id, variant, la
 def test_a_batch_parses_to_what_was_encoded() -> None:
     log_mels = np.random.default_rng(0).normal(size=(2, 5, 3)).astype(np.float16)
     records = [example.encode_example(f"clip{i}", i, log_mels[i], [[0, 2], []][i]) for i in range(2)]
-    parsed = example.parse_examples(tf.constant(records), frames=5, mels=3, classes=4)
+    parsed = parser.parse_examples(tf.constant(records), frames=5, mels=3, classes=4)
     np.testing.assert_array_equal(parsed["log_mel"][..., 0], log_mels.astype(np.float32))
     assert parsed["log_mel"].dtype == tf.float32
     np.testing.assert_array_equal(parsed["target"], [[1, 0, 1, 0], [0, 0, 0, 0]])
@@ -60,7 +60,7 @@ def test_a_batch_parses_to_what_was_encoded() -> None:
 def test_a_teacher_without_outputs_for_a_clip_parses_as_unknown() -> None:
     logits = np.array([1.5, -2.0, 0.25], np.float32)
     records = [example.encode_teacher("a", 0, logits), example.encode_teacher("b", 3, None), b""]
-    parsed = example.parse_teachers(tf.constant(records), classes=3)
+    parsed = parser.parse_teachers(tf.constant(records), classes=3)
     np.testing.assert_array_equal(parsed["logits"], [logits, np.zeros(3), np.zeros(3)])
     assert parsed["known"].numpy().tolist() == [True, False, False]
     assert parsed["clip_id"].numpy().tolist() == [b"a", b"b", b""]

@@ -234,3 +234,57 @@ def test_an_unknown_split_or_shard_suggests_the_nearest(data: records.Data) -> N
         data.read("flod1")
     with pytest.raises(AudiotagError, match="no shard 'other'"):
         data.keys("other")
+
+
+def test_batches_give_the_chosen_records_in_the_order_of_the_files(data: records.Data) -> None:
+    log_mel, target, clip_id, variant = map(
+        np.stack, zip(*data.read("all", keys=True).as_numpy_iterator(), strict=True)
+    )
+    by_shard = {shard.name: len(data.keys(shard)) for split in data.splits for shard in data.shards(split)}
+    shard_of = np.repeat(list(by_shard), list(by_shard.values()))
+    names = np.array([name.decode() for name in clip_id])
+    choices = [
+        ({"variants": None}, np.ones(69, bool)),
+        ({"expression": "fold1+fold3"}, (variant == 0) & np.isin(shard_of, [n for n in by_shard if "fold2" not in n])),
+        ({"shards": list(by_shard)[:2], "variants": [0, 2]}, (variant != 1) & np.isin(shard_of, list(by_shard)[:2])),
+        ({"clip_ids": ["clip3", "clip7"], "variants": None}, np.isin(names, ["clip3", "clip7"])),
+        ({"expression": "fold2", "clip_ids": ["clip3"]}, np.zeros(69, bool)),
+    ]
+    for options, expected in choices:
+        read = list(data.batches(batch_size=16, **options))
+        assert [len(batch["clip_id"]) for batch in read] == [
+            min(16, expected.sum() - begin) for begin in range(0, expected.sum(), 16)
+        ]
+        assert [name for batch in read for name in batch["clip_id"]] == names[expected].tolist()
+        for name, array in {"variant": variant, "log_mel": log_mel, "target": target}.items():
+            found = np.concatenate([batch[name] for batch in read]) if read else array[:0]
+            np.testing.assert_array_equal(found, array[expected])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"batch_size": 0}, "batch_size must be at least 1"),
+        ({"waveforms": True}, "keeps no waveforms"),
+        ({"variants": 3}, "variants 0"),
+        ({"shards": ["other"]}, "no shard 'other'"),
+        ({"clip_ids": ["cat"]}, "lacks 1 of the 1 clips, 'cat'"),
+    ],
+)
+def test_wrong_choices_of_batches_are_refused(data: records.Data, options: dict, message: str) -> None:
+    with pytest.raises(AudiotagError, match=message):
+        list(data.batches(**{"batch_size": 16, **options}))
+
+
+@pytest.mark.parametrize("variants", [None, 0])
+def test_a_shard_that_is_gone_cut_off_or_damaged_is_named(copied: Path, variants: int | None) -> None:
+    data = records.open(copied)
+    path = data.shards("fold2")[0]
+    content, cut = path.read_bytes(), list(tfrecord.walk(path))[2].offset
+    for damaged in (content[:-7], content[:cut], content[:300] + bytes([content[300] ^ 1]) + content[301:]):
+        path.write_bytes(damaged)
+        with pytest.raises(AudiotagError, match=f"{path.name} is missing or damaged: run `audiotag verify"):
+            list(data.batches(batch_size=16, variants=variants))
+    path.unlink()
+    with pytest.raises(AudiotagError, match=f"{path.name} is missing or damaged: run `audiotag verify"):
+        list(data.batches(batch_size=16, variants=variants))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from audiotag import augment, records
 from audiotag.errors import AudiotagError
 from audiotag.frontend import log_mel
-from audiotag.records import example, tfrecord
+from audiotag.records import example, parser, tfrecord
 from audiotag.records.declaration import load_file
 
 
@@ -134,7 +134,7 @@ def test_a_batch_of_waveforms_parses_to_what_was_encoded() -> None:
     views = np.random.default_rng(0).normal(size=(3, 100)).astype(np.float32)
     views[1] = 0
     rows = [example.encode_example(f"clip{i}", 0, np.zeros((2, 2)), [0], (), view) for i, view in enumerate(views)]
-    parsed = example.parse_waveforms(tf.constant(rows), samples=100)
+    parsed = parser.parse_examples(tf.constant(rows), frames=2, mels=2, classes=1, samples=100)["waveform"]
     assert parsed.dtype == tf.float32
     np.testing.assert_allclose(parsed, views, atol=0.51 / 32767 * np.abs(views).max())
     np.testing.assert_array_equal(parsed[1], 0)

@@ -10,10 +10,10 @@ import numpy as np
 import pandas
 import pytest
 
-from audiotag.evaluation.evaluated import Evaluation, measured
+from audiotag.evaluation.evaluated import Evaluation
 from audiotag.evaluation.sections import confusion, curves, folds, noise, reliability, slices, sound_events
 from audiotag.labels import Labels
-from audiotag.metrics import bootstrap
+from audiotag.metrics import bootstrap, per_class
 from audiotag.metrics.predictions import Predictions
 from audiotag.report.report import Embeddings, Report, Subject
 from audiotag.report.section import Exhibit, Section, Table
@@ -76,7 +76,8 @@ def build(
     recordings = [f"r{index // 4}" for index in range(clips)]
     sites = np.array(["forest", "shore", "street"])[np.arange(clips) % 3]
     about = pandas.DataFrame({"clip_id": ids, "recording": recordings, "site": sites})
-    table, summary = measured(predictions)
+    table = per_class.per_class(predictions)
+    summary = per_class.summary(predictions, table)
     uncalibrated = None
     if whole:
         sharper = np.clip(predictions.scores, 1e-6, 1 - 1e-6) ** 1.5
@@ -109,8 +110,7 @@ def build(
         "sections": sections,
     }
     if resamples:
-        thresholds = predictions.thresholds
-        values["intervals"] = bootstrap.bootstrap(predictions, thresholds=thresholds, resamples=resamples)
+        values["intervals"] = bootstrap.bootstrap(predictions, resamples=resamples)
     if whole:
         sections |= _extras(predictions, random)
         rows = np.arange(0, clips, 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -40,7 +41,8 @@ def test_intervals_stand_beside_the_average_precision_and_fit_eighty_columns(mak
 
 def test_where_there_are_too_few_clips_for_intervals_the_reason_is_printed(make_report) -> None:
     report = make_report(ODD, "multiclass")
-    none = bootstrap(report.predictions, np.repeat(["one", "two"], 60), resamples=10)
+    few = replace(report.predictions, recordings=np.repeat(["one", "two"], 60))
+    none = bootstrap(few, resamples=10)
     text = printed(make_report(ODD, "multiclass", intervals=none))
     assert "no intervals: 2 recordings: intervals need at least 5 to draw from" in text
     assert "()" not in text

@@ -40,8 +40,7 @@ def test_later_callbacks_and_the_history_see_the_metrics_of_the_trained_weights(
     data, network, seen = memory_data(task=task), echo(3), Seen()
     history = fitted(network, data, [ValidationMetrics(network, data, "test", 8), seen])
     found = predict(network, data, "test")
-    table = per_class.per_class(found.targets, found.scores, found.labels, task=task)
-    means = per_class.summary(table, found.targets, found.scores, task)
+    means = per_class.summary(found)
     assert set(seen.logs[-1]) == {"loss", "val_loss", "val_mAP", "val_AUC", f"val_{third}"}
     if task == "multiclass":
         expected = log_loss(found.targets, found.scores)

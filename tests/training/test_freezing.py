@@ -8,12 +8,17 @@ import pytest
 
 from audiotag import models
 from audiotag.errors import AudiotagError
+from audiotag.models.parts import Parts
 from audiotag.training import freeze, freeze_normalization
-from audiotag.training.freezing import parts, thaw
+from audiotag.training.freezing import thaw
 from audiotag.training.losses import trainee
 
 TINY = {"width": 8, "depth": 12, "heads": 2}
 array = keras.ops.convert_to_numpy
+
+
+def stages(network: keras.Model) -> dict[str, list[keras.layers.Layer]]:
+    return Parts(network).stages
 
 
 def mn(**options) -> keras.Model:
@@ -47,8 +52,8 @@ def part_of(path: str) -> str:
 
 def test_parts_run_from_the_input_to_the_head():
     blocks = [f"block{number}" for number in range(1, 16)]
-    assert list(parts(mn())) == ["stem", *blocks, "last", "head"]
-    passt = parts(models.build("passt", classes=3, **TINY))
+    assert list(stages(mn())) == ["stem", *blocks, "last", "head"]
+    passt = stages(models.build("passt", classes=3, **TINY))
     assert list(passt) == ["patches", *blocks[:12], "head"]
     weighted = [layer.name for layer in passt["patches"] if layer.weights]
     assert weighted == ["patches", "position", "tokens"]
@@ -61,21 +66,21 @@ def test_parts_run_from_the_input_to_the_head():
 
 def test_layers_between_the_blocks_and_what_follows_belong_to_what_they_lead_to():
     network = models.build("transformer_gru", classes=3, mels=32, frames=50)
-    found = {name: [layer.name for layer in part if layer.weights] for name, part in parts(network).items()}
+    found = {name: [layer.name for layer in part if layer.weights] for name, part in stages(network).items()}
     blocks = [name for name in found if name.startswith("block")]
     assert list(found) == [*blocks, "encoder1", "encoder2", "gru1", "gru2", "head"]
     assert found["encoder1"][:2] == ["tokens", "place"]
     assert found["gru1"] == ["encoder_normalization", "gru1"]
     assert found["head"] == ["frame_logits"]
-    cnn = parts(models.build("cnn14", classes=3))
+    cnn = stages(models.build("cnn14", classes=3))
     assert [layer.name for layer in cnn["stem"] if layer.weights] == ["mel_normalization"]
 
 
 @pytest.mark.parametrize("name", ["mn01", "dymn04", "yamnet", "crnn"])
 def test_every_layer_is_in_one_part_and_every_part_has_weights(name):
     network = models.build(name, classes=3, frames=200)
-    assert all(any(layer.weights for layer in part) for part in parts(network).values())
-    assert sorted(layer.name for part in parts(network).values() for layer in part) == sorted(
+    assert all(any(layer.weights for layer in part) for part in stages(network).values())
+    assert sorted(layer.name for part in stages(network).values() for layer in part) == sorted(
         layer.name for layer in network.layers
     )
 
@@ -90,7 +95,7 @@ def test_a_step_moves_nothing_up_to_the_frozen_part_and_everything_above():
 
 def test_frozen_convolutions_give_the_head_the_features_of_inference():
     network, log_mel, target = mn(), *batch()
-    pooled = models.features(network).predict(log_mel, verbose=0)
+    pooled = models.embedding_network(network, "features").predict(log_mel, verbose=0)
     entry = keras.Input(pooled.shape[1:])
     head = keras.models.clone_model(network)
     head.set_weights(network.get_weights())

@@ -27,7 +27,7 @@ _CELLS = {
 def measure(evaluation: Evaluation) -> Section:
     """The strongest confusions, and the matrix of at most 60 classes, the most confused ones."""
     predictions = evaluation.predictions
-    counts, clips = confusion(predictions, predictions.thresholds)
+    counts, clips = confusion(predictions)
     names, task = predictions.labels.names, predictions.task
     table = Table(["true class", "predicted as", "times", "of clips", "share"], strongest(counts, clips, names))
     return Section(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from audiotag.report.chart import DIAGONAL, Axis, Line, Plot
 from audiotag.report.curves import curves
 from audiotag.report.formats import figure
@@ -20,8 +18,8 @@ _POINTS = 201
 def measure(evaluation: Evaluation) -> Section:
     """Both curves; pairs that nobody judged are left out."""
     predictions, summary = evaluation.predictions, evaluation.summary
-    judged = np.ones(predictions.scores.shape, bool) if predictions.known is None else predictions.known
-    ranking = curves(predictions.targets.astype(bool)[judged], predictions.scores[judged], _POINTS)
+    pairs = (values[predictions.judged] for values in (predictions.targets.astype(bool), predictions.scores))
+    ranking = curves(*pairs, _POINTS)
     precision_recall = Plot(
         "precision_recall_of_all_pairs",
         "Precision and recall of all pairs",

@@ -65,7 +65,7 @@ def measure(evaluation: Evaluation) -> Section:
     """The worst mistakes, with players."""
     predictions = evaluation.predictions
     listed = worst(predictions, _SHOWN)
-    limit = "the true class" if predictions.task == "multiclass" else "threshold"
+    limit = "the true class" if predictions.task.exclusive else "threshold"
     return Section(
         "Worst mistakes",
         how="The false alarms of highest score and the misses of lowest score. Listen: the label may be what is wrong.",
@@ -87,7 +87,7 @@ def worst(predictions: Predictions, count: int) -> list[Mistake]:
     Returns:
         Mistakes, those furthest from their threshold first.
     """
-    if predictions.task == "multiclass":
+    if predictions.task.exclusive:
         streams = [_confusions(predictions)]
     else:
         streams = [_wrong(predictions, kind) for kind in ("false alarm", "miss")]
@@ -121,9 +121,9 @@ def _confusions(predictions: Predictions) -> Iterator[tuple[int, Mistake]]:
 def _wrong(predictions: Predictions, kind: Kind) -> Iterator[tuple[int, Mistake]]:
     """Rows and mistakes of one kind of a multilabel model, the furthest from their thresholds first."""
     scores, truth = predictions.scores, predictions.targets.astype(bool)
-    limits = np.full(scores.shape[1], 0.5) if predictions.thresholds is None else predictions.thresholds
+    limits = predictions.limits
     wrong = truth & (scores < limits) if kind == "miss" else ~truth & (scores >= limits)
-    rows, classes = np.nonzero(wrong if predictions.known is None else wrong & predictions.known)
+    rows, classes = np.nonzero(wrong & predictions.judged)
     for place in np.argsort(-np.abs(scores[rows, classes] - limits[classes]), kind="stable"):
         row, index = int(rows[place]), classes[place]
         yield row, _mistake(predictions, kind, row, index, limits[index])

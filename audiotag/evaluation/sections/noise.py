@@ -100,7 +100,7 @@ def measure(evaluation: Evaluation) -> Section:
         return Section(_TITLE, notes=(note,), values={"noise": None})
     parts = [_noise_scores(each, evaluation.noise_folder) for each in evaluation.scored]
     joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in ("kinds", "scores", "seconds")}
-    alarms = NoiseScores(**joined).false_alarms(evaluation.predictions.thresholds)
+    alarms = NoiseScores(**joined).false_alarms(evaluation.predictions.limits)
     return section(alarms, evaluation.predictions.labels.names)
 
 

@@ -28,21 +28,20 @@ def details(report: Report) -> dict[str, Any]:
         `names`, `task` and `classes`: one record a class, all numbers finite or None. Curves are lists of thousandths.
     """
     predictions = report.predictions
-    counts, _ = confusion(predictions, predictions.thresholds)
-    truth, records = predictions.targets.astype(bool), []
+    counts, _ = confusion(predictions)
+    records = []
     for index, row in enumerate(report.table.to_dict("records")):
-        judged = slice(None) if predictions.known is None else predictions.known[:, index]
-        held, scores = truth[judged, index], predictions.scores[judged, index]
-        ranking = curves(held, scores) if len(held) else curves(np.zeros(1, bool), np.zeros(1))
+        truth, scores = predictions.of_class(index)
+        ranking = curves(truth, scores) if len(truth) else curves(np.zeros(1, bool), np.zeros(1))
         records.append(
             {
                 "positives": int(row["positives"]),
                 "predicted": int(row["predicted"]),
-                "judged": len(held),
+                "judged": len(truth),
                 "threshold": _rounded(float(row["threshold"])),
                 "pr": [_thousandths(ranking.recall), _thousandths(ranking.precision)],
                 "roc": [_thousandths(ranking.false_positive_rate), _thousandths(ranking.true_positive_rate)],
-                "scores": [histogram(scores[chosen], _BINS)[0].tolist() for chosen in (held, ~held)],
+                "scores": [histogram(scores[chosen], _BINS)[0].tolist() for chosen in (truth, ~truth)],
                 "taken_for": _largest(counts[index], index),
                 "taken_from": _largest(counts[:, index], index),
                 "metrics": _metrics(report, index, row),

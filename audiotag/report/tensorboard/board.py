@@ -62,7 +62,7 @@ def write(report: Report, step: int = 0) -> None:
 def _add_curves(file: EventFile, report: Report, step: int) -> None:
     """Precision-recall curve and histograms of scores of every class that has clips."""
     for index, name in enumerate(report.predictions.labels.names):
-        truth, scores = pictures.judged(report.predictions, index)
+        truth, scores = report.predictions.of_class(index)
         if not truth.any():
             continue
         tag, clips = class_tag(name), f"{int(truth.sum())} clips of this class"

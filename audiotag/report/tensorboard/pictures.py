@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from audiotag.metrics.bootstrap import Intervals
-    from audiotag.metrics.predictions import Predictions
     from audiotag.report.report import Report
 
 _NAMED_CURVES = 5
@@ -28,20 +27,11 @@ _GRID = 201
 _ROC_CLIPS = "share of the clips without the class that are false alarms"
 
 
-def judged(predictions: Predictions, index: int) -> tuple[np.ndarray, np.ndarray]:
-    """Truth (bool) and scores of the clips of which it is known whether they have a class."""
-    truth, scores = predictions.targets[:, index].astype(bool), predictions.scores[:, index]
-    if predictions.known is None:
-        return truth, scores
-    known = predictions.known[:, index]
-    return truth[known], scores[known]
-
-
 def roc(report: Report) -> bytes:
     """ROC of every class in grey, their mean with its spread, the worst and the best by name."""
     table = report.table[report.table["AUC"].notna()].sort_values("AUC", kind="stable")
     grid = np.linspace(0.0, 1.0, _GRID)
-    rates = np.array([_roc(*judged(report.predictions, index), grid) for index in table.index])
+    rates = np.array([_roc(*report.predictions.of_class(index), grid) for index in table.index])
     figure = new(7.4, 4.6)
     axes = axes_of(figure, f"ROC of {len(table)} classes, {report.subject.name} on {report.split}")
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":", label="chance")
@@ -139,7 +129,7 @@ def scores_of_worst(report: Report) -> bytes:
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True).ravel()
     edges = np.linspace(0.0, 1.0, 26)
     for axes, index in zip(grid, table.index, strict=False):
-        truth, scores = judged(report.predictions, index)
+        truth, scores = report.predictions.of_class(index)
         for chosen, colour in ((~truth, BLUE), (truth, ORANGE)):
             counts, _ = np.histogram(scores[chosen], edges)
             axes.stairs(counts / max(counts.sum(), 1), edges, fill=True, color=colour, alpha=0.6)

@@ -52,8 +52,7 @@ def describe(report: Report, chosen: np.ndarray) -> dict[str, list[str]]:
     """
     predictions, names = report.predictions, np.array(report.predictions.labels.names, dtype=object)
     truth = predictions.targets[chosen].astype(bool)
-    decided = per_class.decide(predictions.scores[chosen], predictions.task, predictions.thresholds)
-    decided = decided if predictions.known is None else decided & predictions.known[chosen]
+    decided = per_class.decide(predictions.take(chosen))
     frequency = truth.sum(axis=0)
     coloured = truth & np.isin(np.arange(len(names)), np.argsort(-frequency, kind="stable")[:_COLOURS])
     rarest = np.where(coloured, frequency, len(truth) + 1).argmin(axis=1)

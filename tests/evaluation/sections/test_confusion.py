@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from audiotag.evaluation.evaluated import Evaluation, measured
+from audiotag.evaluation.evaluated import Evaluation
 from audiotag.evaluation.sections.confusion import measure, strongest
 from audiotag.labels import Labels
+from audiotag.metrics import per_class
 from audiotag.metrics.predictions import Predictions
 
 COUNTS = np.array([[8, 2, 0], [1, 3, 0], [0, 4, 1]])
@@ -20,7 +21,9 @@ def evaluated(classes: int, wrong: dict[int, int]) -> Evaluation:
     names = Labels(tuple(f"class {index}" for index in range(classes)))
     ids, targets = np.arange(classes).astype(str), np.eye(classes, dtype=np.uint8)
     predictions = Predictions(ids, targets, scores, names, "multiclass")
-    return Evaluation((), predictions, None, None, *measured(predictions), "none")
+    return Evaluation(
+        (), predictions, None, None, per_class.per_class(predictions), per_class.summary(predictions), "none"
+    )
 
 
 def test_the_strongest_confusions_weigh_count_and_share() -> None:

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from audiotag.evaluation.evaluated import Evaluation, measured
+from audiotag.evaluation.evaluated import Evaluation
 from audiotag.evaluation.sections import curves, reliability
 from audiotag.labels import Labels
+from audiotag.metrics import per_class
 from audiotag.metrics import reliability as metric
 from audiotag.metrics.predictions import Predictions
 
@@ -24,7 +25,9 @@ def evaluation() -> Evaluation:
     ids, labels = np.arange(80).astype(str), Labels(("a", "b", "c"))
     predictions = Predictions(ids, targets, scores, labels, "multilabel", known)
     before = replace(predictions, scores=scores**2)
-    return Evaluation((), predictions, before, None, *measured(predictions), "temperature 2")
+    return Evaluation(
+        (), predictions, before, None, per_class.per_class(predictions), per_class.summary(predictions), "temperature 2"
+    )
 
 
 def test_the_curves_leave_out_unknown_pairs(evaluation) -> None:

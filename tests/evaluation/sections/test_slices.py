@@ -8,11 +8,12 @@ import pytest
 from sklearn import metrics as oracle
 
 from audiotag import AudiotagError
-from audiotag.evaluation.evaluated import Evaluation, measured
+from audiotag.evaluation.evaluated import Evaluation
 from audiotag.evaluation.parts import FIGURES
 from audiotag.evaluation.sections.folds import folds
 from audiotag.evaluation.sections.slices import measure, sliceable, slices
 from audiotag.labels import Labels
+from audiotag.metrics import per_class
 from audiotag.metrics.predictions import Predictions
 
 CLIPS, CLASSES = 120, 4
@@ -118,7 +119,8 @@ def test_masks_are_kept(clips) -> None:
 
 
 def test_the_section_has_a_table_a_column(predictions, clips) -> None:
-    table, summary = measured(predictions)
+    table = per_class.per_class(predictions)
+    summary = per_class.summary(predictions, table)
     section = measure(Evaluation((), predictions, None, clips, table, summary, "none", columns=["device", "level"]))
     assert [shown.title for shown in section.tables] == ["By device", "By level"]
     assert [row[0] for row in section.tables[0].rows] == ["phone a", "phone b", "(none)"]
@@ -158,3 +160,16 @@ def test_one_fold_has_no_standard_deviation(predictions) -> None:
     found = folds(predictions, np.full(CLIPS, "fold1"))
     assert found.loc[1, "mAP"] == found.loc[0, "mAP"]
     assert found.loc[2, list(FIGURES)].isna().all()
+
+
+def test_thresholds_are_those_of_the_predictions(clips) -> None:
+    random = np.random.default_rng(4)
+    truth, scores, limits = random.random((CLIPS, 2)) < 0.4, random.random((CLIPS, 2)), np.array([0.3, 0.8])
+    labels, ids = Labels(("dog", "rain")), clips["clip_id"].to_numpy(str)
+    strict = Predictions(ids, truth.astype(np.uint8), scores, labels, "multilabel", thresholds=limits)
+    halves = np.where(np.arange(CLIPS) < CLIPS // 2, "a", "b")
+    expected = [
+        oracle.f1_score(truth[halves == half], scores[halves == half] >= limits, average="macro") for half in ("a", "b")
+    ]
+    assert slices(strict, clips.assign(half=halves), ["half"])["F1"].tolist() == pytest.approx(expected, abs=1e-14)
+    assert folds(strict, halves)["F1"].tolist()[:2] == pytest.approx(expected, abs=1e-14)

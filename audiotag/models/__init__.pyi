@@ -1,0 +1,37 @@
+from .architectures import build, load_published, mean_of
+from .checkpoint import load_state_dict
+from .complexity import macs, parameters
+from .conversion import convert
+from .embedding import embedding_network
+from .files import ModelCard, card, load, save
+from .frames import FrameSteps, frame_level, frame_steps, longest_frames, shortest_frames
+from .head_transfer import carry_over, matching_classes
+from .presets import PRESETS, Preset, preset
+from .vocabularies import audioset_labels, yamnet_labels
+
+__all__ = [
+    "PRESETS",
+    "FrameSteps",
+    "ModelCard",
+    "Preset",
+    "audioset_labels",
+    "build",
+    "card",
+    "carry_over",
+    "convert",
+    "embedding_network",
+    "frame_level",
+    "frame_steps",
+    "load",
+    "load_published",
+    "load_state_dict",
+    "longest_frames",
+    "macs",
+    "matching_classes",
+    "mean_of",
+    "parameters",
+    "preset",
+    "save",
+    "shortest_frames",
+    "yamnet_labels",
+]

@@ -1,0 +1,111 @@
+"""What `weights` names: published weights or a file. This is the one place that tells which, and loads them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+
+from audiotag.errors import AudiotagError
+from audiotag.frontend import LogMelConfig
+from audiotag.labels import Labels
+from audiotag.models import files, presets
+from audiotag.models.checkpoint import load_state_dict
+from audiotag.models.conversion import classes_of, convert, copy_weights
+from audiotag.models.presets import Preset
+
+KINDS = (".pt", ".pth", ".h5", ".safetensors", ".keras")
+"""Suffixes of files with weights."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Weights of one architecture, of `resolve`.
+
+    Args:
+        preset: the published weights; None: those of a file.
+        path: the file; None: that of the published weights, which is fetched where it is needed.
+    """
+
+    preset: Preset | None = None
+    path: Path | None = None
+
+    @property
+    def card(self) -> files.ModelCard | None:
+        """The card of a `.keras` file; None for other weights."""
+        return files.card(self.path) if self.path is not None and self.path.suffix == ".keras" else None
+
+    @property
+    def heard_sound(self) -> bool:
+        """Whether they were trained on sounds, not on images alone."""
+        return self.preset is None or self.preset.labels != "imagenet"
+
+    @property
+    def labels(self) -> Labels | None:
+        """The classes of their outputs; None where they do not say, or name no sounds."""
+        if self.preset is not None:
+            return self.preset.vocabulary if self.heard_sound else None
+        card = self.card
+        return card.labels if card else None
+
+    @property
+    def front_end(self) -> LogMelConfig | None:
+        """The log-mel that they were trained on; None where they do not say."""
+        source = self.preset or self.card
+        return source.front_end if source else None
+
+    def load(self, network: keras.Model, new_head: bool | None = None) -> None:
+        """Load them into a network of their architecture: all of them, or nothing is changed.
+
+        Args:
+            network: the network.
+            new_head: whether the last layer stays as it is. None: for published weights where the number of classes
+                differs, for a file never, as another number there is more often a mistake.
+
+        Raises:
+            AudiotagError: they do not fit, or there is no way to get them.
+        """
+        path = self.path if self.preset is None else self.preset.fetch()
+        if self.preset is None and new_head is None:
+            new_head = False
+        if path.suffix == ".keras":
+            source, load = files.load_network(path), copy_weights
+            classes = source.output_shape[-1]
+        else:
+            source, load = load_state_dict(path), convert
+            classes = classes_of(source)
+        wanted = network.output_shape[-1]
+        differs = classes not in (None, wanted)
+        load(source, network, new_head=differs or bool(new_head))
+        if differs and new_head is False:  # said last: where the body does not fit either, that is the fault
+            raise AudiotagError(
+                f"{path} has {classes} classes, the network {wanted}: put a new head on with new_head=True "
+                "(--new-head), or take weights of the same classes"
+            )
+
+
+def resolve(architecture: str, weights: str | Path) -> Weights:
+    """What `weights` names.
+
+    Args:
+        architecture: name of the network that they are for, as of `build`.
+        weights: "audioset" (the published AudioSet weights of this architecture), the name of a preset, or a file.
+
+    Raises:
+        AudiotagError: nothing of that name, a folder, or published weights of another architecture.
+    """
+    path = Path(weights)
+    if path.is_dir():
+        raise AudiotagError(f"weights are a file, received the folder {weights}: name the student.keras of a run")
+    if path.suffix in KINDS:
+        if not path.is_file():
+            raise AudiotagError(f"no such file: {weights}: name a preset or a file ({', '.join(KINDS)})")
+        return Weights(path=path)
+    preset = presets.for_architecture(architecture) if weights == "audioset" else presets.preset(str(weights))
+    if architecture not in (preset.architecture, "passt"):
+        raise AudiotagError(
+            f"weights {preset.name!r} are those of {preset.architecture}, received the model {architecture!r}: "
+            f"build {preset.architecture!r}, or take other weights"
+        )
+    return Weights(preset)
