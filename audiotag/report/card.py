@@ -1,13 +1,12 @@
-"""Write `model_card.md`: what people need who get the model without its data, as Hugging Face and GitHub show it."""
+"""`model_card.md`: what people need who get the model without its data, as Hugging Face and GitHub show it."""
 
 from __future__ import annotations
 
 import datetime
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from audiotag import run_folder, storage
+from audiotag import run_folder
 from audiotag.report import overview, templates
 from audiotag.report.tables import versions
 
@@ -15,17 +14,6 @@ if TYPE_CHECKING:
     from audiotag.report.report import Report
 
 _LOADED = ("run", "Keras model")
-
-
-def write(report: Report, path: Path) -> None:
-    """Write the model card of a report.
-
-    Args:
-        report: what an evaluation found.
-        path: the file, for example `report.out / "model_card.md"`.
-    """
-    with storage.write_atomically(path, "wb") as file:
-        file.write(render(report).encode("utf-8", "replace"))
 
 
 def render(report: Report, whole: bool = True) -> str:

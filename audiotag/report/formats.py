@@ -10,11 +10,11 @@ DASH = "—"
 _NAME_LENGTH = 26
 
 
-def figure(value: float | None, digits: int = 3) -> str:
-    """Three decimals; a dash for what is not defined."""
+def figure(value: float | None, sign: str = "") -> str:
+    """Three decimals, with `sign` "+" always signed; a dash for what is not defined."""
     if value is None or math.isnan(value):
         return DASH
-    return f"{value:.{digits}f}" if math.isfinite(value) else "∞"
+    return f"{value:{sign}.3f}" if math.isfinite(value) else "∞"
 
 
 def count(value: int) -> str:

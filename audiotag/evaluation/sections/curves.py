@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from audiotag.metrics.curves import curves
 from audiotag.report.chart import DIAGONAL, Axis, Line, Plot
-from audiotag.report.curves import curves
 from audiotag.report.formats import figure
 from audiotag.report.section import Section
 

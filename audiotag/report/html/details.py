@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audiotag.metrics.confusion import confusion
+from audiotag.metrics.curves import curves, histogram
 from audiotag.metrics.per_class import METRICS
-from audiotag.report.curves import curves, histogram
 
 if TYPE_CHECKING:
     from audiotag.report.report import Report

@@ -1,16 +1,14 @@
-"""Write `report.html`: one file that opens from disk, without a network, on a phone and on paper."""
+"""`report.html`: one file that opens from disk, without a network, on a phone and on paper."""
 
 from __future__ import annotations
 
 import base64
 import datetime
 import hashlib
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from audiotag import storage
 from audiotag.report import overview, templates
 from audiotag.report.html import media, svg
 from audiotag.report.html.details import details
@@ -21,18 +19,6 @@ if TYPE_CHECKING:
     from audiotag.report.section import Exhibit
 
 MOST_BYTES = 8_000_000  # of all pictures and sounds together, as they stand in the page
-
-
-def write(report: Report, path: Path) -> None:
-    """Write the page of a report.
-
-    Args:
-        report: what an evaluation found.
-        path: the file, for example `report.out / "report.html"`.
-    """
-    with storage.write_atomically(path, "wb") as file:
-        # A path may hold bytes that are no text; they become question marks.
-        file.write(render(report).encode("utf-8", "replace"))
 
 
 def render(report: Report) -> str:

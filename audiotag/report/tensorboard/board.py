@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from audiotag.metrics.curves import at_thresholds, histogram
 from audiotag.report import card
-from audiotag.report.curves import at_thresholds, histogram
 from audiotag.report.templates import plain
-from audiotag.report.tensorboard import graph, hparams, pictures, png, projector
+from audiotag.report.tensorboard import pictures, png, projector
+from audiotag.tensorboard import graph, hparams
 from audiotag.tensorboard.events import PATTERN, EventFile, class_tag
 from audiotag.tensorboard.scalars import add_scalars
 
@@ -44,7 +45,8 @@ def write(report: Report, step: int = 0) -> None:
         if network is not None and graph.is_functional(network):
             file.graph(graph.definition(network).SerializeToString())
         add_scalars(file, report.table, report.summary, step)
-        file.text("report", card.render(report, whole=False), step)
+        # A path may hold bytes that are no text; they become question marks.
+        file.text("report", card.render(report, whole=False).encode("utf-8", "replace").decode(), step)
         for name, draw in pictures.PICTURES.items():
             file.image(f"charts/{name}", draw(report), step, name=name.replace("_", " "), description=_CLICK)
         _add_curves(file, report, step)

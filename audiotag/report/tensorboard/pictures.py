@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from audiotag.report.curves import curves
+from audiotag.metrics.curves import curves
 from audiotag.report.formats import short
 from audiotag.report.tensorboard.png import BLUE, GREEN, GREY, ORANGE, axes_of, content, legend, new, quiet
 

@@ -219,11 +219,3 @@ def test_pairs_that_nobody_judged_are_not_drawn(make_report) -> None:
     (record,) = json.loads(Reader(page.render(report)).texts["details"])["classes"][4:5]
     assert record["judged"] == sum(map(sum, record["scores"])) == known[:, 4].sum()
     assert "judged by nobody" in page.render(report)
-
-
-def test_the_page_is_written_as_utf_8_and_at_once(make_report) -> None:
-    report = make_report(("日本", "🐕", "c"), command="audiotag evaluate caf\udce9")
-    page.write(report, report.out / "report.html")
-    assert [path.name for path in report.out.iterdir()] == ["report.html"]
-    text = (report.out / "report.html").read_text(encoding="utf-8")
-    assert "日本" in text and "🐕" in text and "caf?" in text

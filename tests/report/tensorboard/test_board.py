@@ -15,11 +15,12 @@ import soundfile
 from matplotlib.image import imread
 
 from audiotag.labels import Labels
+from audiotag.metrics.curves import at_thresholds
 from audiotag.metrics.predictions import Predictions
-from audiotag.report.curves import at_thresholds
 from audiotag.report.report import Subject
 from audiotag.report.section import Section
-from audiotag.report.tensorboard import board, hparams, png, projector
+from audiotag.report.tensorboard import board, png, projector
+from audiotag.tensorboard import hparams
 from audiotag.tensorboard.events import class_tag
 from audiotag.tensorboard.scalars import GROUPS
 

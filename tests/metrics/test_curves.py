@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import auc, average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
 
-from audiotag.report.curves import at_thresholds, curves, histogram
+from audiotag.metrics.curves import at_thresholds, curves, histogram
 
 
 def drawn(clips: int, tied: bool, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
