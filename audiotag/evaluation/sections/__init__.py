@@ -14,6 +14,7 @@ SECTIONS = (
     "curves",
     "confusion",
     "mistakes",
+    "label_noise",
     "noise",
     "folds",
     "slices",
