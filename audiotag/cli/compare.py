@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from audiotag.errors import AudiotagError, suggest
+from audiotag.report import formats
+from audiotag.report.formats import figure, percent
 
 if TYPE_CHECKING:
     import pandas
@@ -40,22 +42,22 @@ def compare(
     """
     from rich.console import Console
 
-    from audiotag import storage
-    from audiotag.metrics import bootstrap, comparison
+    from audiotag import metrics, storage
+    from audiotag.metrics import bootstrap
 
     if metric not in bootstrap.METRICS:
         raise AudiotagError(f"no metric of a class is named {metric!r}: {suggest(metric, bootstrap.METRICS)}")
     pair = [_predictions(path) for path in (first, second)]
     _check_unit(unit, *pair)
-    found = comparison.compare(*pair, unit or "recording", resamples=resamples, seed=seed)
+    comparison = metrics.compare(*pair, unit or "recording", resamples=resamples, seed=seed)
     if csv is not None:
         with storage.write_atomically(csv) as file:
-            found.classes.to_csv(file, index=False, lineterminator="\n")
-    rows = found.classes[found.classes["metric"] == metric]
+            comparison.classes.to_csv(file, index=False, lineterminator="\n")
+    rows = comparison.classes[comparison.classes["metric"] == metric]
     if as_json:
-        typer.echo(json.dumps(_plain(found, rows)))
+        typer.echo(json.dumps(_plain(comparison, rows)))
     else:
-        _show(found, rows, _names(first, second), csv, Console())
+        _show(comparison, rows, _names(first, second), csv, Console())
 
 
 def _predictions(path: Path) -> Predictions:
@@ -83,28 +85,28 @@ def _names(first: Path, second: Path) -> tuple[str, str]:
     return short if short[0] != short[1] else (str(first), str(second))
 
 
-def _plain(found: Comparison, rows: pandas.DataFrame) -> dict[str, Any]:
+def _plain(comparison: Comparison, rows: pandas.DataFrame) -> dict[str, Any]:
     """The comparison as JSON's own types, not defined as null."""
 
     def records(table: pandas.DataFrame) -> list[dict[str, Any]]:
         return json.loads(table.to_json(orient="records", double_precision=15))
 
     return {
-        "clips": found.clips,
-        "clips_left_out": found.left_out,
-        "classes_left_out": found.left_out_classes,
-        "unit": found.unit,
-        "units": found.units,
-        "resamples": found.resamples,
-        "level": found.level,
-        "reason": found.reason,
-        "means": records(found.means.rename_axis("name").reset_index()),
+        "clips": comparison.clips,
+        "clips_left_out": comparison.left_out,
+        "classes_left_out": comparison.left_out_classes,
+        "unit": comparison.unit,
+        "units": comparison.units,
+        "resamples": comparison.resamples,
+        "level": comparison.level,
+        "reason": comparison.reason,
+        "means": records(comparison.means.rename_axis("name").reset_index()),
         "classes": records(rows),
     }
 
 
 def _show(
-    found: Comparison, rows: pandas.DataFrame, names: tuple[str, str], csv: Path | None, console: Console
+    comparison: Comparison, rows: pandas.DataFrame, names: tuple[str, str], csv: Path | None, console: Console
 ) -> None:
     """The means, what got better, what got worse, and how much is undecided."""
     from rich.text import Text
@@ -112,41 +114,41 @@ def _show(
     from audiotag.metrics.comparison import least_resamples
 
     metric = rows["metric"].iloc[0]
-    console.print(Text(f"{names[1]} against {names[0]}: {found.clips} clips, {len(rows)} classes"), soft_wrap=True)
-    for line in _left_out(found, names):
+    console.print(Text(f"{names[1]} against {names[0]}: {comparison.clips} clips, {len(rows)} classes"), soft_wrap=True)
+    for line in _left_out(comparison, names):
         console.print(Text(line, style="yellow"), soft_wrap=True)
-    overall = [name for name in found.means.index if not name.startswith(("micro_", "weighted_"))]
-    means = found.means.loc[overall].rename_axis("mean").reset_index()
-    _print_table(console, means, ("mean",), names, "p", found.level)
+    overall = [name for name in comparison.means.index if not name.startswith(("micro_", "weighted_"))]
+    means = comparison.means.loc[overall].rename_axis("mean").reset_index()
+    _print_table(console, means, ("mean",), names, "p", comparison.level)
     for verdict in ("better", "worse"):
         decided = rows[rows["verdict"] == verdict].sort_values("difference", key=abs, ascending=False, kind="stable")
         console.print(Text(f"{verdict} in {metric}: {len(decided)} classes", style="bold"))
         if len(decided):
-            _print_table(console, decided.head(_SHOWN), ("class", "positives"), names, "q", found.level)
+            _print_table(console, decided.head(_SHOWN), ("class", "positives"), names, "q", comparison.level)
         if len(decided) > _SHOWN:
             where = f"see {csv}" if csv else "--csv FILE writes every class"
             console.print(Text(f"… and {len(decided) - _SHOWN} more: {where}"), soft_wrap=True)
     judged = int(rows["p"].notna().sum())
     undecided = int((rows["verdict"] == "").sum())
     console.print(Text(f"undecided: {undecided} of {len(rows)} classes"))
-    if found.reason:
-        console.print(Text(f"nothing can be decided, {found.reason}", style="yellow"), soft_wrap=True)
-    elif found.resamples < (least := least_resamples(judged, found.level)):
-        line = f"--resamples {least} would let a single class be decided, {found.resamples} only several together"
+    if comparison.reason:
+        console.print(Text(f"nothing can be decided, {comparison.reason}", style="yellow"), soft_wrap=True)
+    elif comparison.resamples < (least := least_resamples(judged, comparison.level)):
+        line = f"--resamples {least} would let a single class be decided, {comparison.resamples} only several together"
         console.print(Text(line, style="yellow"), soft_wrap=True)
-    drawn = f"{found.resamples} resamples of {found.units} {found.unit}s"
-    console.print(Text(f"{found.level:.0%} intervals and p: paired bootstrap, {drawn}; q: p corrected for the classes"))
+    drawn = f"{comparison.resamples} resamples of {comparison.units} {comparison.unit}s"
+    level = percent(comparison.level)
+    console.print(Text(f"{level} intervals and p: paired bootstrap, {drawn}; q: p corrected for the classes"))
 
 
-def _left_out(found: Comparison, names: tuple[str, str]) -> list[str]:
-    lines = [
-        f"{count} clips only in {name}, left out" for count, name in zip(found.left_out, names, strict=True) if count
+def _left_out(comparison: Comparison, names: tuple[str, str]) -> list[str]:
+    clips, classes = (zip(parts, names, strict=True) for parts in (comparison.left_out, comparison.left_out_classes))
+    lines = [f"{count} clips only in {name}, left out" for count, name in clips if count]
+    return lines + [
+        f"{len(only)} classes only in {name}, left out: {formats.names(list(only), _SHOWN)}"
+        for only, name in classes
+        if only
     ]
-    for classes, name in zip(found.left_out_classes, names, strict=True):
-        if classes:
-            more = f" … and {len(classes) - _SHOWN} more" if len(classes) > _SHOWN else ""
-            lines.append(f"{len(classes)} classes only in {name}, left out: {', '.join(classes[:_SHOWN])}{more}")
-    return lines
 
 
 def _print_table(
@@ -158,15 +160,11 @@ def _print_table(
 
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column(about[0], overflow="fold")
-    for column in (*about[1:], *names, "difference", f"{level:.0%}", chance):
+    for column in (*about[1:], *names, "difference", percent(level), chance):
         table.add_column(Text(column), justify="right", no_wrap=column not in names, overflow="fold")
     for row in rows.to_dict("records"):
-        values = (_figure(row["first"]), _figure(row["second"]), _figure(row["difference"], "+.3f"))
-        interval = f"{_figure(row['low'], '+.3f')} to {_figure(row['high'], '+.3f')}"
-        cells = (*(str(row[column]) for column in about), *values, interval, _figure(row[chance]))
+        values = (figure(row["first"]), figure(row["second"]), figure(row["difference"], "+"))
+        interval = f"{figure(row['low'], '+')} to {figure(row['high'], '+')}"
+        cells = (*(str(row[column]) for column in about), *values, interval, figure(row[chance]))
         table.add_row(*map(Text, cells))
     console.print(table)
-
-
-def _figure(value: float, form: str = ".3f") -> str:
-    return "—" if value != value else f"{value:{form}}"

@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from audiotag import run_folder, scorers
 from audiotag.errors import AudiotagError
-from audiotag.evaluation.assembling import assemble
-from audiotag.evaluation.listening import listen
-from audiotag.evaluation.pooling import Heard
-from audiotag.metrics.bootstrap import Unit, check_unit
+from audiotag.evaluation import evaluated, sections
+from audiotag.evaluation.embedding import embeddings
+from audiotag.evaluation.evaluated import Scored
+from audiotag.metrics.bootstrap import Unit, bootstrap, check_unit
+from audiotag.report.report import Report, Subject
 from audiotag.report.writing import write
 from audiotag.tensorboard.scalars import last_epoch
 
 if TYPE_CHECKING:
+    from audiotag.metrics.predictions import Predictions
     from audiotag.records import Data, Declaration
-    from audiotag.report.report import Report
 
 
 def evaluate(
@@ -71,35 +72,44 @@ def evaluate(
     if not sources:
         raise AudiotagError("nothing to evaluate: name a run folder, a model or a table of scores")
     recordings = Path(recordings) if isinstance(recordings, str) else recordings
-    given = {"labels": labels, "sample_rate": sample_rate, "outputs": outputs}
-    heard = [_hear(Path(one), data, split, recordings, truth, given) for one in sources]
-    written = _out(sources, heard, out)
+    stated = {"labels": labels, "sample_rate": sample_rate, "outputs": outputs}
+    scored = [_scored(Path(each), data, split, recordings, truth, stated) for each in sources]
+    folder = _out(sources, scored, out)
     command = _command(
         sources, data=data, split=split, out=out, slice_by=columns, resamples=resamples, unit=unit,
-        noise_folder=noise_folder, recordings=recordings, truth=truth, **given,
+        noise_folder=noise_folder, recordings=recordings, truth=truth, **stated,
     )  # fmt: skip
-    report = listen(assemble(heard, written, columns, resamples, unit, command), heard, noise_folder, recordings)
-    write(
-        report,
-        step=last_epoch(heard[0].run / run_folder.VALIDATION) if len(heard) == 1 and heard[0].run is not None else 0,
+    report = _report(
+        evaluated.pool(
+            scored,
+            columns=columns,
+            noise_folder=None if noise_folder is None else Path(noise_folder),
+            recordings=recordings,
+        ),
+        folder,
+        command,
+        resamples,
+        unit,
     )
+    run = scored[0].run if len(scored) == 1 else None
+    write(report, step=0 if run is None else last_epoch(run / run_folder.VALIDATION))
     return report
 
 
-def _hear(
+def _scored(
     source: Path,
     data: Data | Path | str | None,
     split: str | None,
-    recordings: Declaration | Path | str | None,
+    recordings: Declaration | Path | None,
     truth: Path | str | None,
-    given: dict[str, Any],
-) -> Heard:
-    """What one subject says, on the data set that is given or that its run names."""
+    stated: dict[str, Any],
+) -> Scored:
+    """Scores of one source on the data set that is named, or that its run names."""
     from audiotag import records
 
     if isinstance(data, str | Path):
         data = records.open(Path(data))
-    subject = scorers.open(source, data, **given)
+    subject = scorers.open(source, data, **stated)
     run = source if subject.kind == "run" else None
     if data is None and run is not None:
         data = records.open(run_folder.data_folder(run))
@@ -109,23 +119,71 @@ def _hear(
         split = "test" if "test" in data.splits else _validation(run, data)
     if recordings is None and data is not None and not data.waveforms:
         recordings = data.recordings
-    options = {"source": recordings, "labels_table": truth}
-    return Heard(scorers.predict(subject, data, split, **options), data, split or "", run)
+    predicted = scorers.predict(subject, data, split, source=recordings, labels_table=truth)
+    return Scored(predicted, data, split or "", run)
+
+
+def _report(evaluation: evaluated.Evaluation, out: Path, command: str, resamples: int, unit: Unit) -> Report:
+    """What the scores say of every class, and every section."""
+    scored, predictions = evaluation.scored, evaluation.predictions
+    first = scored[0].predicted.subject
+    subject = Subject(first.name, first.kind, first.path, first.about, getattr(first, "network", None))
+    if len(scored) > 1:
+        subject = Subject(out.resolve().name, "runs", out, {"runs": ", ".join(str(each.run) for each in scored)})
+    measured = sections.measure(evaluation)
+    _, thresholds_from, notes = evaluated.thresholds_of(scored)
+    notes = [note for each in scored for note in each.predicted.notes] + notes + evaluated.fitted_on_these(scored)
+    notes += [note for section in measured.values() if section is not None for note in section.notes]
+    return Report(
+        out=out,
+        subject=subject,
+        data_set=_describe(scored[0].data, predictions),
+        split="+".join(dict.fromkeys(each.split for each in scored if each.split)),
+        command=command,
+        predictions=predictions,
+        clips=evaluation.clips,
+        thresholds_from=thresholds_from,
+        calibration=evaluation.calibration,
+        table=evaluation.table,
+        summary=evaluation.summary,
+        intervals=bootstrap(predictions, unit, resamples=resamples) if resamples else None,
+        sections=measured,
+        embeddings=embeddings(evaluation),
+        notes=tuple(dict.fromkeys(notes)),
+        hyperparameters={} if scored[0].run is None else run_folder.hyperparameters(scored[0].run),
+    )
+
+
+def _describe(data: Data | None, predictions: Predictions) -> dict[str, str]:
+    """Facts about the data set, for people."""
+    if data is None:
+        return {"name": "a table of labels", "task": predictions.task, "classes": str(len(predictions.labels))}
+    return {
+        "name": data.name,
+        "version": str(data.manifest.description["version"]),
+        "task": data.task,
+        "classes": str(len(data.labels)),
+        "clips": f"{sum(data.splits.values())} of {data.seconds:g} s",
+        "front end": data.front_end.describe(),
+        "licence": data.manifest.licence,
+        "citation": data.manifest.citation,
+        "fingerprint": data.fingerprint,
+    }
 
 
 def _validation(run: Path | None, data: Data) -> str:
     if run is None:
-        held = ", ".join(data.splits)
-        raise AudiotagError(f"{data.name} has no split 'test': name the split to evaluate on with --split ({held})")
+        names = ", ".join(data.splits)
+        raise AudiotagError(f"{data.name} has no split 'test': name the split to evaluate on with --split ({names})")
     return run_folder.validation(run)
 
 
-def _out(sources: list[str | Path], heard: list[Heard], out: Path | str | None) -> Path:
+def _out(sources: list[str | Path], scored: list[Scored], out: Path | str | None) -> Path:
     if out is not None:
         return Path(out)
     if len(sources) > 1:
         raise AudiotagError(f"the report of {len(sources)} subjects needs a folder of its own: name one with --out")
-    return heard[0].run or Path(f"evaluation-{heard[0].predicted.subject.name}")
+    return scored[0].run or Path(f"evaluation-{scored[0].predicted.subject.name}")
 
 
 def _command(sources: list[str | Path], **options: Any) -> str:
@@ -135,8 +193,8 @@ def _command(sources: list[str | Path], **options: Any) -> str:
     for name, value in options.items():
         if value is None or (name, value) in (("resamples", 1000), ("unit", "recording")):
             continue
-        for one in value if isinstance(value, list | tuple) else [value]:
-            said = getattr(one, "path", one)
-            if isinstance(said, str | int | Path):
-                words += [f"--{names.get(name, name).replace('_', '-')}", str(said)]
+        for part in value if isinstance(value, list | tuple) else [value]:
+            word = getattr(part, "path", part)
+            if isinstance(word, str | int | Path):
+                words += [f"--{names.get(name, name).replace('_', '-')}", str(word)]
     return shlex.join(words)

@@ -5,5 +5,11 @@ from __future__ import annotations
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__, submod_attrs={"report": ["Report", "Subject"], "terminal": ["show"], "writing": ["write"]}
+    __name__,
+    submod_attrs={
+        "report": ["Report", "Subject"],
+        "section": ["Exhibit", "Section", "Table"],
+        "terminal": ["show"],
+        "writing": ["write"],
+    },
 )

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 _LIBRARIES = ("keras", "tensorflow", "numpy", "scikit-learn", "pandas")
-_WITHOUT_ARRAYS = ("waveform", "log_mel")
 # Keys of `summary`, and of the intervals of the means, that are not called as the column is.
 _MEANS = {"AP": "mAP", "accuracy": "mean_accuracy"}
 _TOGETHER = {"AP": "micro_AP", "AUC": "micro_AUC", "F1": "micro_F1", "precision": "micro_precision"}
@@ -43,14 +42,14 @@ def write_table(path: Path, report: Report) -> None:
     """
     import pandas
 
-    table, found = _with_intervals(report), report.summary
+    table, summary = _with_intervals(report), report.summary
     own = {name: _MEANS.get(name, name) for name in METRICS if name != "lwlrap"}
-    mean = {name: found[key] for name, key in own.items()} | {"lwlrap": table["lwlrap"].mean()}
-    together = {name: found[key] for name, key in _TOGETHER.items()}
+    mean = {name: summary[key] for name, key in own.items()} | {"lwlrap": table["lwlrap"].mean()}
+    together = {name: summary[key] for name, key in _TOGETHER.items()}
     mean |= _interval_cells(report, own)
     together |= _interval_cells(report, _TOGETHER)
     for row in (mean, together):
-        row |= {"positives": int(table["positives"].sum()), "clips": found["clips"]}
+        row |= {"positives": int(table["positives"].sum()), "clips": summary["clips"]}
     together["predicted"] = int(table["predicted"].sum())
     rows = pandas.concat([table, pandas.DataFrame([mean, together], index=["mean", "all"])])
     rows = rows[table.columns].astype(dict.fromkeys(("positives", "predicted", "clips"), "Int64"))
@@ -60,6 +59,8 @@ def write_table(path: Path, report: Report) -> None:
 
 def write_json(path: Path, report: Report) -> None:
     """Write `metrics.json`: strict JSON, null where a figure is not defined or infinite; scores of clips are not in it.
+
+    The keys of sections are those of their `values`; a section that had nothing to measure is null.
 
     Args:
         path: the file, for example `report.out / "metrics.json"`.
@@ -95,22 +96,17 @@ def write_json(path: Path, report: Report) -> None:
             "means": intervals.means,
         },
         "classes": _with_intervals(report).reset_index(),
-        "slices": report.slices,
-        "folds": report.folds,
-        "reliability": report.reliability,
-        "uncalibrated": report.uncalibrated,
-        "noise": report.noise,
-        "sound_events": report.sound_events,
-        "mistakes": report.mistakes,
         "hyperparameters": report.hyperparameters,
     }
+    for name, section in report.sections.items():
+        value |= {name: None} if section is None else section.values
     storage.write_json(path, _plain(value))
 
 
 def versions() -> dict[str, str]:
     """Versions of audiotag, Python and the libraries that the figures come from."""
-    found = {"audiotag": __version__, "Python": platform.python_version()}
-    return found | {name: importlib.metadata.version(name) for name in _LIBRARIES}
+    own = {"audiotag": __version__, "Python": platform.python_version()}
+    return own | {name: importlib.metadata.version(name) for name in _LIBRARIES}
 
 
 def _with_intervals(report: Report) -> pandas.DataFrame:
@@ -144,8 +140,7 @@ def _plain(value: Any) -> Any:
     import pandas
 
     if dataclasses.is_dataclass(value):
-        fields = (field.name for field in dataclasses.fields(value) if field.name not in _WITHOUT_ARRAYS)
-        return {name: _plain(getattr(value, name)) for name in fields}
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, pandas.DataFrame):
         return [_plain(row) for row in value.to_dict("records")]
     if isinstance(value, Mapping):

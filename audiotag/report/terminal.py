@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 from typing import TYPE_CHECKING
 
-import numpy as np
+from audiotag.report import overview
+from audiotag.report.formats import between, figure, names, percent
 
 if TYPE_CHECKING:
     import pandas
     from rich.console import Console
     from rich.table import Table
 
-    from audiotag.evaluation.sections.noise import FalseAlarms
     from audiotag.report.report import Report
 
 SHOWN = ("AP", "AUC", "F1", "precision", "recall")
-_ALL_SHOWN = 60
-_EXTREMES = 15
-_NAMED = 12
-_MICRO = {"AP": "micro_AP", "AUC": "micro_AUC", "F1": "micro_F1", "precision": "micro_precision"}
-_MICRO |= {"recall": "micro_recall"}
+_ALL_SHOWN, _EXTREMES, _NAMED = 60, 15, 12
 
 
 def show(report: Report, console: Console | None = None) -> None:
@@ -39,9 +34,10 @@ def show(report: Report, console: Console | None = None) -> None:
     head = f"{report.subject.name} on {report.data_set['name']}, {report.split}: "
     console.print(Text(f"{head}{means['clips']} clips, {means['classes']} classes"))
     console.print(_table(_parts(table), report))
-    for line in figures(report):
+    for line in (*_decisions(report), *report.conclusions, *_intervals(report)):
         console.print(Text(line))
-    for line in (*_left_out(report), *report.notes):
+    left_out = [f"{text}: {names(classes, _NAMED, ' in metrics.csv')}" for text, classes in overview.left_out(report)]
+    for line in (*left_out, *report.notes):
         console.print(Text(line, style="yellow"))
     if len(table) > _ALL_SHOWN:
         console.print(Text(f"every class: {report.out / 'metrics.csv'}"), soft_wrap=True)
@@ -71,94 +67,47 @@ def _table(parts: dict[str, pandas.DataFrame], report: Report) -> Table:
     means, intervals = report.summary, report.intervals
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("class", overflow="fold")
-    names = ["clips", *SHOWN]
-    if intervals is not None:
-        names.insert(2, f"{intervals.level:.0%}".replace("%", " %"))
-    for name in names:
+    interval = [] if intervals is None else [_spaced(intervals.level)]
+    for name in ("clips", SHOWN[0], *interval, *SHOWN[1:]):
         table.add_column(name, justify="right", no_wrap=True)
+
+    def cells(values: list[float], ends: tuple[float, float] | None) -> list[str]:
+        texts = [figure(value) for value in values]
+        return [texts[0], *([] if intervals is None else ["" if ends is None else between(*ends, 2)]), *texts[1:]]
+
     for title, rows in parts.items():
         if title:
             table.add_row(Text(title, style="bold"))
         for index, row in rows.iterrows():
-            cells = [figure(row[name]) for name in SHOWN]
-            if intervals is not None:
-                cells.insert(1, between(*intervals.classes.loc[index, ["AP_low", "AP_high"]]))
-            table.add_row(Text(row["class"]), str(row["positives"]), *cells)
+            ends = None if intervals is None else intervals.classes.loc[index, ["AP_low", "AP_high"]]
+            table.add_row(Text(row["class"]), str(row["positives"]), *cells([row[name] for name in SHOWN], ends))
         table.add_section()
-    mean = [figure(means["mAP" if name == "AP" else name]) for name in SHOWN]
-    together = [figure(means[_MICRO[name]]) for name in SHOWN]
-    if intervals is not None:
-        mean.insert(1, between(*intervals.means["mAP"]))
-        together.insert(1, "")
-    table.add_row("mean of classes", "", *mean, style="bold")
-    table.add_row("all clips together", str(means["clips"]), *together, style="bold")
+    mean, _, together = zip(*(values for _, values in overview.means(report)), strict=True)
+    table.add_row("mean of classes", "", *cells([value for value, _ in mean], mean[0][1]), style="bold")
+    over_all = cells([value for value, _ in together], None)
+    table.add_row("all clips together", str(means["clips"]), *over_all, style="bold")
     return table
 
 
-def figures(report: Report) -> list[str]:
-    """Lines about the whole: accuracy or thresholds, calibration, noise, folds, sound events."""
-    means, intervals, lines = report.summary, report.intervals, []
-    if report.predictions.task == "multiclass":
-        ends = "" if intervals is None else between(*intervals.means["accuracy"])
-        found = f" ({ends})" if ends else ""
-        tops = ", ".join(f"top {k} {figure(means[f'top_{k}'])}" for k in (3, 5) if f"top_{k}" in means)
-        lines.append(f"accuracy {figure(means['accuracy'])}{found}{', ' if tops else ''}{tops}")
-    else:
-        lines.append(f"thresholds of F1, precision and recall: {report.thresholds_from}")
-    before = "" if report.uncalibrated is None else f", {report.uncalibrated.ece:.3f} without"
-    lines.append(
-        f"calibration: {report.calibration}; calibration error {report.reliability.ece:.3f}{before}, "
-        f"Brier {figure(means['Brier'])}"
-    )
-    if intervals is not None and intervals.reason:
-        lines.append(f"no intervals: {intervals.reason}")
-    elif intervals is not None:
-        lines.append(
-            f"intervals: {intervals.level:.0%}, {intervals.resamples} resamples of {intervals.units} "
-            f"{intervals.unit}s".replace("%,", " %,")
-        )
-    if report.noise is not None:
-        lines.append(_noise(report.noise, report.predictions.labels.names))
-    if report.sound_events is not None:
-        found = report.sound_events.means
-        told = ", ".join(f"{name.replace('_', ' ')} {figure(value)}" for name, value in found.items())
-        lines.append(f"onsets and offsets: {told}")
-    if report.folds is not None:
-        by_name = report.folds.set_index("fold")
-        mean, spread = by_name.loc["mean"], by_name.loc["standard deviation"]
-        parts = ", ".join(f"{name} {mean[name]:.3f} ± {spread[name]:.3f}" for name in ("mAP", "F1", "accuracy"))
-        lines.append(f"{len(report.folds) - 2} folds, mean ± standard deviation: {parts}")
-    return lines
+def _decisions(report: Report) -> list[str]:
+    """Accuracy, or where thresholds come from."""
+    if report.predictions.task != "multiclass":
+        return [f"thresholds of F1, precision and recall: {report.thresholds_from}"]
+    ends = overview.bounds(report.intervals, "accuracy")
+    interval = "" if ends is None else f" ({between(*ends, 2)})"
+    tops = "".join(f", top {k} {figure(report.summary[f'top_{k}'])}" for k in (3, 5) if f"top_{k}" in report.summary)
+    return [f"accuracy {figure(report.summary['accuracy'])}{interval}{tops}"]
 
 
-def _noise(found: FalseAlarms, names: tuple[str, ...]) -> str:
-    """How often anything is found in noise, and what most."""
-    loudest = np.argsort(-found.per_hour, kind="stable")[:3]
-    most = ", ".join(f"{names[index]} ({found.counts[:, index].sum()})" for index in loudest if found.per_hour[index])
-    head = f"noise and silence: something is found in {int(found.alarmed.sum())} of {int(found.windows.sum())} windows"
-    return f"{head}, most often {most}" if most else head
+def _intervals(report: Report) -> list[str]:
+    intervals = report.intervals
+    if intervals is None:
+        return []
+    if intervals.reason:
+        return [f"no intervals: {intervals.reason}"]
+    drawn = f"{intervals.resamples} resamples of {intervals.units} {intervals.unit}s"
+    return [f"intervals: {_spaced(intervals.level)}, {drawn}"]
 
 
-def _left_out(report: Report) -> list[str]:
-    means, lines = report.summary, []
-    for key, metric in (("without_positives", "the means"), ("without_negatives", "the mean of AUC")):
-        if means[key]:
-            noun = key.replace("_", " ")
-            count = f"{len(means[key])} of {means['classes']} classes {noun}, left out of {metric}: "
-            lines.append(count + _named(means[key]))
-    return lines
-
-
-def figure(value: float) -> str:
-    """Three decimals; a dash for what is not defined."""
-    return "—" if math.isnan(value) else f"{value:.3f}"
-
-
-def between(low: float, high: float) -> str:
-    """An interval in two decimals; nothing where it is not defined."""
-    return "" if math.isnan(low) else f"{low:.2f}–{high:.2f}"
-
-
-def _named(names: list[str]) -> str:
-    more = f" … and {len(names) - _NAMED} more in metrics.csv" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
+def _spaced(share: float) -> str:
+    return percent(share).replace("%", " %")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from audiotag import storage
 from audiotag.errors import AudiotagError
 from audiotag.metrics import prediction_files
 from audiotag.report import card, tables
@@ -33,8 +34,10 @@ def write(report: Report, step: int = 0) -> None:
         tables.write_table(report.out / TABLE, report)
         tables.write_json(report.out / SUMMARY, report)
         prediction_files.save(report.predictions, report.out / PREDICTIONS)
-        page.write(report, report.out / PAGE)
-        card.write(report, report.out / CARD)
+        for name, render in ((PAGE, page.render), (CARD, card.render)):
+            with storage.write_atomically(report.out / name, "wb") as file:
+                # A path may hold bytes that are no text; they become question marks.
+                file.write(render(report).encode("utf-8", "replace"))
         board.write(report, step)
     except OSError as error:
         reason = error.strerror or error

@@ -23,14 +23,15 @@ import numpy as np
 import pandas
 
 from audiotag import models
-from audiotag.evaluation.sections.mistakes import Mistake
+from audiotag.evaluation.evaluated import Evaluation
+from audiotag.evaluation.sections import confusion, curves, reliability
 from audiotag.labels import Labels
 from audiotag.metrics import per_class
 from audiotag.metrics.predictions import Predictions
-from audiotag.metrics.reliability import reliability
+from audiotag.report import card
 from audiotag.report.report import Embeddings, Report, Subject
-from audiotag.report.tensorboard import board, confusion_matrix, pictures, projector, worst
-from audiotag.report.tensorboard.texts import texts
+from audiotag.report.section import Exhibit, Section
+from audiotag.report.tensorboard import board, pictures, png, projector
 from audiotag.tensorboard.events import EventFile
 from audiotag.tensorboard.scalars import add_scalars
 
@@ -43,16 +44,17 @@ def main(clips: int = 20_000, classes: int = 527) -> None:
     targets = (random.random((clips, classes)) < 0.02).astype(np.uint8)
     scores = 1 / (1 + np.exp(2.5 - random.normal(size=targets.shape) - 3.0 * targets))
     labels = Labels(tuple(f"class {index}" for index in range(classes)))
-    found = Predictions(np.array([f"clip {row}" for row in range(clips)]), targets, scores, labels, "multilabel")
-    table = measured("per-class metrics", per_class.per_class, found)
-    means = measured("their means", per_class.summary, found, table)
+    ids, thresholds = np.array([f"clip {row}" for row in range(clips)]), np.full(classes, 0.5)
+    predictions = Predictions(ids, targets, scores, labels, "multilabel", thresholds=thresholds)
+    table = measured("per-class metrics", per_class.per_class, predictions)
+    means = measured("their means", per_class.summary, predictions, table)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         with EventFile(folder / "validation") as file:
             for epoch in range(3):
                 measured(f"  scalars of epoch {epoch}", written, file, table, means, epoch)
         print(f"  {file.path.stat().st_size / 3e6:.2f} MB an epoch")
-        report = made(folder, found, table, means)
+        report = made(folder, predictions, table, means)
         measured("board.write", board.write, report)
         measured("  again", board.write, report)
         for path in sorted((folder / board.FOLDER).iterdir()):
@@ -62,51 +64,47 @@ def main(clips: int = 20_000, classes: int = 527) -> None:
 
 def alone(report: Report, folder: Path) -> None:
     """Measure the parts of `board.write` one by one."""
-    chosen = ("average_precision", "average_precision_by_clips", "reliability", "roc", "scores_of_worst")
-    for name in chosen:
-        measured(f"  {name}", getattr(pictures, name), report)
-    measured("  confusion matrix", confusion_matrix.picture, report.predictions)
-    measured("  texts", texts, report)
+    for name, draw in pictures.PICTURES.items():
+        measured(f"  {name}", draw, report)
+    for _, section in report.shown():
+        for chart in section.figures:
+            measured(f"  {chart.name}", png.draw, chart)
+    measured("  text", card.render, report, False)
     measured("  projector", projector.write, folder, report)
     with EventFile(folder / "parts") as file:
-        measured(f"  {MISTAKES} mistakes", worst.add_mistakes, file, report.mistakes, "multilabel", 0)
+        exhibits = report.sections["mistakes"]
+        measured(f"  {MISTAKES} mistakes", board.add_section, file, "mistakes", exhibits, 0)
 
 
-def made(folder: Path, found: Predictions, table: pandas.DataFrame, means: dict[str, Any]) -> Report:
+def made(folder: Path, predictions: Predictions, table: pandas.DataFrame, means: dict[str, Any]) -> Report:
     """A report with mistakes, embeddings and a network."""
-    random = np.random.default_rng(1)
-    mistake = Mistake(
+    random, clips = np.random.default_rng(1), pandas.DataFrame({"clip_id": predictions.clip_ids})
+    exhibit = Exhibit(
         clip_id="clip",
         kind="false alarm",
-        index=0,
         label="class 0",
-        score=0.9,
-        threshold=0.5,
-        truth=("class 1",),
-        heard=(("class 0", 0.9), ("class 1", 0.2)),
+        text="Scored 0.900, threshold 0.500. Truth: class 1.",
+        scores=(("class 0", 0.9), ("class 1", 0.2)),
         waveform=random.normal(scale=0.1, size=SECONDS * RATE).astype(np.float32),
         sample_rate=RATE,
         log_mel=random.normal(size=(1000, 128)).astype(np.float32),
     )
-    rows = np.linspace(0, len(found.targets) - 1, POINTS).astype(int)
+    evaluation = Evaluation((), predictions, None, clips, table, means, "none")
+    sections = {module.__name__: module.measure(evaluation) for module in (reliability, curves, confusion)}
+    rows = np.linspace(0, len(predictions.targets) - 1, POINTS).astype(int)
     return Report(
         out=folder,
-        subject=Subject("made", "run", folder, network=models.build("mn04", classes=len(found.labels))),
+        subject=Subject("made", "run", folder, network=models.build("mn04", classes=len(predictions.labels))),
         data_set={"name": "made"},
         split="test",
         command="",
-        predictions=found,
-        clips=pandas.DataFrame({"clip_id": found.clip_ids}),
-        thresholds=np.full(len(found.labels), 0.5),
+        predictions=predictions,
+        clips=clips,
         thresholds_from="0.5 for every class",
         calibration="none",
         table=table,
         summary=means,
-        intervals=None,
-        slices=pandas.DataFrame(),
-        folds=None,
-        reliability=reliability(found),
-        mistakes=(mistake,) * MISTAKES,
+        sections=sections | {"mistakes": Section("Worst mistakes", exhibits=(exhibit,) * MISTAKES)},
         embeddings=Embeddings(rows, random.normal(size=(POINTS, 600)).astype(np.float32)),
         hyperparameters={"model": "mn04"},
     )

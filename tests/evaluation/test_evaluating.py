@@ -12,38 +12,44 @@ import numpy as np
 import pandas
 import pytest
 
-from audiotag import AudiotagError, metrics, models
+from audiotag import AudiotagError, metrics, models, scorers
 from audiotag.evaluation import evaluate
+from audiotag.evaluation.evaluated import Scored, fitted_on_these
+from audiotag.evaluation.sections import SECTIONS
 from audiotag.metrics import per_class
+from audiotag.metrics.reliability import reliability
+from audiotag.report import Report
 from audiotag.tagging import AudioTagger
 from audiotag.tagging.calibration import Calibration
 
 WRITTEN = {"report.html", "metrics.csv", "metrics.json", "predictions.npz", "model_card.md", "evaluation"}
 
 
+def write_run(run: Path, network: keras.Model, data, validation: str = "train", **tagger) -> Path:
+    """A run folder of a network, with a tagger where it is to have thresholds or a calibration."""
+    card = models.ModelCard("small", data.labels, data.front_end, data.task, data.seconds, data_set=data.name)
+    models.save(network, run / "student.keras", card)
+    recipe = f'data = "{data.path}"\nvalidation = "{validation}"\nmodel = "small"\nepochs = 3\n'
+    (run / "recipe.toml").write_text(recipe, encoding="utf-8")
+    if tagger:
+        AudioTagger(network, data.labels, data.front_end, data.task, data.seconds, **tagger).save(run / "tagger.keras")
+    return run
+
+
 @pytest.fixture
 def make_run(network, tmp_path):
-    """A run folder of the small network, with a tagger where it is to have thresholds or a calibration."""
-
-    def make(data, name: str = "a run", validation: str = "train", **tagger) -> Path:
-        run = tmp_path / name
-        card = models.ModelCard("small", data.labels, data.front_end, data.task, data.seconds, data_set=data.name)
-        models.save(network(), run / "student.keras", card)
-        recipe = f'data = "{data.path}"\nvalidation = "{validation}"\nmodel = "small"\nepochs = 3\n'
-        (run / "recipe.toml").write_text(recipe, encoding="utf-8")
-        if tagger:
-            AudioTagger(network(), data.labels, data.front_end, data.task, data.seconds, **tagger).save(
-                run / "tagger.keras"
-            )
-        return run
-
-    return make
+    return lambda data, name="a run", **options: write_run(tmp_path / name, network(), data, **options)
 
 
-def test_a_run_gets_every_file_and_a_second_evaluation_replaces_the_first(make_run, data) -> None:
-    run = make_run(data)
-    for _ in range(2):
-        report = evaluate(run, resamples=50)
+@pytest.fixture(scope="module")
+def report(network, data, tmp_path_factory) -> Report:
+    """A run's report, made twice as a user would."""
+    run = write_run(tmp_path_factory.mktemp("shared") / "a run", network(), data)
+    return [evaluate(run, resamples=20) for _ in range(2)][-1]
+
+
+def test_a_run_gets_every_file_and_a_second_evaluation_replaces_the_first(report) -> None:
+    run = report.out
     assert {path.name for path in run.iterdir()} - {"student.keras", "recipe.toml"} == WRITTEN
     assert (report.split, report.data_set["name"], report.subject.kind) == ("test", "tones", "run")
     kept = metrics.load(run / "predictions.npz")
@@ -53,32 +59,44 @@ def test_a_run_gets_every_file_and_a_second_evaluation_replaces_the_first(make_r
     columns = ["AP", "AUC", "F1", "Brier"]
     np.testing.assert_allclose(written.iloc[:3][columns], expected[columns], atol=1e-12)
     assert written.loc["mean", "AP"] == pytest.approx(report.summary["mAP"])
-    said = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
-    assert said["summary"]["accuracy"] == pytest.approx((kept.scores.argmax(1) == kept.targets.argmax(1)).mean())
+    summary = json.loads((run / "metrics.json").read_text(encoding="utf-8"))["summary"]
+    assert summary["accuracy"] == pytest.approx((kept.scores.argmax(1) == kept.targets.argmax(1)).mean())
     assert len(list((run / "evaluation").glob("events.out.tfevents.*"))) == 1
-    assert report.command == f"audiotag evaluate '{run}' --resamples 50"
+    assert report.command == f"audiotag evaluate '{run}' --resamples 20"
     assert report.hyperparameters == {"model": "small", "epochs": 3}
 
 
-def test_the_worst_mistakes_can_be_seen_and_heard_where_the_recordings_still_lie(make_run, data) -> None:
-    report = evaluate(make_run(data), resamples=0)
-    assert report.mistakes
-    for mistake in report.mistakes:
-        assert mistake.log_mel.shape == (data.frames, data.front_end.mels)
-        assert mistake.waveform.shape == (data.samples,)
+def test_every_section_has_its_keys_in_the_file_of_all_figures(report) -> None:
+    written = json.loads((report.out / "metrics.json").read_text(encoding="utf-8"))
+    assert list(report.sections) == list(SECTIONS)
+    for key in ("slices", "folds", "reliability", "uncalibrated", "noise", "sound_events", "mistakes"):
+        assert key in written
+    assert written["folds"] is written["sound_events"] is written["uncalibrated"] is None
+    assert written["mistakes"][0].keys() == {
+        "clip_id", "kind", "index", "label", "score", "threshold", "truth", "heard",
+    }  # fmt: skip
+    assert written["noise"].keys() == {"kinds", "hours", "windows", "counts", "alarmed"}
+
+
+def test_the_worst_mistakes_can_be_seen_and_heard_where_the_recordings_still_lie(report, data) -> None:
+    exhibits = report.sections["mistakes"].exhibits
+    assert exhibits
+    for exhibit in exhibits:
+        assert exhibit.log_mel.shape == (data.frames, data.front_end.mels)
+        assert exhibit.waveform.shape == (data.samples,)
+
+
+def test_sounds_that_are_no_files_are_read_from_their_declaration(make_run, declared, data) -> None:
+    silent = dataclasses.replace(declared, read=lambda root, clip, rate: np.full(rate, 0.25, np.float32))
+    report = evaluate(make_run(data), recordings=silent, resamples=0)
+    assert all((exhibit.waveform == 0.25).all() for exhibit in report.sections["mistakes"].exhibits)
+    assert report.command == f"audiotag evaluate '{report.out}' --resamples 0"
     assert report.intervals is None
 
 
-def test_sounds_that_are_no_files_are_heard_from_their_declaration(make_run, declared, data) -> None:
-    silent = dataclasses.replace(declared, read=lambda root, clip, rate: np.full(rate, 0.25, np.float32))
-    report = evaluate(make_run(data), recordings=silent, resamples=0)
-    assert all((mistake.waveform == 0.25).all() for mistake in report.mistakes)
-    assert report.command == f"audiotag evaluate '{report.out}' --resamples 0"
-
-
-def test_noise_embeddings_and_the_card_s_facts_are_there(make_run, data, network, log_mel_of) -> None:
-    report = evaluate(make_run(data), resamples=0)
-    assert report.noise.windows.sum() == 20 and report.noise.counts.shape[1] == 3
+def test_noise_embeddings_and_the_card_s_facts_are_there(report, network, log_mel_of) -> None:
+    alarms = report.sections["noise"].values["noise"]
+    assert alarms.windows.sum() == 20 and alarms.counts.shape[1] == 3
     clip_ids = report.predictions.clip_ids[report.embeddings.rows]
     assert sorted(clip_ids) == sorted(report.predictions.clip_ids)
     hidden = keras.Model(network().input, network().get_layer("features").output)
@@ -87,51 +105,59 @@ def test_noise_embeddings_and_the_card_s_facts_are_there(make_run, data, network
     assert report.subject.about["trained on"] == "tones"
 
 
-def test_thresholds_and_calibration_of_the_tagger_are_used_and_said(make_run, multilabel_data) -> None:
-    plain = evaluate(make_run(multilabel_data, "plain"), resamples=0)
+def test_thresholds_and_calibration_of_the_tagger_are_used_and_shown(make_run, multilabel_data) -> None:
+    plain = scorers.predict(scorers.open(make_run(multilabel_data, "plain")), multilabel_data, "test").predictions
     calibration = Calibration("temperature", 2.0, fitted_on="elsewhere")
     tagger = {"calibration": calibration, "thresholds": (0.3, 0.9, 0.4), "thresholds_from": "best F1 on elsewhere"}
     report = evaluate(make_run(multilabel_data, "tuned", **tagger), resamples=0)
-    logits = np.log(plain.predictions.scores / (1 - plain.predictions.scores))
+    logits = np.log(plain.scores / (1 - plain.scores))
     np.testing.assert_allclose(report.predictions.scores, 1 / (1 + np.exp(-logits / 2)), atol=1e-6)
     assert report.table["threshold"].tolist() == pytest.approx([0.3, 0.9, 0.4])
     assert report.thresholds_from == "best F1 on elsewhere" and "temperature" in report.calibration
-    assert report.uncalibrated.ece == pytest.approx(plain.reliability.ece)
-    found = report.predictions.scores >= [0.3, 0.9, 0.4]
-    hits = (found & report.predictions.targets.astype(bool)).sum(0)
+    before = report.sections["reliability"].scalars["ECE_before_calibration"]
+    assert before == pytest.approx(reliability(plain).ece)
+    predicted = report.predictions.scores >= [0.3, 0.9, 0.4]
+    hits = (predicted & report.predictions.targets.astype(bool)).sum(0)
     assert report.table["recall"].tolist() == pytest.approx((hits / report.predictions.targets.sum(0)).tolist())
 
 
-def test_what_was_fitted_on_the_evaluated_clips_is_said(make_run, multilabel_data) -> None:
+def test_what_was_fitted_on_the_evaluated_clips_is_noted(make_run, multilabel_data) -> None:
     source = f"test of tones, 9 clips, data {multilabel_data.fingerprint[:12]}"
     tagger = {"calibration": Calibration("temperature", 2.0, fitted_on=source)}
     tagger |= {"thresholds": (0.5, 0.5, 0.5), "thresholds_from": f"best F1 on {source}"}
-    run = make_run(multilabel_data, **tagger)
-    notes = evaluate(run, resamples=0).notes
-    assert any("calibration was fitted on test" in note for note in notes)
-    assert any("thresholds were fitted on test" in note for note in notes)
-    assert not any("fitted on" in note for note in evaluate(run, split="train", resamples=0).notes)
+    scorer = scorers.open(make_run(multilabel_data, **tagger))
+
+    def notes(split: str) -> list[str]:
+        predicted = scorers.predict(scorer, multilabel_data, split)
+        return fitted_on_these([Scored(predicted, multilabel_data, split, None)])
+
+    assert [note.partition(" fitted on test,")[0] for note in notes("test")] == [
+        "the calibration was",
+        "the thresholds were",
+    ]
+    assert notes("train") == []
 
 
-def test_folds_are_pooled_each_clip_scored_once(make_run, data, tmp_path) -> None:
-    runs = [make_run(data, name, validation=name) for name in ("test", "train")]
-    report = evaluate(runs[0], split="test", resamples=0), evaluate(runs[1], split="train", resamples=0)
+def test_folds_are_pooled_each_clip_scored_once(make_run, report, data, tmp_path) -> None:
+    other = evaluate(make_run(data), split="train", resamples=0)
+    runs = [report.out, other.out]
     with pytest.raises(AudiotagError, match=r"folder of its own.*--out"):
         evaluate(runs)
     with pytest.raises(AudiotagError, match=r"scored by .*audiotag compare"):
         evaluate(runs, split="test", out=tmp_path / "both")
     pooled = evaluate([run / "predictions.npz" for run in runs], out=tmp_path / "both", resamples=20)
-    both = np.concatenate([one.predictions.scores for one in report])
+    both = np.concatenate([part.predictions.scores for part in (report, other)])
     np.testing.assert_array_equal(pooled.predictions.scores, both)
-    assert pooled.folds["fold"].tolist()[-2:] == ["mean", "standard deviation"] and len(pooled.folds) == 4
-    accuracies = [one.summary["accuracy"] for one in report]
-    assert pooled.folds["accuracy"].tolist()[2:] == pytest.approx([np.mean(accuracies), np.std(accuracies, ddof=1)])
+    folds = pooled.sections["folds"].values["folds"]
+    assert folds["fold"].tolist()[-2:] == ["mean", "standard deviation"] and len(folds) == 4
+    accuracies = [part.summary["accuracy"] for part in (report, other)]
+    assert pooled.sections["folds"].conclusions[0].startswith("2 folds, mean ± standard deviation: mAP ")
+    assert folds["accuracy"].tolist()[2:] == pytest.approx([np.mean(accuracies), np.std(accuracies, ddof=1)])
     assert pooled.summary["accuracy"] == pytest.approx((9 * accuracies[0] + 3 * accuracies[1]) / 12)
 
 
-def test_a_table_of_scores_gets_the_same_report(make_run, data, tmp_path, monkeypatch) -> None:
+def test_a_table_of_scores_gets_the_same_report(report, data, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    report = evaluate(make_run(data), resamples=50)
     with (tmp_path / "theirs.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["clip_id", "high", "low", "middle"])
@@ -139,10 +165,11 @@ def test_a_table_of_scores_gets_the_same_report(make_run, data, tmp_path, monkey
         for row in order:
             low, middle, high = report.predictions.scores[row]
             writer.writerow([report.predictions.clip_ids[row], high, low, middle])
-    theirs = evaluate("theirs.csv", data=data, split="test", resamples=50)
+    theirs = evaluate("theirs.csv", data=data, split="test", resamples=20)
     assert theirs.out == Path("evaluation-theirs") and {path.name for path in theirs.out.iterdir()} == WRITTEN
     pandas.testing.assert_frame_equal(theirs.table, report.table)
-    assert theirs.noise is None and any("noise" in note for note in theirs.notes)
+    assert not theirs.sections["noise"].is_shown and any("noise" in note for note in theirs.notes)
+    assert json.loads((theirs.out / "metrics.json").read_text(encoding="utf-8"))["noise"] is None
 
 
 def test_what_cannot_be_evaluated_is_one_clear_error(make_run, data, tmp_path) -> None:
@@ -160,7 +187,7 @@ def test_what_cannot_be_evaluated_is_one_clear_error(make_run, data, tmp_path) -
         with pytest.raises(AudiotagError, match=message):
             evaluate(run)
     (run / "recipe.toml").unlink()
-    with pytest.raises(AudiotagError, match=r"no recipe\.toml: name the data set"):
+    with pytest.raises(AudiotagError, match=r"has no recipe\.toml"):
         evaluate(run)
     with pytest.raises(AudiotagError, match="by recording or by clip, received 'day'"):
         evaluate(run, data=data, unit="day")

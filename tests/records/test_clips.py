@@ -1,4 +1,4 @@
-"""The clips behind predictions: their rows, untouched records and sound, and mistakes illustrated with them."""
+"""The clips behind predictions: their rows, untouched records and sound."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 import soundfile
 
 from audiotag import AudiotagError, audio, augment, records
-from audiotag.evaluation.sections.mistakes import Mistake, illustrate
 from audiotag.frontend import LogMelConfig
 from audiotag.labels import Labels
 from audiotag.records import Clip, Data, Declaration, clips
@@ -108,18 +107,3 @@ def test_a_shard_that_is_gone_is_one_clear_error(sounds, tmp_path) -> None:
         shard.write_bytes(shard.read_bytes()[:-7])
     with pytest.raises(AudiotagError, match="missing or damaged: run `audiotag verify"):
         list(clips.stored(broken, broken.clips["clip_id"]))
-
-
-def test_mistakes_are_illustrated_in_their_order(data, data_with_waveforms, sounds, tmp_path) -> None:
-    made = [Mistake(f"{number}é", "miss", 0, "dog", 0.1, 0.5, ("dog",), ()) for number in (9, 0, 9)]
-    expected = {one.clip_id: one.log_mel[..., 0] for one in clips.stored(data, ["0é", "9é"])}
-    shown = illustrate(made, data)
-    assert [one.clip_id for one in shown] == ["9é", "0é", "9é"]
-    for one in shown:
-        np.testing.assert_array_equal(one.log_mel, expected[one.clip_id])
-        assert (one.waveform, one.sample_rate) == (None, 0)
-    for found in (illustrate(made, data, sounds), illustrate(made, data_with_waveforms)):
-        for one in found:
-            np.testing.assert_allclose(one.waveform, sound(sounds, int(one.clip_id[:-1])), atol=2e-5)
-            assert one.sample_rate == RATE
-    assert all(one.waveform is None for one in illustrate(made, data, tmp_path))

@@ -1,1 +1,27 @@
-"""Parts of a report, a file each."""
+"""Sections of a report, a file each: `measure(evaluation)` gives a `report.Section`, None with nothing to measure."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from audiotag.evaluation.evaluated import Evaluation
+    from audiotag.report.section import Section
+
+SECTIONS = (
+    "reliability",
+    "curves",
+    "confusion",
+    "mistakes",
+    "noise",
+    "folds",
+    "slices",
+    "sound_events",
+)
+"""Modules of this package in the order of showing: also the keys of `metrics.json` and the groups of TensorBoard."""
+
+
+def measure(evaluation: Evaluation) -> dict[str, Section | None]:
+    """Every section by its name."""
+    return {name: importlib.import_module(f"{__name__}.{name}").measure(evaluation) for name in SECTIONS}

@@ -1,14 +1,22 @@
-"""Where nothing sounds: what a tagger says to silence, to noise and to recordings without its classes."""
+"""Where nothing sounds: which classes answer to silence, to noise and to recordings without any of them."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from audiotag.errors import AudiotagError
+from audiotag.report import formats
+from audiotag.report.formats import rate
+from audiotag.report.section import Section, Table
+
+if TYPE_CHECKING:
+    from audiotag.evaluation.evaluated import Evaluation, Scored
 
 Sounds = Iterable[tuple[str, np.ndarray]]
 
@@ -18,19 +26,23 @@ LEVELS = (-60, -40, -20)
 WINDOWS = 2
 """Windows of each built-in kind, of which there are ten."""
 
+SILENCE = "silence"
+_TITLE = "Noise and silence"
+_LEVEL = re.compile(r" at -\d+ dBFS$")
+_NAMED, _LISTED = 3, 5
 _SLOPES = {"white": 0.0, "pink": 0.5, "brown": 1.0}  # the amplitude falls with frequency to this power
 _LOWEST = 20.0  # Hz: below it lies most of the power of brown noise, and nothing that is heard
 
 
 @dataclass(frozen=True)
 class FalseAlarms:
-    """How often each class is found where it is not.
+    """How often each class answers where it should not.
 
-    A class that is noise itself ("white noise", "rain") finds itself rightly: nothing is left out, the reader judges.
+    A class that is noise itself ("white noise", "rain") answers rightly: nothing is left out, the reader decides.
 
     Args:
         kinds: names of the sounds: "silence", "white noise at -60 dBFS" …, or those of a folder.
-        hours: (kinds,) float64, how much of each was heard.
+        hours: (kinds,) float64, how much of each there was.
         windows: (kinds,) int64, windows of each.
         counts: (kinds, classes) int64, windows whose score of the class reaches its threshold.
         alarmed: (kinds,) int64, windows in which any class does.
@@ -43,29 +55,14 @@ class FalseAlarms:
     alarmed: np.ndarray
 
     @property
-    def rates(self) -> np.ndarray:
-        """False alarms an hour of each kind and class: (kinds, classes) float64."""
-        return self.counts / self.hours[:, None]
-
-    @property
     def per_hour(self) -> np.ndarray:
         """False alarms an hour of each class over all kinds together: (classes,) float64."""
         return self.counts.sum(axis=0) / self.hours.sum()
 
-    @property
-    def shares(self) -> np.ndarray:
-        """Share of the windows of each kind in which any class is found: (kinds,) float64, 0 to 1."""
-        return self.alarmed / self.windows
-
-    @property
-    def share(self) -> float:
-        """Share of all windows in which any class is found, 0 to 1."""
-        return float(self.alarmed.sum() / self.windows.sum())
-
 
 @dataclass(frozen=True)
 class NoiseScores:
-    """What a tagger says to every window of noise.
+    """Scores of every window of noise.
 
     Args:
         kinds: (windows,) str, what sounds in each.
@@ -79,43 +76,117 @@ class NoiseScores:
 
     @property
     def hours(self) -> float:
-        """How much was heard, hours."""
+        """How much noise there was, hours."""
         return float(self.seconds.sum() / 3600)
 
     def false_alarms(self, thresholds: float | np.ndarray) -> FalseAlarms:
         """The false alarms at thresholds, one for all classes or (classes,)."""
-        found = self.scores >= np.asarray(thresholds, np.float64)
+        answers = self.scores >= np.asarray(thresholds, np.float64)
         kinds = tuple(dict.fromkeys(self.kinds.tolist()))
         belongs = self.kinds[None, :] == np.array(kinds)[:, None]
         return FalseAlarms(
             kinds=kinds,
             hours=belongs @ self.seconds / 3600,
             windows=belongs.sum(axis=1),
-            counts=belongs.astype(np.int64) @ found.astype(np.int64),
-            alarmed=belongs.astype(np.int64) @ found.any(axis=1).astype(np.int64),
+            counts=belongs.astype(np.int64) @ answers.astype(np.int64),
+            alarmed=belongs.astype(np.int64) @ answers.any(axis=1).astype(np.int64),
         )
 
 
-def measure(
-    score: Callable[[np.ndarray], np.ndarray], sounds: Sounds, sample_rate: int, thresholds: float | np.ndarray
-) -> FalseAlarms:
-    """Count the false alarms on sounds in which no class sounds.
+def measure(evaluation: Evaluation) -> Section:
+    """False alarms of all models together, by class and kind of noise."""
+    if any(each.scorer is None for each in evaluation.scored):
+        note = "false alarms on noise were not measured: a table of scores cannot listen"
+        return Section(_TITLE, notes=(note,), values={"noise": None})
+    parts = [_noise_scores(each, evaluation.noise_folder) for each in evaluation.scored]
+    joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in ("kinds", "scores", "seconds")}
+    alarms = NoiseScores(**joined).false_alarms(evaluation.predictions.limits)
+    return section(alarms, evaluation.predictions.labels.names)
+
+
+def section(alarms: FalseAlarms, names: tuple[str, ...]) -> Section:
+    """The section of false alarms; `names`: of the classes."""
+    windows, alarmed, hours = int(alarms.windows.sum()), int(alarms.alarmed.sum()), float(alarms.hours.sum())
+    rows = [
+        [kind, _answering(alarms.counts[place], names), int(alarms.windows[place]), int(alarms.alarmed[place])]
+        for place, kind in enumerate(alarms.kinds)
+    ]
+    rows.append(["all kinds", _answering(alarms.counts.sum(axis=0), names), windows, alarmed])
+    note = f"{hours * 60:.1f} minutes were scored: one false alarm counts as {1 / hours:.2g} an hour."
+    return Section(
+        _TITLE,
+        how="Which classes answer where there is nothing but noise. A class that is itself noise (rain, wind) may.",
+        conclusions=conclude(alarms, names),
+        scalars={"share_of_windows_answered": alarmed / windows},
+        tables=(Table(["noise", "classes that answer (windows)", "windows", "answered"], rows, note=note),),
+        columns={"false alarms/h of noise": [rate(value) for value in alarms.per_hour.tolist()]},
+        values={"noise": alarms},
+    )
+
+
+def conclude(alarms: FalseAlarms, names: tuple[str, ...]) -> tuple[str, ...]:
+    """What to conclude: a class that answers to one kind of noise only may be that noise, any other alarm is false.
+
+    The levels of built-in noise are one kind.
+    """
+    kinds = np.array([_LEVEL.sub("", kind) for kind in alarms.kinds])
+    rows_of = {kind: kinds == kind for kind in dict.fromkeys(kinds.tolist())}
+    counts = {kind: alarms.counts[rows].sum(axis=0) for kind, rows in rows_of.items()}
+    windows = {kind: int(alarms.windows[rows].sum()) for kind, rows in rows_of.items()}
+    total, silent = alarms.counts.sum(axis=0), counts.get(SILENCE, np.zeros(len(names), np.int64))
+    particular = (np.sum([each > 0 for each in counts.values()], axis=0) == 1) & (silent == 0)
+    lines, where = [], "noise and silence" if SILENCE in windows else "noise"
+    if particular.any():
+        where = "silence or several kinds of noise" if SILENCE in windows else "several kinds of noise"
+        answers = [
+            f"{names[index]} in {counts[kind][index]} of {windows[kind]} windows of {kind}"
+            for kind in counts
+            for index in _loudest(np.where(particular, counts[kind], 0))
+        ]
+        verdict = "right for a class that is this noise, else a false alarm"
+        lines.append(f"answers to one kind of noise only: {formats.names(answers, _NAMED)}: {verdict}")
+    answers = [f"{names[index]} {total[index]}" for index in _loudest(np.where(particular, 0, total))]
+    alarmed = f"{formats.names(answers, _NAMED)} of" if answers else "none in"
+    if silent.any():
+        in_silence = [f"{names[index]} {silent[index]}" for index in _loudest(silent)]
+        alarmed = f"{formats.names(in_silence, _NAMED)} of {windows[SILENCE]} windows of silence, in all {alarmed}"
+    return (*lines, f"false alarms in {where}: {alarmed} {int(alarms.windows.sum())} windows")
+
+
+def _noise_scores(scored: Scored, folder: Path | None) -> NoiseScores:
+    """Scores of one model, its classes in the order of the predictions."""
+    scorer = scored.scorer
+    samples = getattr(scorer.takes, "samples", None)
+    seconds = scored.data.seconds if samples is None else samples / scorer.sample_rate
+    if folder is None:
+        sounds = built_in(scorer.sample_rate, seconds)
+    else:
+        sounds = noise_folder(folder, scorer.sample_rate, seconds)
+    noise = listen(scorer.listen, sounds, scorer.sample_rate)
+    return replace(noise, scores=noise.scores[:, scored.predicted.positions])
+
+
+def _loudest(counts: np.ndarray) -> list[int]:
+    """Classes that answer at all, the most frequent first."""
+    return [int(index) for index in np.argsort(-counts, kind="stable") if counts[index]]
+
+
+def _answering(counts: np.ndarray, names: tuple[str, ...]) -> str:
+    """The classes that answer most, with their number of windows."""
+    return formats.names([f"{names[index]} ({counts[index]})" for index in _loudest(counts)], _LISTED) or "none"
+
+
+def listen(score: Callable[[np.ndarray], np.ndarray], sounds: Sounds, sample_rate: int) -> NoiseScores:
+    """Score every window of noise.
 
     Args:
         score: waveforms (windows, samples) float32 to scores (windows, classes), as `AudioTagger.predict_on_batch`.
         sounds: `built_in` or `noise_folder`.
         sample_rate: of the waveforms, Hz.
-        thresholds: score from which a class counts as found, one for all classes or (classes,); for a multiclass
-            tagger too, since it may keep silent.
 
     Raises:
         AudiotagError: no sound at all.
     """
-    return listen(score, sounds, sample_rate).false_alarms(thresholds)
-
-
-def listen(score: Callable[[np.ndarray], np.ndarray], sounds: Sounds, sample_rate: int) -> NoiseScores:
-    """Score every window of noise; arguments as of `measure`."""
     kinds, scores, seconds = [], [], []
     for kind, waveforms in sounds:
         kinds += [kind] * len(waveforms)
@@ -144,7 +215,7 @@ def built_in(
         Name of the kind, and its waveforms (windows, samples), float32.
     """
     samples = round(seconds * sample_rate)
-    yield "silence", np.zeros((windows, samples), np.float32)
+    yield SILENCE, np.zeros((windows, samples), np.float32)
     for number, (colour, slope) in enumerate(_SLOPES.items()):
         noise = _noise(np.random.default_rng([seed, number]), (windows, samples), sample_rate, slope)
         for level in LEVELS:

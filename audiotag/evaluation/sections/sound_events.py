@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
-import math
 import sys
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from audiotag.errors import AudiotagError
+from audiotag.report.formats import count, figure, heading, percent
+from audiotag.report.section import Section, Table
+from audiotag.scorers import inputs
+from audiotag.tagging.events import THRESHOLD
 
 if TYPE_CHECKING:
     import keras
     import pandas
 
+    from audiotag.evaluation.evaluated import Evaluation
     from audiotag.labels import Labels
     from audiotag.records import Data
     from audiotag.records.example import EventRow
     from audiotag.tagging.events import FrameScores
+
+_TITLE = "Beginnings and ends"
 
 # The two scenarios of DCASE task 4: quick to react, and not mistaken for another class (dcase.community, 2021).
 PSDS = {
@@ -49,7 +55,7 @@ class SoundEvents:
         means: macro_segment_F1, micro_segment_F1, macro_event_F1, micro_event_F1, PSDS1, PSDS2.
         without_events: names of the classes without events.
         parameters: what was counted as found, for people, in the order of showing.
-        clips: how many were judged; those without any event are silence to stay silent in.
+        clips: how many were compared; those without any event are silence to stay silent in.
         weakly_labelled: clips left out, since they have labels but no events: nobody said when they sound.
     """
 
@@ -61,56 +67,82 @@ class SoundEvents:
     weakly_labelled: int = 0
 
 
-def measure(
-    network: keras.Model,
-    data: Data,
-    split: str,
-    *,
-    threshold: float | None = None,
-    collar: float = 0.2,
-    offset_collar_rate: float = 0.2,
-    segment: float = 1.0,
-    batch_size: int = 32,
-) -> SoundEvents | None:
+@dataclass(frozen=True)
+class Criteria:
+    """What counts as found.
+
+    Args:
+        threshold: score from which a step belongs to an event, for both F1; PSDS needs none. Default: that of
+            `AudioTagger.events`.
+        collar: by how much an onset or offset may be wrong, seconds.
+        offset_collar_rate: or by which share of the event's length an offset may be wrong, where that is more.
+        segment: length of the segments of the segment-based F1, seconds.
+    """
+
+    threshold: float = THRESHOLD
+    collar: float = 0.2
+    offset_collar_rate: float = 0.2
+    segment: float = 1.0
+
+
+def measure(evaluation: Evaluation) -> Section | None:
+    """How well a network finds the events of a split whose strong labels are known; None where there are none."""
+    scored = evaluation.scored[0]
+    if len(evaluation.scored) > 1 or scored.scorer is None or scored.scorer.network is None:
+        return None
+    network, data = scored.scorer.network, scored.data
+    if inputs.stored_difference(scored.scorer, data) or scored.scorer.labels.names != data.labels.names:
+        return None
+    if reason := note(network, data, scored.split):
+        return Section(_TITLE, notes=(reason,), values={"sound_events": None})
+    result = compare(network, data, scored.split)
+    return None if result is None else section(result)
+
+
+def section(result: SoundEvents) -> Section:
+    """The section of a comparison."""
+    weak = {"clips left out, whose events have no times": str(result.weakly_labelled)} if result.weakly_labelled else {}
+    listed = ", ".join(f"{heading(name)} {figure(value)}" for name, value in result.means.items())
+    return Section(
+        _TITLE,
+        how="How well sounds are found in time, not only in the clip. 1 is perfect.",
+        conclusions=(f"onsets and offsets: {listed}",),
+        scalars=result.means,
+        tables=(Table.of(result.classes),),
+        facts={"clips": count(result.clips)} | weak | result.parameters,
+        values={"sound_events": result},
+    )
+
+
+def compare(network: keras.Model, data: Data, split: str, batch_size: int = 32) -> SoundEvents | None:
     """Compare what a network says of every step with the strong labels of a split.
 
     Args:
         network: (batch, frames, mels, 1) -> logits (batch, classes).
         data: an open data set.
         split: expression of splits.
-        threshold: score from which a step belongs to an event, for both F1; PSDS needs none. None: that of
-            `AudioTagger.events`.
-        collar: by how much an onset or offset may be wrong, seconds.
-        offset_collar_rate: or by which share of the event's length an offset may be wrong, where that is more.
-        segment: length of the segments of the segment-based F1, seconds.
         batch_size: clips at a time.
 
     Returns:
-        None where the split has no strong labels, or for the reason that `note` gives.
+        None where the split has no strong labels.
 
     Raises:
-        AudiotagError: an argument out of range, or a score that is not finite.
+        AudiotagError: a score that is not finite, or the reason that `note` gives.
     """
-    from audiotag.evaluation.sections.frame_scores import frame_scores
+    from audiotag.evaluation.frame_scores import frame_scores
     from audiotag.records.clips import clips_of
     from audiotag.records.strong_labels import has_strong_labels, strong_labels
 
-    if not has_strong_labels(data, split) or note(network, data, split):
+    if not has_strong_labels(data, split):
         return None
     truth, scores = strong_labels(data, split), frame_scores(network, data, split, batch_size)
     clips = clips_of(data, split)
     labelled = dict(zip(clips["clip_id"], clips["labels"] != "", strict=True))
     judged = [clip_id for clip_id in truth if truth[clip_id] or not labelled[clip_id]]
-    return judge(
-        {clip_id: truth[clip_id] for clip_id in judged},
-        {clip_id: scores[clip_id] for clip_id in judged},
-        data.labels,
-        threshold=threshold,
-        collar=collar,
-        offset_collar_rate=offset_collar_rate,
-        segment=segment,
-        weakly_labelled=len(truth) - len(judged),
+    result = judge(
+        {clip_id: truth[clip_id] for clip_id in judged}, {clip_id: scores[clip_id] for clip_id in judged}, data.labels
     )
+    return replace(result, weakly_labelled=len(truth) - len(judged))
 
 
 def note(network: keras.Model, data: Data, split: str) -> str:
@@ -132,14 +164,9 @@ def judge(
     truth: dict[str, tuple[EventRow, ...]],
     scores: dict[str, FrameScores],
     labels: Labels,
-    *,
-    threshold: float | None = None,
-    collar: float = 0.2,
-    offset_collar_rate: float = 0.2,
-    segment: float = 1.0,
-    weakly_labelled: int = 0,
+    criteria: Criteria = Criteria(),
 ) -> SoundEvents:
-    """Compare scores of steps with events, as `measure` does.
+    """Compare scores of steps with events.
 
     Segment- and event-based F1: Mesaros et al., "Metrics for polyphonic sound event detection" (Applied Sciences 6,
     2016). PSDS: Bilen et al. (arXiv 1910.08440), its curve exact over all thresholds as Ebbers et al. compute it
@@ -149,21 +176,13 @@ def judge(
         truth: events of every clip, by clip id.
         scores: of the steps of the same clips; they reach from 0 to the end of the clip.
         labels: vocabulary.
-        threshold: as of `measure`, and so are the following.
-        collar: seconds.
-        offset_collar_rate: share of the event's length.
-        segment: seconds.
-        weakly_labelled: clips that were left out before.
+        criteria: what counts as found.
 
     Raises:
-        AudiotagError: an argument out of range, no event in any clip, or `sed_scores_eval` cannot be imported.
+        AudiotagError: no event in any clip, or `sed_scores_eval` cannot be imported.
     """
     import pandas
 
-    from audiotag.tagging.events import THRESHOLD
-
-    threshold = THRESHOLD if threshold is None else threshold
-    _check(threshold, collar, offset_collar_rate, segment)
     package = scorer()
     seconds = {clip_id: float(steps.ends[-1]) for clip_id, steps in scores.items()}
     events = {clip_id: _apart(rows, seconds[clip_id]) for clip_id, rows in truth.items()}
@@ -171,36 +190,34 @@ def judge(
     if not counts.any():
         raise AudiotagError("sound events need strong labels, no clip has an event: choose another split")
     # Names are free, the package's columns are not: it refuses a backslash, and "macro_average" is its own.
-    given = {
+    compared = {
         "scores": _tables(scores, np.flatnonzero(counts).tolist()),
         "ground_truth": {
             clip_id: [(on, off, str(index)) for on, off, index in rows] for clip_id, rows in events.items()
         },
     }
-    limit = float(np.nextafter(threshold, -1.0))  # the package finds what is above, audiotag what reaches the threshold
-    collars = {"onset_collar": collar, "offset_collar": collar, "offset_collar_rate": offset_collar_rate}
-    segments = {"audio_durations": seconds, "segment_length": segment}
+    limit = float(
+        np.nextafter(criteria.threshold, -1.0)
+    )  # the package finds what is above, audiotag what reaches the threshold
+    collars = {"onset_collar": criteria.collar, "offset_collar": criteria.collar}
+    collars["offset_collar_rate"] = criteria.offset_collar_rate
+    segments = {"audio_durations": seconds, "segment_length": criteria.segment}
     table, means = pandas.DataFrame({"class": labels.names, "events": counts}).rename_axis("index"), {}
     for kind, module, options in (
         ("segment", package.segment_based, segments),
         ("event", package.collar_based, collars),
     ):
-        *_, found = module.fscore(**given, threshold=limit, **options)
-        rates = pandas.DataFrame({int(index): _rates(one) for index, one in found.items()}).T.add_prefix(f"{kind}_")
+        *_, by_class = module.fscore(**compared, threshold=limit, **options)
+        rates = pandas.DataFrame({int(index): _rates(each) for index, each in by_class.items()}).T
+        rates = rates.add_prefix(f"{kind}_")
         table = table.join(rates)
-        totals = {key: sum(one[key] for one in found.values()) for key in ("tps", "fps", "n_ref")}
+        totals = {key: sum(each[key] for each in by_class.values()) for key in ("tps", "fps", "n_ref")}
         means |= {f"macro_{kind}_F1": float(rates[f"{kind}_F1"].mean()), f"micro_{kind}_F1": _rates(totals)["F1"]}
-    for name, criteria in PSDS.items():
-        means[name], by_class = _psds(package, given, seconds, criteria)
+    for name, scenario in PSDS.items():
+        means[name], by_class = _psds(package, compared, seconds, scenario)
         table[name] = pandas.Series(by_class)
-    return SoundEvents(
-        table,
-        means,
-        tuple(table["class"][counts == 0]),
-        _parameters(scores, threshold, collar, offset_collar_rate, segment),
-        len(scores),
-        weakly_labelled,
-    )
+    without_events = tuple(table["class"][counts == 0])
+    return SoundEvents(table, means, without_events, _parameters(scores, criteria), len(scores))
 
 
 def scorer() -> ModuleType:
@@ -222,16 +239,6 @@ def scorer() -> ModuleType:
     finally:
         if missing:
             del sys.modules["pkg_resources"]
-
-
-def _check(threshold: float, collar: float, offset_collar_rate: float, segment: float) -> None:
-    if not 0 <= threshold <= 1:
-        raise AudiotagError(f"threshold must be a score from 0 to 1, received {threshold}")
-    for name, value in (("collar", collar), ("offset_collar_rate", offset_collar_rate)):
-        if not 0 <= value < math.inf:
-            raise AudiotagError(f"{name} must be 0 or more, received {value}")
-    if not 0 < segment < math.inf:
-        raise AudiotagError(f"segment must be a positive number of seconds, received {segment}")
 
 
 def _apart(rows: tuple[EventRow, ...], seconds: float) -> list[EventRow]:
@@ -272,32 +279,30 @@ def _tables(scores: dict[str, FrameScores], classes: list[int]) -> dict[str, pan
 def _rates(counts: dict[str, float]) -> dict[str, float]:
     """F1, precision (0 where nothing was found) and recall of counts."""
     hits, false_alarms, wanted = (float(counts[key]) for key in ("tps", "fps", "n_ref"))
-    found = hits + false_alarms
-    return {"F1": 2 * hits / (wanted + found), "precision": hits / max(found, 1.0), "recall": hits / wanted}
+    reported = hits + false_alarms
+    return {"F1": 2 * hits / (wanted + reported), "precision": hits / max(reported, 1.0), "recall": hits / wanted}
 
 
 def _psds(
-    package: ModuleType, given: dict[str, Any], seconds: dict[str, float], criteria: dict[str, float]
+    package: ModuleType, compared: dict[str, Any], seconds: dict[str, float], scenario: dict[str, float]
 ) -> tuple[float, dict[int, float]]:
     """The score over all classes, and that of each class by its index."""
-    alone = len(next(iter(given["scores"].values())).columns) == 3
-    if alone and "cttc_threshold" in criteria:  # nothing to be mistaken for
-        criteria = {key: value for key, value in criteria.items() if key != "cttc_threshold"} | {"alpha_ct": 0.0}
-    score, by_class, *_ = package.intersection_based.psds(**given, audio_durations=seconds, **criteria)
+    alone = len(next(iter(compared["scores"].values())).columns) == 3
+    if alone and "cttc_threshold" in scenario:  # nothing to be mistaken for
+        scenario = {key: value for key, value in scenario.items() if key != "cttc_threshold"} | {"alpha_ct": 0.0}
+    score, by_class, *_ = package.intersection_based.psds(**compared, audio_durations=seconds, **scenario)
     return float(score), {int(index): float(area) for index, area in by_class.items()}
 
 
-def _parameters(
-    scores: dict[str, FrameScores], threshold: float, collar: float, offset_collar_rate: float, segment: float
-) -> dict[str, str]:
+def _parameters(scores: dict[str, FrameScores], criteria: Criteria) -> dict[str, str]:
     steps = next(iter(scores.values()))
-    middle = len(steps.starts) // 2
+    middle, share = len(steps.starts) // 2, percent(criteria.offset_collar_rate)
     shown = {
         "step of time": f"{steps.ends[middle] - steps.starts[middle]:g} s",
-        "threshold of both F1": f"{threshold:g}",
-        "segment": f"{segment:g} s",
-        "onset collar": f"{collar:g} s",
-        "offset collar": f"{collar:g} s, or {offset_collar_rate:.0%} of the event's length where that is more",
+        "threshold of both F1": f"{criteria.threshold:g}",
+        "segment": f"{criteria.segment:g} s",
+        "onset collar": f"{criteria.collar:g} s",
+        "offset collar": f"{criteria.collar:g} s, or {share} of the event's length where that is more",
     }
     symbols = {
         "dtc_threshold": "DTC {:g}",
@@ -307,6 +312,6 @@ def _parameters(
         "alpha_st": "alpha_ST {:g}",
         "max_efpr": "up to {:g} false alarms an hour",
     }
-    for name, criteria in PSDS.items():
-        shown[name] = ", ".join(symbols[key].format(value) for key, value in criteria.items())
+    for name, scenario in PSDS.items():
+        shown[name] = ", ".join(symbols[key].format(value) for key, value in scenario.items())
     return shown | {"computed by": f"sed_scores_eval {importlib.metadata.version('sed_scores_eval')}"}

@@ -1,83 +1,32 @@
-"""Line plots as SVG text: axes, ticks, lines, bars and points, coloured by the style sheet of the page."""
+"""Charts as SVG text, coloured by the style sheet of the page."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from markupsafe import Markup, escape
 
-WIDTH, HEIGHT = 360, 290
+from audiotag.report import formats
+from audiotag.report.chart import Axis, Chart, Line, Matrix, Plot
+from audiotag.report.html import media
+
+WIDTH, _HEIGHT, _PICTURE_HEIGHT = 360, 290, 210
 _LEFT, _RIGHT, _TOP, _BOTTOM = 50, 12, 12, 44
-_SHARES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+_NUMBERED = 25
 
 
-@dataclass(frozen=True)
-class Line:
-    """A line through points.
-
-    Args:
-        x: (points,) float.
-        y: (points,) float; points that are not finite are left out.
-        kind: class of the style sheet: "first", "second" or "guide".
-        sizes: (points,) radius of a dot at each point, in units of the drawing; None: no dots.
-    """
-
-    x: np.ndarray
-    y: np.ndarray
-    kind: str = "first"
-    sizes: np.ndarray | None = None
+def draw(chart: Chart) -> Markup:
+    """A chart as an `<svg>` element: a plot scales with its place, a matrix has a fixed size."""
+    return _matrix(chart) if isinstance(chart, Matrix) else _plot(chart)
 
 
-@dataclass(frozen=True)
-class Axis:
-    """An axis.
-
-    Args:
-        label: what it counts, with its unit.
-        low: value at its beginning.
-        high: value at its end.
-        ticks: where it is marked. Default: every fifth from 0 to 1.
-    """
-
-    label: str
-    low: float = 0.0
-    high: float = 1.0
-    ticks: Sequence[float] = _SHARES
-
-
-def plot(lines: Sequence[Line], x: Axis, y: Axis, about: str, *, picture: str = "", height: int = HEIGHT) -> Markup:
-    """A plot of lines, or of a picture, within two axes.
-
-    Args:
-        lines: drawn in their order.
-        x: the axis below.
-        y: the axis at the left.
-        about: what is seen, in words, for those who do not see it.
-        picture: address of a picture that fills the axes, behind the lines.
-        height: of the whole drawing; its width is 360.
-
-    Returns:
-        An `<svg>` element that scales with its place.
-    """
-    frame = _Frame(x, y, height)
-    parts = [frame.image(picture), frame.axes(grid=False)] if picture else [frame.axes()]
-    parts += [frame.line(line) for line in lines]
+def _plot(plot: Plot) -> Markup:
+    height = _HEIGHT if plot.log_mel is None else _PICTURE_HEIGHT
+    frame = _Frame(plot.x, plot.y, height)
+    parts = [frame.axes()] if plot.log_mel is None else [frame.image(plot.log_mel), frame.axes(grid=False)]
+    parts += [frame.line(line) for line in plot.lines]
     return Markup('<svg class="plot" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
-        WIDTH, height, about, Markup("").join(parts)
+        WIDTH, height, plot.title, Markup("").join(parts)
     )
-
-
-def nice_ticks(high: float, most: int = 6) -> list[float]:
-    """At most `most` round numbers from 0 to `high`, steps of 1, 2 or 5 times a power of ten."""
-    step = next(
-        factor * 10.0**power
-        for power in range(-9, 19)
-        for factor in (1, 2, 5)
-        if high / (factor * 10.0**power) <= most - 1
-    )
-    return [round(index * step, 9) for index in range(int(high / step + 1e-9) + 1)]
 
 
 class _Frame:
@@ -122,6 +71,49 @@ class _Frame:
                 parts.append(dot.format(line.kind, f"{left:.1f}", f"{top:.1f}", f"{size:.1f}"))
         return Markup("").join(parts)
 
-    def image(self, address: str) -> Markup:
+    def image(self, log_mel: np.ndarray) -> Markup:
         place = f'x="{_LEFT}" y="{_TOP}" width="{self.right - _LEFT}" height="{self.bottom - _TOP}"'
+        address = media.address("image/png", media.png(log_mel))
         return Markup('<image {} preserveAspectRatio="none" href="{}"/>').format(Markup(place), address)
+
+
+def _matrix(matrix: Matrix) -> Markup:
+    """Numbers stand in the cells of up to 25 classes, in the cells' titles always."""
+    size = len(matrix.names)
+    cell = 32 if size <= _NUMBERED else 15
+    shown = [formats.short(name) for name in matrix.names]
+    # A wide letter (日) takes two places; 7 is the width of a usual one.
+    left = 18 + 7 * max(sum(2 if ord(letter) > 0x2E7F else 1 for letter in name) for name in shown)
+    top, side = left + 8, cell * size
+    parts = [Markup('<text x="{}" y="12" class="head">predicted →</text>').format(left)]
+    parts.append(Markup('<text x="{}" y="{}" text-anchor="end" class="head">true ↓</text>').format(left - 8, top - 6))
+    for place, name in enumerate(shown):
+        middle = place * cell + cell / 2
+        row = Markup('<text x="{}" y="{}" text-anchor="end">{}</text>')
+        parts.append(row.format(left - 8, top + middle + 4, name))
+        column = Markup('<text transform="translate({} {}) rotate(-90)">{}</text>')
+        parts.append(column.format(left + middle + 4, top - 8, name))
+    for true, predicted in zip(*np.nonzero(matrix.counts), strict=True):
+        parts.append(_matrix_cell(matrix, true, predicted, left + predicted * cell, top + true * cell, cell))
+    lines = "".join(f"M{left} {top + step * cell}h{side}M{left + step * cell} {top}v{side}" for step in range(size + 1))
+    parts.append(Markup('<path class="grid" d="{}"/>').format(lines))
+    width, height = left + side + 8, top + side + 8
+    return Markup(
+        '<svg class="matrix" viewBox="0 0 {0} {1}" width="{0}" height="{1}" role="img" aria-label="{2}">{3}</svg>'
+    ).format(width, height, matrix.title, Markup("").join(parts))
+
+
+def _matrix_cell(matrix: Matrix, true: int, predicted: int, x: int, y: int, side: int) -> Markup:
+    share, text = matrix.shares[true, predicted], Markup()
+    count, total = matrix.counts[true, predicted], matrix.totals[true]
+    if side > 15:
+        text = Markup('<text x="{}" y="{}" text-anchor="middle" class="{}">{}</text>').format(
+            x + side / 2, y + side / 2 + 4, "strong" if share > 0.55 else "weak", count
+        )
+    return Markup(
+        '<g><title>{} → {}: {} of {}</title><rect class="{}" x="{}" y="{}" width="{}" height="{}" '
+        'fill-opacity="{}"/>{}</g>'
+    ).format(
+        matrix.names[true], matrix.names[predicted], count, total, "hit" if true == predicted else "miss",
+        x, y, side, side, f"{share:.2f}", text,
+    )  # fmt: skip

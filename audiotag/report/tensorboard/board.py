@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from typing import TYPE_CHECKING
 
-from audiotag.report.tensorboard import confusion_matrix, curves, graph, hparams, pictures, projector, worst
-from audiotag.report.tensorboard.texts import texts
+import numpy as np
+
+from audiotag.metrics.curves import at_thresholds, histogram
+from audiotag.report import card
+from audiotag.report.templates import plain
+from audiotag.report.tensorboard import pictures, png, projector
+from audiotag.tensorboard import graph, hparams
 from audiotag.tensorboard.events import PATTERN, EventFile, class_tag
 from audiotag.tensorboard.scalars import add_scalars
 
 if TYPE_CHECKING:
     from audiotag.report.report import Report
+    from audiotag.report.section import Exhibit, Section
 
 FOLDER = "evaluation"
 _CLICK = "Click it for its full size."
+_BINS = 30
 
 
 def write(report: Report, step: int = 0) -> None:
@@ -37,14 +45,13 @@ def write(report: Report, step: int = 0) -> None:
         if network is not None and graph.is_functional(network):
             file.graph(graph.definition(network).SerializeToString())
         add_scalars(file, report.table, report.summary, step)
-        if report.sound_events is not None:
-            for name, value in report.sound_events.means.items():
-                file.scalar(f"sound_events/{name}", value, step)
-        for tag, text in texts(report).items():
-            file.text(tag, text, step)
-        _add_pictures(file, report, step)
+        # A path may hold bytes that are no text; they become question marks.
+        file.text("report", card.render(report, whole=False).encode("utf-8", "replace").decode(), step)
+        for name, draw in pictures.PICTURES.items():
+            file.image(f"charts/{name}", draw(report), step, name=name.replace("_", " "), description=_CLICK)
         _add_curves(file, report, step)
-        worst.add_mistakes(file, report.mistakes, report.predictions.task, step)
+        for name, section in report.shown():
+            add_section(file, name, section, step)
     if report.embeddings is not None:
         projector.write(folder, report)
     if report.hyperparameters:
@@ -54,27 +61,51 @@ def write(report: Report, step: int = 0) -> None:
         path.unlink(missing_ok=True)
 
 
-def _add_pictures(file: EventFile, report: Report, step: int) -> None:
-    drawn = {
-        "average_precision": pictures.average_precision(report),
-        "average_precision_by_clips": pictures.average_precision_by_clips(report),
-        "confusion_matrix": confusion_matrix.picture(report.predictions),
-        "reliability": pictures.reliability(report),
-        "roc": pictures.roc(report),
-        "scores_of_worst_classes": pictures.scores_of_worst(report),
-    }
-    for name, picture in drawn.items():
-        file.image(f"charts/{name}", picture, step, name=name.replace("_", " "), description=_CLICK)
-
-
 def _add_curves(file: EventFile, report: Report, step: int) -> None:
     """Precision-recall curve and histograms of scores of every class that has clips."""
     for index, name in enumerate(report.predictions.labels.names):
-        truth, scores = pictures.judged(report.predictions, index)
+        truth, scores = report.predictions.of_class(index)
         if not truth.any():
             continue
         tag, clips = class_tag(name), f"{int(truth.sum())} clips of this class"
-        file.curve(f"pr_curve/{tag}", curves.precision_recall(truth, scores), step, name=name, description=clips)
+        file.curve(f"pr_curve/{tag}", at_thresholds(truth, scores), step, name=name, description=clips)
         for chosen, which in ((truth, "with"), (~truth, "without")):
+            counts, edges = histogram(scores[chosen], _BINS)
             about = f"scores of the {int(chosen.sum())} clips {which} the class"
-            file.histogram(f"scores/{tag}/{which}", curves.buckets(scores[chosen]), step, description=about)
+            buckets = np.stack([edges[:-1], edges[1:], counts], axis=1)
+            file.histogram(f"scores/{tag}/{which}", buckets, step, description=about)
+
+
+def add_section(file: EventFile, name: str, section: Section, step: int) -> None:
+    """Numbers, charts, and clips to look at and to listen to."""
+    for key, value in section.scalars.items():
+        file.scalar(f"{name}/{key}", value, step)
+    for chart in section.figures:
+        about = f"{chart.caption} {_CLICK}"
+        file.image(f"charts/{chart.name}", png.draw(chart), step, name=chart.name.replace("_", " "), description=about)
+    digits = len(str(len(section.exhibits)))
+    for number, exhibit in enumerate(section.exhibits, start=1):
+        # Their tags differ in the last part only, since TensorBoard gives a tag to one plugin.
+        tag = class_tag(f"{number:0{digits}d} {exhibit.kind} {exhibit.label} in clip {exhibit.clip_id}")
+        about = {"name": f"{number}. {exhibit.kind}: {exhibit.label}", "description": describe(exhibit)}
+        if exhibit.picture is not None:
+            file.image(f"{name}/{tag}/picture", png.draw(exhibit.picture), step, **about)
+        if exhibit.waveform is not None:
+            file.audio(f"{name}/{tag}/sound", wav(exhibit), step, **about)
+
+
+def describe(exhibit: Exhibit) -> str:
+    """What is known of an exhibit, as Markdown."""
+    scores = ", ".join(f"{plain(name)} {score:.3f}" for name, score in exhibit.scores)
+    head = f"**{exhibit.kind}: {plain(exhibit.label)}**"
+    return f"{head}\n\n{plain(exhibit.text)}\n\n* Highest scores: {scores}\n* Clip: {plain(exhibit.clip_id)}"
+
+
+def wav(exhibit: Exhibit) -> bytes:
+    """The sound as the content of a WAV file, 16 bits; what is louder than full scale is cut off."""
+    import soundfile
+
+    content = io.BytesIO()
+    samples = np.clip(exhibit.waveform, -1.0, 1.0)
+    soundfile.write(content, samples, exhibit.sample_rate, subtype="PCM_16", format="WAV")
+    return content.getvalue()

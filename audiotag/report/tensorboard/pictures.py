@@ -1,4 +1,4 @@
-"""Pictures of an evaluation: ROC, reliability, every class's average precision, scores of the worst classes."""
+"""Pictures of all classes: ROC, average precision by class and by clips, scores of the worst classes."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from audiotag.report.tensorboard import curves
-from audiotag.report.tensorboard.figure import BLUE, GREEN, GREY, ORANGE, axes_of, new, png, quiet, short
+from audiotag.metrics.curves import curves
+from audiotag.report.formats import short
+from audiotag.report.tensorboard.png import BLUE, GREEN, GREY, ORANGE, axes_of, content, legend, new, quiet
 
 if TYPE_CHECKING:
     import pandas
     from matplotlib.axes import Axes
 
     from audiotag.metrics.bootstrap import Intervals
-    from audiotag.metrics.predictions import Predictions
-    from audiotag.metrics.reliability import Reliability
     from audiotag.report.report import Report
 
 _NAMED_CURVES = 5
@@ -24,29 +23,21 @@ _ALL_BARS = 60
 _BARS = 25
 _HISTOGRAMS = 12
 _DECADE = 10
+_GRID = 201
 _ROC_CLIPS = "share of the clips without the class that are false alarms"
-
-
-def judged(predictions: Predictions, index: int) -> tuple[np.ndarray, np.ndarray]:
-    """Truth (bool) and scores of the clips of which it is known whether they have a class."""
-    truth, scores = predictions.targets[:, index].astype(bool), predictions.scores[:, index]
-    if predictions.known is None:
-        return truth, scores
-    known = predictions.known[:, index]
-    return truth[known], scores[known]
 
 
 def roc(report: Report) -> bytes:
     """ROC of every class in grey, their mean with its spread, the worst and the best by name."""
     table = report.table[report.table["AUC"].notna()].sort_values("AUC", kind="stable")
-    grid = curves.false_positive_grid()
-    found = np.array([curves.roc(*judged(report.predictions, index)) for index in table.index])
+    grid = np.linspace(0.0, 1.0, _GRID)
+    rates = np.array([_roc(*report.predictions.of_class(index), grid) for index in table.index])
     figure = new(7.4, 4.6)
     axes = axes_of(figure, f"ROC of {len(table)} classes, {report.subject.name} on {report.split}")
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":", label="chance")
     if len(table):
-        low, high = np.percentile(found, [10, 90], axis=0)
-        axes.plot(grid, found.T, color=GREY, linewidth=0.5, alpha=max(0.06, 0.5 / math.sqrt(len(table))))
+        low, high = np.percentile(rates, [10, 90], axis=0)
+        axes.plot(grid, rates.T, color=GREY, linewidth=0.5, alpha=max(0.06, 0.5 / math.sqrt(len(table))))
         axes.fill_between(grid, low, high, color=BLUE, alpha=0.15, linewidth=0, label="four fifths of the classes")
         named = min(_NAMED_CURVES, len(table) // 2)
         shades = np.linspace(1.0, 0.45, max(named, 1))
@@ -54,39 +45,18 @@ def roc(report: Report) -> bytes:
             for place, shade in zip(places, shades, strict=False):
                 row = table.iloc[place]
                 label = f"{short(row['class'])}  {row['AUC']:.3f}"
-                axes.plot(grid, found[place], color=colour, alpha=shade, linewidth=1.2, label=label)
-        axes.plot(grid, found.mean(axis=0), color=BLUE, linewidth=2.5, label=f"mean  {report.summary['AUC']:.3f}")
+                axes.plot(grid, rates[place], color=colour, alpha=shade, linewidth=1.2, label=label)
+        axes.plot(grid, rates.mean(axis=0), color=BLUE, linewidth=2.5, label=f"mean  {report.summary['AUC']:.3f}")
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), xlabel=_ROC_CLIPS, ylabel="share of its clips that are found")
-    _legend(axes, "area under the curve")
-    return png(figure)
+    legend(axes, title="area under the curve", title_fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return content(figure)
 
 
-def reliability(report: Report) -> bytes:
-    """How often a score comes true, after calibration and before, and how many scores there are of each height."""
-    after, before = report.reliability, report.uncalibrated
-    figure = new(5.4, 4.8)
-    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
-    quiet(upper)
-    quiet(lower)
-    upper.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":", label="scores that are probabilities")
-    if before is not None:
-        _line(upper, before, ORANGE, "before calibration")
-    _line(upper, after, BLUE, "scores" if before is None else f"after: {report.calibration}")
-    of_what = "of the best class of a clip" if report.predictions.task == "multiclass" else "of all classes and clips"
-    upper.set_title(f"Reliability, scores {of_what}", fontsize=11, parse_math=False)
-    upper.set(ylim=(-0.02, 1.02), ylabel="share that is true")
-    _plain(figure.legend(fontsize=9, loc="outside lower center", frameon=False))
-    width = np.diff(after.edges)
-    lower.bar(after.edges[:-1], after.count, width, align="edge", color=BLUE, edgecolor="white")
-    lower.set(xlim=(-0.01, 1.01), xlabel="score", ylabel="how many")
-    lower.set_yscale("log" if after.count.max() > 100 else "linear")
-    return png(figure)
-
-
-def _line(axes: Axes, found: Reliability, colour: str, name: str) -> None:
-    filled = found.count > 0
-    label = f"{name} (ECE {found.ece:.3f}, Brier {found.brier:.3f})"
-    axes.plot(found.mean_score[filled], found.frequency[filled], "o-", color=colour, markersize=5, label=label)
+def _roc(truth: np.ndarray, scores: np.ndarray, grid: np.ndarray) -> np.ndarray:
+    """True positive rates at the false positive rates of a grid; on a vertical part of the curve its upper end."""
+    whole = curves(truth, scores, most=5 * _GRID)
+    top = np.append(np.diff(whole.false_positive_rate) > 0, True)
+    return np.interp(grid, whole.false_positive_rate[top], whole.true_positive_rate[top])
 
 
 def average_precision(report: Report) -> bytes:
@@ -102,7 +72,7 @@ def average_precision(report: Report) -> bytes:
         _bars(axes, rows, report.intervals)
         axes.axvline(report.summary["mAP"], color=ORANGE, linewidth=1.2)
         axes.set(xlim=(0, 1), xlabel=f"average precision (orange: mean {report.summary['mAP']:.3f})")
-    return png(figure)
+    return content(figure)
 
 
 def _bars_title(report: Report) -> str:
@@ -142,7 +112,7 @@ def average_precision_by_clips(report: Report) -> bytes:
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.set(ylim=(-0.02, 1.02), xlabel="clips of the class", ylabel="average precision")
     axes.legend(fontsize=9, loc="lower right")
-    return png(figure)
+    return content(figure)
 
 
 def scores_of_worst(report: Report) -> bytes:
@@ -159,12 +129,12 @@ def scores_of_worst(report: Report) -> bytes:
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True).ravel()
     edges = np.linspace(0.0, 1.0, 26)
     for axes, index in zip(grid, table.index, strict=False):
-        truth, scores = judged(report.predictions, index)
+        truth, scores = report.predictions.of_class(index)
         for chosen, colour in ((~truth, BLUE), (truth, ORANGE)):
             counts, _ = np.histogram(scores[chosen], edges)
             axes.stairs(counts / max(counts.sum(), 1), edges, fill=True, color=colour, alpha=0.6)
         if report.predictions.task == "multilabel":
-            axes.axvline(report.thresholds[index], color="0.2", linewidth=1, linestyle="--")
+            axes.axvline(report.table.loc[index, "threshold"], color="0.2", linewidth=1, linestyle="--")
         quiet(axes)
         title = f"{short(table.loc[index, 'class'])}  AP {table.loc[index, 'AP']:.3f}"
         axes.set_title(title, fontsize=9, parse_math=False)
@@ -172,16 +142,13 @@ def scores_of_worst(report: Report) -> bytes:
         axes.set_xlim(0, 1)
     for axes in grid[len(table) :]:
         axes.set_visible(False)
-    return png(figure)
+    return content(figure)
 
 
-def _legend(axes: Axes, title: str) -> None:
-    legend = axes.legend(fontsize=9, title=title, title_fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    legend.set_frame_on(False)
-    _plain(legend)
-
-
-def _plain(legend) -> None:
-    """Names are drawn as they are: `$` starts no formula."""
-    for text in legend.get_texts():
-        text.set_parse_math(False)
+PICTURES = {
+    "average_precision": average_precision,
+    "average_precision_by_clips": average_precision_by_clips,
+    "roc": roc,
+    "scores_of_worst_classes": scores_of_worst,
+}
+"""By their tags."""

@@ -1,4 +1,4 @@
-"""The clips as TensorBoard's projector shows them: a point each where the network hears it, with its labels."""
+"""The clips as TensorBoard's projector shows them: a point each where the network places it, with its labels."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ def describe(report: Report, chosen: np.ndarray) -> dict[str, list[str]]:
     `class` is the one to colour by: of a clip's labels that are among the 48 most frequent the rarest, since a frequent
     one says least of it; `(other)` where it has only others, `(none)` where it has no label.
     """
-    found, names = report.predictions, np.array(report.predictions.labels.names, dtype=object)
-    truth = found.targets[chosen].astype(bool)
-    said = per_class.decide(found.take(chosen))
+    predictions, names = report.predictions, np.array(report.predictions.labels.names, dtype=object)
+    truth = predictions.targets[chosen].astype(bool)
+    decided = per_class.decide(predictions.take(chosen))
     frequency = truth.sum(axis=0)
     coloured = truth & np.isin(np.arange(len(names)), np.argsort(-frequency, kind="stable")[:_COLOURS])
     rarest = np.where(coloured, frequency, len(truth) + 1).argmin(axis=1)
@@ -61,9 +61,9 @@ def describe(report: Report, chosen: np.ndarray) -> dict[str, list[str]]:
     columns = {
         "class": classes.tolist(),
         "labels": [", ".join(names[row]) for row in truth],
-        "predicted": [", ".join(names[row]) for row in said],
-        "found": _found(truth, said),
-        "clip": found.clip_ids[chosen].tolist(),
+        "predicted": [", ".join(names[row]) for row in decided],
+        "found": _outcomes(truth, decided),
+        "clip": predictions.clip_ids[chosen].tolist(),
     }
     for column in ("split", "recording"):
         if column in report.clips:
@@ -71,8 +71,8 @@ def describe(report: Report, chosen: np.ndarray) -> dict[str, list[str]]:
     return columns
 
 
-def _found(truth: np.ndarray, said: np.ndarray) -> list[str]:
-    missed, alarmed = (truth & ~said).any(axis=1), (said & ~truth).any(axis=1)
+def _outcomes(truth: np.ndarray, decided: np.ndarray) -> list[str]:
+    missed, alarmed = (truth & ~decided).any(axis=1), (decided & ~truth).any(axis=1)
     names = {(False, False): "right", (True, False): "miss", (False, True): "false alarm"}
     pairs = zip(missed.tolist(), alarmed.tolist(), strict=True)
     return [names.get(pair, "miss and false alarm") for pair in pairs]

@@ -40,8 +40,8 @@ def test_colours_have_their_slope_and_nothing_is_below_hearing(sounds, colour, s
     from scipy.signal import periodogram
 
     frequencies, power = periodogram(sounds[f"{colour} noise at -20 dBFS"].astype(np.float64), RATE)
-    heard = (frequencies >= 20) & (frequencies < RATE / 2)
-    fitted = np.polyfit(np.log(frequencies[heard]), np.log(power.mean(axis=0)[heard]), 1)
+    audible = (frequencies >= 20) & (frequencies < RATE / 2)
+    fitted = np.polyfit(np.log(frequencies[audible]), np.log(power.mean(axis=0)[audible]), 1)
     assert fitted[0] == pytest.approx(slope, abs=0.05)
     assert power[:, frequencies < 19].max() < 1e-6 * power.max()
 
@@ -63,7 +63,7 @@ def loudness(waveforms: np.ndarray) -> np.ndarray:
 
 def test_counts_are_those_of_a_slow_loop(sounds):
     thresholds = np.array([0.95, 0.5, 0.5])
-    found = noise.measure(loudness, sounds.items(), RATE, thresholds)
+    found = noise.listen(loudness, sounds.items(), RATE).false_alarms(thresholds)
     assert found.kinds == tuple(sounds)
     for row, waveforms in enumerate(sounds.values()):
         counts, alarmed = [0, 0, 0], 0
@@ -77,22 +77,25 @@ def test_counts_are_those_of_a_slow_loop(sounds):
     np.testing.assert_allclose(found.hours, 3 * 2 / 3600)
     # Of nine kinds of noise six are louder than -50 dBFS and three louder than -30 dBFS.
     np.testing.assert_allclose(found.per_hour, np.array([0, 18, 9]) / (30 * 2 / 3600))
-    np.testing.assert_allclose(found.rates[1], 0)
-    assert found.share == pytest.approx(18 / 30)
-    assert found.shares.tolist() == [0, 0, 1, 1, 0, 1, 1, 0, 1, 1]
+    assert found.alarmed.tolist() == [0, 0, 3, 3, 0, 3, 3, 0, 3, 3]
+    shown = noise.section(found, ("anything", "loud", "louder"))
+    assert shown.scalars == {"share_of_windows_answered": pytest.approx(18 / 30)}
+    assert shown.tables[0].rows[0] == ["silence", "none", 3, 0]
+    assert shown.tables[0].rows[-1] == ["all kinds", "loud (18), louder (9)", 30, 18]
+    assert shown.columns == {"false alarms/h of noise": ["0", "1080.0", "540.0"]}
 
 
 def test_scores_at_the_threshold_count_and_one_threshold_serves_all(sounds):
-    heard = noise.listen(loudness, sounds.items(), RATE)
-    assert heard.scores.shape == (30, 3)
-    assert heard.hours == pytest.approx(30 * 2 / 3600)
-    assert heard.false_alarms(0.9).counts[:, 0].tolist() == [3] * 10
-    assert heard.false_alarms(0.91).counts[:, 0].tolist() == [0] * 10
+    scored = noise.listen(loudness, sounds.items(), RATE)
+    assert scored.scores.shape == (30, 3)
+    assert scored.hours == pytest.approx(30 * 2 / 3600)
+    assert scored.false_alarms(0.9).counts[:, 0].tolist() == [3] * 10
+    assert scored.false_alarms(0.91).counts[:, 0].tolist() == [0] * 10
 
 
 def test_a_kind_that_comes_in_parts_is_one_row():
     ones = np.ones((2, RATE), np.float32)
-    found = noise.measure(loudness, [("hum", ones), ("wind", 0 * ones), ("hum", ones[:1])], RATE, 0.5)
+    found = noise.listen(loudness, [("hum", ones), ("wind", 0 * ones), ("hum", ones[:1])], RATE).false_alarms(0.5)
     assert found.kinds == ("hum", "wind")
     assert found.windows.tolist() == [3, 2]
     assert found.counts.tolist() == [[3, 3, 3], [2, 0, 0]]
@@ -124,3 +127,55 @@ def test_no_noise_at_all_is_refused(tmp_path):
         list(noise.noise_folder(tmp_path, RATE, 1.0))
     with pytest.raises(AudiotagError, match="received none"):
         noise.listen(loudness, [], RATE)
+
+
+KINDS = ("silence", *(f"{colour} noise at {level} dBFS" for colour in ("white", "pink") for level in (-60, -20)))
+
+
+@pytest.mark.parametrize(
+    ("counts", "kinds", "lines"),
+    [
+        ([[0, 0]] * 5, KINDS, ["false alarms in noise and silence: none in 10 windows"]),
+        (
+            [[0, 0], [2, 0], [2, 0], [0, 0], [0, 0]],
+            KINDS,
+            [
+                "answers to one kind of noise only: robin in 4 of 4 windows of white noise: right for a class that is "
+                "this noise, else a false alarm",
+                "false alarms in silence or several kinds of noise: none in 10 windows",
+            ],
+        ),
+        (
+            [[0, 0], [1, 0], [0, 0], [2, 0], [0, 1]],
+            KINDS,
+            [
+                "answers to one kind of noise only: wren in 1 of 4 windows of pink noise: right for a class that is "
+                "this noise, else a false alarm",
+                "false alarms in silence or several kinds of noise: robin 3 of 10 windows",
+            ],
+        ),
+        (
+            [[2, 0], [1, 1], [0, 0], [0, 1], [0, 0]],
+            KINDS,
+            [
+                "false alarms in noise and silence: robin 2 of 2 windows of silence, in all robin 3, wren 2 of 10 "
+                "windows"
+            ],
+        ),
+        ([[0, 1], [0, 1]], ("fan.wav", "street"), ["false alarms in noise: wren 2 of 4 windows"]),
+    ],
+)
+def test_a_class_that_answers_to_one_kind_of_noise_is_told_from_false_alarms(counts, kinds, lines):
+    counts, windows = np.array(counts), np.full(len(kinds), 2)
+    alarms = noise.FalseAlarms(kinds, windows / 3600, windows, counts, counts.max(axis=1))
+    assert list(noise.conclude(alarms, ("robin", "wren"))) == lines
+
+
+def test_of_many_classes_the_most_frequent_are_named():
+    counts = np.stack([np.arange(6), np.arange(6)])
+    alarms = noise.FalseAlarms(("silence", "hum"), np.ones(2), np.full(2, 9), counts, np.full(2, 5))
+    (line,) = noise.conclude(alarms, tuple("abcdef"))
+    assert line == (
+        "false alarms in noise and silence: f 5, e 4, d 3 … and 2 more of 9 windows of silence, in all f 10, e 8, d 6 "
+        "… and 2 more of 18 windows"
+    )

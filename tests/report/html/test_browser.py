@@ -40,7 +40,7 @@ class Visit:
 
     def __init__(self, chromium: Any, report: Any, **options: Any) -> None:
         path = report.out / "report.html"
-        page.write(report, path)
+        path.write_text(page.render(report), encoding="utf-8")
         self.tab = chromium.new_page(**options)
         self.errors: list[str] = []
         self.requests: list[str] = []

@@ -14,23 +14,47 @@ import pytest
 import soundfile
 from matplotlib.image import imread
 
-from audiotag.report.tensorboard import board, confusion_matrix, curves, hparams, projector
+from audiotag.labels import Labels
+from audiotag.metrics.curves import at_thresholds
+from audiotag.metrics.predictions import Predictions
+from audiotag.report.report import Subject
+from audiotag.report.section import Section
+from audiotag.report.tensorboard import board, png, projector
+from audiotag.tensorboard import hparams
 from audiotag.tensorboard.events import class_tag
 from audiotag.tensorboard.scalars import GROUPS
 
 RUN, OTHER = "one/evaluation", "two/evaluation"
+NAMES = ("Rooster / hen", "Rooster ∕ hen", 'a "quoted", name', "🐕 & <b>", "costs $5, 100% | *all*", "nobody")
+
+
+def network(classes: int) -> Any:
+    import keras
+
+    inputs = keras.Input((64, 32, 1), name="log_mel")
+    level = keras.layers.Conv2D(4, 3, activation="relu", name="block1_convolution")(inputs)
+    level = keras.layers.BatchNormalization(name="block1_normalization")(level)
+    level = keras.layers.GlobalAveragePooling2D(name="features")(level)
+    return keras.Model(inputs, keras.layers.Dense(classes, name="logits")(level))
 
 
 @pytest.fixture(scope="module")
-def report(make_report, tmp_path_factory) -> Any:
+def report(built, made_exhibit, tmp_path_factory) -> Any:
     """A run with an evaluation in it, made twice as a user would, beside another of other hyperparameters."""
-    folder = tmp_path_factory.mktemp("runs")
-    found = make_report(folder / "one")
+    folder, random = tmp_path_factory.mktemp("runs"), np.random.default_rng(0)
+    exhibits = (
+        made_exhibit(1, NAMES[0], random, clip_id="c0"),
+        made_exhibit(0, NAMES[1], random, waveform=None, sample_rate=0),
+        made_exhibit(2, NAMES[2], random, waveform=None, sample_rate=0, log_mel=None),
+    )
+    subject = Subject("esc-mn04", "run", folder, {"architecture": "mn04"}, network(len(NAMES)))
+    mistakes = {"mistakes": Section("Worst mistakes", exhibits=exhibits)}
+    made = built(folder / "one", NAMES, whole=True, silent=slice(-1, None), subject=subject, sections=mistakes)
     for step in (3, 7):
-        board.write(found, step)
-    other = found.hyperparameters | {"learning_rate": 1e-4, "teacher": "passt_s"}
-    hparams.write(folder / "two" / "evaluation", other, found.summary, 5)
-    return found
+        board.write(made, step)
+    other = made.hyperparameters | {"learning_rate": 1e-4, "teacher": "passt_s"}
+    hparams.write(folder / "two" / "evaluation", other, made.summary, 5)
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +89,7 @@ def test_precision_recall_curves(ask, report) -> None:
     tags = ask("pr_curves/tags")[RUN]
     assert {about["displayName"] for about in tags.values()} == set(names[:-1])
     (curve,) = ask("pr_curves/pr_curves", run=RUN, tag=f"pr_curve/{class_tag(names[1])}")[RUN]
-    expected = curves.precision_recall(report.predictions.targets[:, 1], report.predictions.scores[:, 1])
+    expected = at_thresholds(report.predictions.targets[:, 1].astype(bool), report.predictions.scores[:, 1])
     kept = len(curve["thresholds"])
     parts = ("true_positives", "false_positives", "true_negatives", "false_negatives", "precision", "recall")
     for name, values in zip(parts, expected, strict=True):
@@ -80,11 +104,19 @@ def test_histograms_hold_the_scores_of_clips_with_and_without_the_class(ask, rep
         assert sum(count for _, _, count in buckets) == held.sum()
 
 
-def test_texts(ask) -> None:
-    tags = ask("text/tags")[RUN]
-    assert {"about/1 figures", "about/2 notes", "classes/1 worst first"} <= set(tags)
-    (shown,) = ask("text/text", run=RUN, tag="about/1 figures")
-    assert "<table>" in shown["text"] and "<strong>esc-mn04</strong>" in html.unescape(shown["text"])
+def test_the_text_says_what_was_measured_and_concluded(ask, report) -> None:
+    assert list(ask("text/tags")[RUN]) == ["report"]
+    (shown,) = ask("text/text", run=RUN, tag="report")
+    text = html.unescape(shown["text"])
+    assert "<table>" in text and "<h1>esc-mn04</h1>" in text and report.command in text
+    assert "nobody" in text and "False alarms in" in text and f"{report.summary['mAP']:.3f}" in text
+
+
+def test_numbers_of_sections_are_scalars(ask, report) -> None:
+    for name, section in report.shown():
+        for key, value in section.scalars.items():
+            ((_, step, shown),) = ask("scalars/scalars", run=RUN, tag=f"{name}/{key}")
+            assert (step, shown) == (7, pytest.approx(value, abs=1e-6))
 
 
 def served(ask, plugin: str, tag: str) -> bytes:
@@ -93,7 +125,7 @@ def served(ask, plugin: str, tag: str) -> bytes:
     return ask(f"{plugin}/{one}", **dict(urllib.parse.parse_qsl(about["query"])))
 
 
-def test_pictures_are_png_files_and_the_confusion_matrix_is_ours(ask, report) -> None:
+def test_pictures_are_png_files_and_charts_are_those_of_the_sections(ask, report) -> None:
     tags = ask("images/tags")[RUN]
     charts = {tag for tag in tags if tag.startswith("charts/")}
     assert charts == {
@@ -102,28 +134,31 @@ def test_pictures_are_png_files_and_the_confusion_matrix_is_ours(ask, report) ->
             "average_precision",
             "average_precision_by_clips",
             "confusion_matrix",
+            "precision_recall_of_all_pairs",
             "reliability",
             "roc",
+            "roc_of_all_pairs",
             "scores_of_worst_classes",
         )
     }
     for tag in charts:
         picture = imread(io.BytesIO(served(ask, "images", tag)))
         assert picture[..., :3].std() > 0.05 and min(picture.shape[:2]) > 300
-    assert served(ask, "images", "charts/confusion_matrix") == confusion_matrix.picture(report.predictions)
+    (matrix,) = report.sections["confusion"].figures
+    assert served(ask, "images", "charts/confusion_matrix") == png.draw(matrix)
 
 
-def test_a_mistake_can_be_seen_and_heard_under_one_name(ask, report) -> None:
-    seen, heard = ask("images/tags")[RUN], ask("audio/tags")[RUN]
-    (sound,) = heard
-    assert sound == f"mistakes/1 false alarm {class_tag(report.mistakes[0].label)} in clip c0/sound"
-    assert sound.replace("/sound", "/picture") in seen
-    assert sum(tag.startswith("mistakes/") for tag in seen) == 2
+def test_a_clip_can_be_seen_and_heard_under_one_name(ask, report) -> None:
+    pictures, sounds = ask("images/tags")[RUN], ask("audio/tags")[RUN]
+    (sound,) = sounds
+    exhibit = report.sections["mistakes"].exhibits[0]
+    assert sound == f"mistakes/1 false alarm {class_tag(exhibit.label)} in clip c0/sound"
+    assert sound.replace("/sound", "/picture") in pictures
+    assert sum(tag.startswith("mistakes/") for tag in pictures) == 2
     samples, rate = soundfile.read(io.BytesIO(served(ask, "audio", sound)))
-    mistake = report.mistakes[0]
-    assert rate == mistake.sample_rate
-    np.testing.assert_allclose(samples, np.clip(mistake.waveform, -1, 1), atol=1e-4)
-    assert f"score {mistake.score:.3f}" in heard[sound]["description"]
+    assert rate == exhibit.sample_rate
+    np.testing.assert_allclose(samples, np.clip(exhibit.waveform, -1, 1), atol=1e-4)
+    assert "Scored 0.930" in sounds[sound]["description"]
 
 
 def test_the_projector_has_a_vector_and_a_line_a_clip(ask, report) -> None:
@@ -167,36 +202,23 @@ def test_the_graph_of_the_network(ask, report) -> None:
 
 
 def test_a_bare_report_is_written_and_clears_what_a_full_one_left(make_report, tmp_path) -> None:
-    full = make_report(tmp_path, task="multiclass")
+    full = make_report(task="multiclass", whole=True, mistakes=1)
     board.write(full)
-    subject = replace(full.subject, network=None)
-    gone = {"intervals": None, "uncalibrated": None, "noise": None, "embeddings": None}
-    board.write(replace(full, subject=subject, mistakes=(), notes=(), hyperparameters={}, **gone))
+    board.write(replace(full, intervals=None, embeddings=None, sections={"noise": None}, notes=(), hyperparameters={}))
     assert [path.name[:6] for path in sorted((tmp_path / "evaluation").iterdir())] == ["events"]
 
 
 def test_one_clip_and_classes_that_cannot_be_judged_do_not_stop_it(make_report, tmp_path) -> None:
-    from audiotag.labels import Labels
-    from audiotag.metrics import per_class
-    from audiotag.metrics.predictions import Predictions
-    from audiotag.metrics.reliability import reliability
-
-    few = Predictions(
-        np.array(["a"]), np.array([[0, 1]], np.uint8), np.array([[0.2, 0.9]]), Labels(("x", "y")), "multilabel"
-    )
-    table = per_class.per_class(few)
-    means = per_class.summary(few, table)
-    full = make_report(tmp_path)
-    bare = {"intervals": None, "uncalibrated": None, "noise": None, "embeddings": None, "mistakes": ()}
-    found = {"predictions": few, "table": table, "summary": means, "reliability": reliability(few)}
-    board.write(replace(full, thresholds=np.full(2, 0.5), clips=full.clips[:1], **found, **bare))
+    targets, scores = np.array([[0, 1]], np.uint8), np.array([[0.2, 0.9]])
+    few = Predictions(np.array(["a"]), targets, scores, Labels(("x", "y")), "multilabel", thresholds=np.full(2, 0.5))
+    board.write(make_report(predictions=few, resamples=0))
     assert list((tmp_path / "evaluation").glob("events*"))
 
 
 def test_names_with_tabs_and_line_breaks_do_not_break_the_projectors_lines(make_report, tmp_path) -> None:
-    full = make_report(tmp_path)
+    full = make_report(whole=True, resamples=0)
     ids = full.predictions.clip_ids.astype("<U40")
-    ids[:2] = "a\tb\nc", "  "
+    ids[:3:2] = "a\tb\nc", "  "
     projector.write(tmp_path, replace(full, predictions=replace(full.predictions, clip_ids=ids)))
     lines = (tmp_path / projector.METADATA).read_text(encoding="utf-8").splitlines()
     assert len(lines) == 1 + len(full.embeddings.rows)
@@ -205,7 +227,7 @@ def test_names_with_tabs_and_line_breaks_do_not_break_the_projectors_lines(make_
 
 def test_a_clip_is_coloured_by_the_rarest_of_its_labels_that_has_a_colour(make_report, tmp_path) -> None:
     names = tuple(f"class {number}" for number in range(80))
-    full = make_report(tmp_path, names, clips=200)
+    full = make_report(names, clips=200, resamples=0)
     rows = np.arange(0, 200, 2)
     columns = projector.describe(full, rows)
     truth = full.predictions.targets[rows].astype(bool)

@@ -1,4 +1,4 @@
-"""What a network says of every step of time, for every clip of a split."""
+"""Scores of every step of time, for every clip of a split."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def frame_scores(network: keras.Model, data: Data, split: str, batch_size: int =
 
     frames = frame_level(network)
     bounds = step_bounds(frame_steps(frames), data)
-    found: dict[str, FrameScores] = {}
+    scores: dict[str, FrameScores] = {}
     with progress.bar(
         f"Predicting every step of {data.name} {split}", data.count(split, variants=0), "clips"
     ) as advance:
@@ -49,9 +49,9 @@ def frame_scores(network: keras.Model, data: Data, split: str, batch_size: int =
             for clip_id, steps in zip(np.asarray(clip_ids).tolist(), logits, strict=True):
                 name = clip_id.decode()
                 _check(steps, name, target.shape[1])
-                found[name] = FrameScores(bounds[:-1], bounds[1:], Task(data.task).probabilities(steps))
+                scores[name] = FrameScores(bounds[:-1], bounds[1:], Task(data.task).probabilities(steps))
             advance(len(logits))
-    return found
+    return scores
 
 
 def step_bounds(steps: FrameSteps, data: Data) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Points of curves against scikit-learn's."""
+"""Points of curves against scikit-learn's, loops and TensorBoard's own writer."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import auc, average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
 
-from audiotag.report.html.curves import curves, histogram
+from audiotag.metrics.curves import at_thresholds, curves, histogram
 
 
 def drawn(clips: int, tied: bool, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -65,9 +65,31 @@ def test_curves_that_are_not_defined_have_no_points() -> None:
     assert everybody.recall.tolist() == [0.25, 0.5, 0.75, 1.0] and not len(everybody.false_positive_rate)
 
 
-def test_the_histogram_counts_every_clip_once() -> None:
-    scores = np.array([0.0, 0.049, 0.05, 0.5, 0.99, 1.0])
-    truth = np.array([False, True, False, True, True, True])
-    with_class, without = histogram(truth, scores)
-    assert {place: int(count) for place, count in enumerate(with_class) if count} == {0: 1, 10: 1, 19: 2}
-    assert {place: int(count) for place, count in enumerate(without) if count} == {0: 1, 1: 1}
+def test_the_histogram_counts_every_score_once_the_ends_included() -> None:
+    counts, edges = histogram(np.array([0.0, 0.049, 0.05, 0.5, 0.99, 1.0]), 20)
+    assert {place: int(count) for place, count in enumerate(counts) if count} == {0: 2, 1: 1, 10: 1, 19: 2}
+    assert edges.tolist() == pytest.approx([place / 20 for place in range(21)])
+
+
+def test_every_clip_is_counted_at_every_threshold() -> None:
+    random = np.random.default_rng(5)
+    truth = random.random(80) < 0.4
+    scores = np.round(random.random(80) * 10) / 10
+    scores[:2] = 0.0, 1.0
+    table = at_thresholds(truth, scores, thresholds=11)
+    for column, threshold in enumerate(np.linspace(0, 1, 11)):
+        predicted = scores >= threshold
+        counts = [(predicted & truth).sum(), (predicted & ~truth).sum()]
+        counts += [(~predicted & ~truth).sum(), (~predicted & truth).sum()]
+        precision = counts[0] / max(counts[0] + counts[1], 1)
+        assert table[:, column].tolist() == [*counts, precision, counts[0] / truth.sum()]
+
+
+def test_thresholds_equal_tensorboards_own_first_generation_writer() -> None:
+    from tensorboard.plugins.pr_curve import summary
+    from tensorboard.util import tensor_util
+
+    random = np.random.default_rng(0)
+    truth, scores = random.random(500) < 0.3, random.random(500)
+    theirs = summary.pb("curve", truth, scores.astype(np.float32), num_thresholds=201).value[0].tensor
+    np.testing.assert_allclose(at_thresholds(truth, scores), tensor_util.make_ndarray(theirs), atol=1e-7)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 
 from audiotag import models
-from audiotag.report.tensorboard import graph
+from audiotag.tensorboard import graph
 
 
 def edges(network) -> dict[str, list[str]]:

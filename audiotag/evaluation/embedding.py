@@ -1,0 +1,46 @@
+"""What a network makes of some clips before its last layer, for the projector."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from audiotag.errors import AudiotagError
+from audiotag.records import clips
+from audiotag.report.report import Embeddings
+from audiotag.scorers import inputs
+
+if TYPE_CHECKING:
+    from audiotag.evaluation.evaluated import Evaluation
+
+_MOST = 2000  # clips; a browser turns no more of them smoothly
+_BATCH = 32
+
+
+def embeddings(evaluation: Evaluation) -> Embeddings | None:
+    """Embeddings of some clips, evenly chosen.
+
+    None where there are several sources, or no network that takes the records and has a layer of features.
+    """
+    from audiotag.models import embedding_network
+
+    scorer, data = evaluation.scored[0].scorer, evaluation.scored[0].data
+    if len(evaluation.scored) > 1 or scorer is None or scorer.network is None or inputs.stored_difference(scorer, data):
+        return None
+    try:
+        network = embedding_network(scorer.network, "features")
+    except AudiotagError:
+        return None
+    clip_ids = evaluation.predictions.clip_ids
+    chosen = np.unique(np.linspace(0, len(clip_ids) - 1, min(len(clip_ids), _MOST)).round().astype(int))
+    row_of = {clip_id: row for row, clip_id in zip(chosen.tolist(), clip_ids[chosen].tolist(), strict=True)}
+    rows, vectors = [], []
+    stored = clips.stored(data, clip_ids[chosen])
+    while part := list(islice(stored, _BATCH)):
+        rows += [row_of[clip.clip_id] for clip in part]
+        # A short batch is filled up: a new shape may be a new compilation.
+        filled = np.resize(np.stack([clip.log_mel for clip in part]), (_BATCH, *part[0].log_mel.shape))
+        vectors.append(np.asarray(network.predict_on_batch(filled))[: len(part)])
+    return Embeddings(np.array(rows), np.concatenate(vectors))

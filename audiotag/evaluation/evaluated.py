@@ -1,0 +1,184 @@
+"""What is evaluated: what each source scored, and all of it as one; the folds of a cross-validation are several."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from audiotag import scorers
+from audiotag.errors import AudiotagError
+from audiotag.evaluation import calibrating
+from audiotag.metrics import per_class
+from audiotag.metrics.predictions import DEFAULT_THRESHOLD, Predictions
+
+if TYPE_CHECKING:
+    import pandas
+
+    from audiotag.records import Data, Declaration
+    from audiotag.scorers.predicting import Predicted
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What one source scored.
+
+    Args:
+        predicted: truth and scores.
+        data: the data set; None: the truth came with the scores.
+        split: expression of the splits; "" without a data set.
+        run: the run folder, where the source is one.
+    """
+
+    predicted: Predicted
+    data: Data | None
+    split: str
+    run: Path | None
+
+    @property
+    def scorer(self) -> scorers.Scorer | None:
+        """What scores further sounds; None: a table of scores cannot."""
+        subject = self.predicted.subject
+        return subject if isinstance(subject, scorers.Scorer) else None
+
+    def own(self, name: str) -> Any:
+        """What its scorer has of its own: "calibration", "thresholds_from"; None where it has none."""
+        return getattr(self.predicted.subject, name, None) or None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What the sections of a report measure.
+
+    Args:
+        scored: the sources: one, or the folds of a cross-validation.
+        predictions: truth, scores and thresholds of all their clips.
+        uncalibrated: the same before the calibration; None where there is none.
+        clips: a row a clip in the order of the predictions.
+        table: a row a class, see `metrics.per_class`.
+        summary: means, see `metrics.summary`.
+        calibration: what was done to the scores, for people.
+        columns: of the clips to slice by. None: fitting ones.
+        noise_folder: recordings without any of the classes. None: silence and made noise.
+        recordings: where the clips can be heard: root folder of the recordings, or the declaration. None: where they
+            lay when the data set was built.
+    """
+
+    scored: tuple[Scored, ...]
+    predictions: Predictions
+    uncalibrated: Predictions | None
+    clips: pandas.DataFrame
+    table: pandas.DataFrame
+    summary: dict[str, Any]
+    calibration: str
+    columns: Sequence[str] | None = None
+    noise_folder: Path | None = None
+    recordings: Declaration | Path | None = None
+
+
+def pool(scored: Sequence[Scored], **options: Any) -> Evaluation:
+    """All clips of all sources, measured together.
+
+    Args:
+        scored: the sources.
+        options: further fields of `Evaluation`.
+
+    Raises:
+        AudiotagError: other classes, another task, or a clip that two of them scored.
+    """
+    import pandas
+
+    parts = [each.predicted for each in scored]
+    _check_alike(parts)
+    _check_apart(parts)
+    thresholds, _, _ = thresholds_of(scored)
+    predictions = replace(_joined([part.predictions for part in parts]), thresholds=thresholds)
+    uncalibrated = [part.uncalibrated for part in parts if part.uncalibrated is not None]
+    table = per_class.per_class(predictions)
+    return Evaluation(
+        scored=tuple(scored),
+        predictions=predictions,
+        uncalibrated=_joined(uncalibrated) if len(uncalibrated) == len(parts) else None,
+        clips=pandas.concat([part.clips for part in parts], ignore_index=True),
+        table=table,
+        summary=per_class.summary(predictions, table),
+        calibration="; ".join(dict.fromkeys(_described(each.own("calibration")) for each in scored)),
+        **options,
+    )
+
+
+def thresholds_of(scored: Sequence[Scored]) -> tuple[np.ndarray, str, list[str]]:
+    """The thresholds of all classes, where they come from, and a note about them."""
+    first, own = scored[0], [each.predicted.subject for each in scored]
+    even = np.full(len(first.predicted.predictions.labels), DEFAULT_THRESHOLD), f"{DEFAULT_THRESHOLD} for every class"
+    if all(getattr(subject, "thresholds", None) is None for subject in own):
+        return *even, []
+    if len(scored) > 1:
+        note = "the runs have thresholds of their own, which differ from fold to fold: 0.5 is taken for all"
+        return *even, [note]
+    thresholds = np.asarray(own[0].thresholds)[first.predicted.positions]
+    return thresholds, own[0].thresholds_from or "the model's own", []
+
+
+def fitted_on_these(scored: Sequence[Scored]) -> list[str]:
+    """A note where calibration or thresholds were fitted on the clips that they are measured on."""
+    notes = []
+    for each in scored:
+        calibration = each.own("calibration")
+        fitted = {
+            "the calibration was": "" if calibration is None else calibration.fitted_on,
+            "the thresholds were": each.own("thresholds_from") or "",
+        }
+        for what, source in fitted.items():
+            if each.data is not None and (shared := calibrating.shared_splits(source, each.data, each.split)):
+                notes.append(f"{what} fitted on {', '.join(shared)}, measured here: new clips will fare worse")
+    return list(dict.fromkeys(notes))
+
+
+def _described(calibration: Any) -> str:
+    return "none" if calibration is None else calibration.describe()
+
+
+def _check_alike(parts: Sequence[Predicted]) -> None:
+    """Refuse sources of other classes or another task than the first."""
+    first = parts[0]
+    for part in parts[1:]:
+        ours, theirs = first.predictions, part.predictions
+        if (ours.labels.names, ours.task) != (theirs.labels.names, theirs.task):
+            raise AudiotagError(
+                f"subjects are evaluated together on the same classes and task, {first.subject.path} has "
+                f"{len(ours.labels)} classes ({ours.task}), {part.subject.path} {len(theirs.labels)} ({theirs.task}): "
+                "evaluate them one by one"
+            )
+
+
+def _check_apart(parts: Sequence[Predicted]) -> None:
+    """Refuse a clip that two sources scored."""
+    scored: dict[str, Path] = {}
+    for part in parts:
+        for clip_id in part.predictions.clip_ids.tolist():
+            if clip_id in scored:
+                raise AudiotagError(
+                    f"subjects that are evaluated together score clips of their own, {clip_id!r} is scored by "
+                    f"{scored[clip_id]} and {part.subject.path}: name runs of different folds, or compare the two "
+                    "with `audiotag compare`"
+                )
+            scored[clip_id] = part.subject.path
+
+
+def _joined(parts: Sequence[Predictions]) -> Predictions:
+    if len(parts) == 1:
+        return parts[0]
+    joined = {
+        name: np.concatenate([getattr(part, name) for part in parts]) for name in ("clip_ids", "targets", "scores")
+    }
+    for name in ("known", "recordings"):
+        own = [getattr(part, name) for part in parts]
+        if any(values is not None for values in own):
+            blank = [np.ones_like(part.targets, bool) if name == "known" else part.clip_ids for part in parts]
+            both = zip(own, blank, strict=True)
+            joined[name] = np.concatenate([fallback if values is None else values for values, fallback in both])
+    return replace(parts[0], **joined)

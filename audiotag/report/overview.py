@@ -1,0 +1,146 @@
+"""What every report says of its classes, as plain values: key figures, means, a row a class, limits."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from audiotag.report import formats
+
+if TYPE_CHECKING:
+    from audiotag.metrics.bootstrap import Intervals
+    from audiotag.report.report import Report
+
+CLASS_METRICS = ("AUC", "F1", "precision", "recall")
+_RARE, _WEAK = 10, 0.5
+_KEY_FIGURES = {
+    "multilabel": ("mAP", "AUC", "lwlrap", "F1", "ECE"),
+    "multiclass": ("accuracy", "mAP", "AUC", "F1", "ECE"),
+}
+_MEANINGS = {
+    "mAP": "mean average precision: how well every class ranks its own clips first; 1 is perfect",
+    "AUC": "chance that a clip with the class scores above one without, mean of classes; 0.5 is guessing",
+    "lwlrap": "how high the true labels rank among a clip's scores; 1 is perfect",
+    "F1": "balance of precision and recall of the decisions, mean of classes",
+    "accuracy": "share of clips whose highest score is the right class",
+    "ECE": "how far scores lie from the observed frequencies, mean of classes; 0 is perfect",
+}
+
+
+def key_figures(report: Report) -> list[dict[str, Any]]:
+    """The few figures at the top: name, value, interval or None, meaning."""
+    return [
+        {"name": name, "value": report.summary[name], "interval": bounds(report.intervals, name), "meaning": meaning}
+        for name, meaning in ((name, _MEANINGS[name]) for name in _KEY_FIGURES[report.predictions.task])
+    ]
+
+
+def bounds(intervals: Intervals | None, name: str) -> tuple[float, float] | None:
+    """The interval of a mean, where there is one that is defined."""
+    ends = None if intervals is None else intervals.means.get(name)
+    return ends if ends is not None and all(map(math.isfinite, ends)) else None
+
+
+def interval_text(intervals: Intervals | None) -> str:
+    """What the intervals mean, in one or two sentences."""
+    if intervals is None:
+        return "No intervals were computed: differences may be chance."
+    if intervals.reason:
+        return f"There are no intervals: {intervals.reason}."
+    unit, whole = intervals.unit, ", each with all of its clips" if intervals.unit == "recording" else ""
+    return (
+        f"Intervals cover {formats.percent(intervals.level)}: the {intervals.units:,} {unit}s were drawn again "
+        f"{intervals.resamples:,} times with replacement{whole}. They say how much a figure depends on "
+        f"which {unit}s were measured; a class with few clips has a wide one."
+    )
+
+
+def means(report: Report) -> list[tuple[str, list[tuple[float, tuple[float, float] | None]]]]:
+    """Metrics in three ways: mean over classes, weighted by clips, all pairs together; each with its interval."""
+    rows = []
+    for metric in ("AP", *CLASS_METRICS):
+        keys = ("mAP" if metric == "AP" else metric, f"weighted_{metric}", f"micro_{metric}")
+        rows.append((metric, [(report.summary.get(key, math.nan), bounds(report.intervals, key)) for key in keys]))
+    return rows
+
+
+def further_figures(report: Report) -> list[tuple[str, float, tuple[float, float] | None]]:
+    """Figures that are neither a key figure nor among the averages."""
+    multiclass = report.predictions.task == "multiclass"
+    titles = {
+        "d_prime": "d′ of the mean AUC",
+        "lwlrap": "lwlrap",
+        "accuracy": "accuracy of clips" if multiclass else "right yes-or-no decisions",
+        "top_3": "right class among the best 3",
+        "top_5": "right class among the best 5",
+        "Brier": "Brier score, mean of classes",
+    }
+    shown = _KEY_FIGURES[report.predictions.task]
+    return [
+        (title, report.summary[name], bounds(report.intervals, name))
+        for name, title in titles.items()
+        if name in report.summary and name not in shown
+    ]
+
+
+def class_columns(report: Report) -> dict[str, list[str]]:
+    """What sections say of every class: a cell a class by its heading."""
+    return {
+        heading: [formats.cell(value) for value in cells]
+        for _, section in report.shown()
+        for heading, cells in section.columns.items()
+    }
+
+
+def class_rows(report: Report) -> list[dict[str, Any]]:
+    """A row a class: name, clips, AP with its interval, further metrics, threshold, cells of the sections' columns."""
+    ends = None if report.intervals is None else report.intervals.classes
+    columns, rows = class_columns(report).values(), []
+    for index, row in report.table.iterrows():
+        low, high = (math.nan, math.nan) if ends is None else ends.loc[index, ["AP_low", "AP_high"]]
+        rows.append(
+            {
+                "name": row["class"],
+                "clips": int(row["positives"]),
+                "AP": row["AP"],
+                "low": low,
+                "high": high,
+                "metrics": [row[name] for name in CLASS_METRICS],
+                "threshold": row["threshold"],
+                "further": [cells[index] for cells in columns],
+            }
+        )
+    return rows
+
+
+def left_out(report: Report) -> list[tuple[str, list[str]]]:
+    """Classes that means leave out: how many and of which mean, and their names."""
+    summary, reasons = report.summary, (("without_positives", "the means"), ("without_negatives", "the mean of AUC"))
+    return [
+        (
+            f"{len(summary[key])} of {summary['classes']} classes {key.replace('_', ' ')}, left out of {mean}",
+            summary[key],
+        )
+        for key, mean in reasons
+        if summary[key]
+    ]
+
+
+def limits(report: Report) -> list[tuple[str, list[str]]]:
+    """What the figures do not say by themselves: phrases, each with the classes that it is about."""
+    judged = report.table[report.table["positives"] > 0]
+    weak, rare = judged[judged["AP"] < _WEAK].sort_values("AP"), judged[judged["positives"] < _RARE]
+    rare = rare.sort_values("positives", kind="stable")
+    points = left_out(report)
+    if len(weak):
+        named = [f"{name} ({value:.2f})" for name, value in zip(weak["class"], weak["AP"], strict=True)]
+        points.append((f"Not to be relied on, AP below {_WEAK}", named))
+    if len(rare):
+        named = [f"{name} ({clips})" for name, clips in zip(rare["class"], rare["positives"], strict=True)]
+        points.append((f"Measured on fewer than {_RARE} clips, so their figures are rough", named))
+    if report.predictions.known is not None:
+        share = formats.percent(float(np.mean(~report.predictions.known)))
+        points.append((f"{share} of all pairs of a clip and a class were judged by nobody and count nowhere", []))
+    return points
