@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from kept_process import KeptProcess
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -27,6 +30,38 @@ def shared() -> Callable[[str], Path]:
         pytest.skip(f"{relative} is not there: set AUDIOTAG_TEST_DATA to the folder of golden, weights and data")
 
     return find
+
+
+@pytest.fixture(scope="session")
+def kept_process() -> Iterator[Callable[..., KeptProcess]]:
+    """The process of a backend, or of one without audiotag: `kept_process("torch").call(function, ...)`."""
+    started: dict[tuple[str, bool], KeptProcess] = {}
+
+    def process(backend: str, audiotag: bool = True) -> KeptProcess:
+        if (backend, audiotag) not in started:
+            started[backend, audiotag] = KeptProcess(backend, audiotag)
+        return started[backend, audiotag]
+
+    yield process
+    for each in started.values():
+        each.close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Workers share the tests out by files, but those that need kept processes go to one, which starts each once."""
+    for item in items:
+        if not item.get_closest_marker("xdist_group"):
+            group = "kept processes" if "kept_process" in item.fixturenames else item.location[0]
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def memory() -> Iterator[None]:
+    """A module leaves none of its networks behind."""
+    yield
+    if keras := sys.modules.get("keras"):
+        keras.backend.clear_session()
+        gc.collect()
 
 
 @pytest.fixture(autouse=True)

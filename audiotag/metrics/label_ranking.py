@@ -17,21 +17,17 @@ def label_precisions(predictions: Predictions) -> np.ndarray:
     Returns:
         (clips, classes) float64 in [0, 1]; 0 where the clip does not have the class.
     """
-    classes = predictions.targets.shape[1]
-    # Pairs that nobody judged come last, where they lengthen no rank.
-    falling = np.where(predictions.judged, -predictions.scores, np.inf)
-    order = np.argsort(falling, axis=1)
-    falling, truth = (np.take_along_axis(each, order, axis=1) for each in (falling, predictions.targets.astype(bool)))
-    labels = truth.cumsum(axis=1, dtype=np.int32)
-    # Equal scores share the rank of their last.
-    ranks = np.broadcast_to(np.arange(1, classes + 1, dtype=np.int32), falling.shape).copy()
-    ranks[:, :-1][falling[:, :-1] == falling[:, 1:]] = classes
-    ranks = np.minimum.accumulate(ranks[:, ::-1], axis=1)[:, ::-1]
-    rows, places = np.nonzero(truth)
-    rank = ranks[rows, places]
+    truth = predictions.targets.astype(bool)
     precisions = np.zeros(truth.shape)
-    precisions[rows, order[rows, places]] = labels[rows, rank - 1] / rank
+    for row, labels, scores, judged in zip(precisions, truth, predictions.scores, predictions.judged, strict=True):
+        own = scores[labels]
+        row[labels] = _reaching(own, own) / _reaching(scores[judged], own)
     return precisions
+
+
+def _reaching(scores: np.ndarray, least: np.ndarray) -> np.ndarray:
+    """How many scores are at least as large as each of some values."""
+    return len(scores) - np.searchsorted(np.sort(scores), least)
 
 
 def top_accuracy(predictions: Predictions, most: int) -> float:

@@ -101,19 +101,19 @@ def summary(predictions: Predictions, table: pandas.DataFrame | None = None) -> 
         in AUC and d_prime.
     """
     table = per_class(predictions) if table is None else table
-    truth, known = predictions.targets.astype(bool), predictions.judged
     positives, guesses, judged = (table[name].to_numpy() for name in ("positives", "predicted", "clips"))
-    hits = (truth & decide(predictions)).sum(axis=0)
+    hits = (predictions.targets.astype(bool) & decide(predictions)).sum(axis=0)
     classes = {name: table[name].to_numpy() for name in METRICS}
-    whole = means(classes, (positives, guesses, hits, judged), len(truth) if predictions.task.exclusive else None)
-    pairs = ranking.rank(truth[known], predictions.scores[known])
+    clips = len(predictions.targets)
+    whole = means(classes, (positives, guesses, hits, judged), clips if predictions.task.exclusive else None)
+    pairs = ranking.rank(*predictions.pairs())
     tops = [most for most in _TOP if predictions.task.exclusive and len(table) > most]
     return {
         **{name: float(value) for name, value in whole.items()},
         "micro_AP": pairs.average_precision(),
         "micro_AUC": pairs.area(),
         **{f"top_{most}": top_accuracy(predictions, most) for most in tops},
-        "clips": len(truth),
+        "clips": clips,
         "classes": len(table),
         "without_positives": table.loc[positives == 0, "class"].tolist(),
         "without_negatives": table.loc[(positives == judged) & (positives > 0), "class"].tolist(),

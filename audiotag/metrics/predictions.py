@@ -76,6 +76,13 @@ class Predictions:
         rows = slice(None) if self.known is None else self.known[:, index]
         return self.targets[rows, index].astype(bool), self.scores[rows, index]
 
+    def pairs(self) -> tuple[np.ndarray, np.ndarray]:
+        """Truth (bool) and scores of every pair of a clip and a class that counts, (pairs,)."""
+        truth = self.targets.astype(bool)
+        if self.known is None:
+            return truth.ravel(), self.scores.ravel()
+        return truth[self.known], self.scores[self.known]
+
     def take(self, rows: np.ndarray, columns: np.ndarray | None = None) -> Predictions:
         """The predictions of some clips, and of some classes.
 

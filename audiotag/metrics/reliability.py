@@ -48,7 +48,7 @@ def reliability(predictions: Predictions) -> Reliability:
         rows, highest = np.arange(len(predictions.scores)), predictions.scores.argmax(axis=1)
         truth, scores = predictions.targets[rows, highest], predictions.scores[rows, highest]
     else:
-        truth, scores = predictions.targets[predictions.judged], predictions.scores[predictions.judged]
+        truth, scores = predictions.pairs()
     bin_of = np.searchsorted(_EDGES[1:-1], scores)
     count = np.bincount(bin_of, minlength=BINS)
     with np.errstate(invalid="ignore"):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from audiotag import AudiotagError, scorers
+from audiotag import AudiotagError, metrics, scorers
 from audiotag.metrics.predictions import Predictions
 
 CLIPS = [f"clip{number}" for number in range(3, 12)]
@@ -133,7 +133,7 @@ def test_saved_predictions_need_no_data_set_and_are_evaluated_on_it_where_there_
     for name in ("predictions.npz", "predictions.parquet"):
         if name.endswith("parquet"):
             pytest.importorskip("pyarrow", reason="pyarrow is not installed")
-        saved.save(tmp_path / name)
+        metrics.save(saved, tmp_path / name)
         alone = predicted(tmp_path / name, None)
         assert (alone.predictions.targets == targets).all() and (alone.predictions.known == known).all()
         assert alone.clips["recording"].tolist() == alone.predictions.recordings.tolist() == recordings.tolist()
