@@ -196,9 +196,8 @@ def judge(
             clip_id: [(on, off, str(index)) for on, off, index in rows] for clip_id, rows in events.items()
         },
     }
-    limit = float(
-        np.nextafter(criteria.threshold, -1.0)
-    )  # the package finds what is above, audiotag what reaches the threshold
+    # The package finds what is above, audiotag what reaches the threshold.
+    limit = float(np.nextafter(criteria.threshold, -1.0))
     collars = {"onset_collar": criteria.collar, "offset_collar": criteria.collar}
     collars["offset_collar_rate"] = criteria.offset_collar_rate
     segments = {"audio_durations": seconds, "segment_length": criteria.segment}
@@ -208,8 +207,9 @@ def judge(
         ("event", package.collar_based, collars),
     ):
         *_, by_class = module.fscore(**compared, threshold=limit, **options)
-        rates = pandas.DataFrame({int(index): _rates(each) for index, each in by_class.items()}).T
-        rates = rates.add_prefix(f"{kind}_")
+        rates = pandas.DataFrame({int(index): _rates(each) for index, each in by_class.items()}).T.add_prefix(
+            f"{kind}_"
+        )
         table = table.join(rates)
         totals = {key: sum(each[key] for each in by_class.values()) for key in ("tps", "fps", "n_ref")}
         means |= {f"macro_{kind}_F1": float(rates[f"{kind}_F1"].mean()), f"micro_{kind}_F1": _rates(totals)["F1"]}

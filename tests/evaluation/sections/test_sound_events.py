@@ -7,16 +7,18 @@ import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
-from types import ModuleType
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from audiotag import AudiotagError, records
+from audiotag import AudiotagError, models, records, scorers
+from audiotag.evaluation.evaluated import Evaluation, Scored
 from audiotag.evaluation.frame_scores import frame_scores
 from audiotag.evaluation.sections import sound_events
-from audiotag.evaluation.sections.sound_events import Criteria, compare, judge, note, section
+from audiotag.evaluation.sections.sound_events import Criteria, compare, judge, measure, note, section
 from audiotag.frontend import LogMelConfig
 from audiotag.labels import Labels
 from audiotag.records.strong_labels import strong_labels
@@ -358,17 +360,34 @@ def test_a_network_is_measured_on_the_clips_whose_events_are_known(package, data
     assert note(listener, data, "test") == ""
 
 
+def evaluated(network: Any, data: records.Data, split: str, folder: Path) -> Evaluation:
+    """A saved model, about to be measured on a split."""
+    card = models.ModelCard(network.name, data.labels, data.front_end, data.task, data.seconds)
+    models.save(network, folder / "model.keras", card)
+    scored = Scored(SimpleNamespace(subject=scorers.open(folder / "model.keras", data)), data, split, None)
+    return Evaluation((scored,), None, None, None, None, {}, "none")
+
+
+def test_a_model_has_the_section_where_its_split_has_strong_labels(package, data, listener, tmp_path) -> None:
+    section = measure(evaluated(listener, data, "test", tmp_path))
+    assert section.scalars == compare(listener, data, "test").means
+    assert section.facts["clips left out, whose events have no times"] == "3" and not section.notes
+    assert measure(evaluated(listener, data, "validation", tmp_path)) is None
+
+
 def test_a_split_without_strong_labels_is_not_measured_and_needs_no_note(data, listener) -> None:
     assert compare(listener, data, "validation") is None
     assert note(listener, data, "validation") == ""
 
 
-def test_a_network_that_keeps_no_time_is_not_measured_and_says_so(data) -> None:
+def test_a_network_that_keeps_no_time_is_not_measured_and_says_so(data, tmp_path) -> None:
     import keras
 
     inputs = keras.Input((None, 16, 1))
     network = keras.Model(inputs, keras.layers.Dense(3)(keras.layers.GlobalAveragePooling2D()(inputs)), name="deaf")
-    assert "need a network that keeps time, received deaf" in note(network, data, "test")
+    section = measure(evaluated(network, data, "test", tmp_path))
+    assert not section.is_shown and section.values == {"sound_events": None}
+    assert "need a network that keeps time, received deaf" in section.notes[0]
 
 
 def test_without_the_package_the_note_says_what_to_install(data, listener, monkeypatch) -> None:
