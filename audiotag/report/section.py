@@ -23,18 +23,20 @@ class Table:
         rows: texts, counts (int), figures (float), None for what is not defined; see `formats.cell`.
         title: what it is of; "" where the section says it.
         note: one sentence beneath it.
+        sortable: whether its rows may stand in any order.
     """
 
     columns: Sequence[str]
     rows: Sequence[Sequence[Any]]
     title: str = ""
     note: str = ""
+    sortable: bool = True
 
     @classmethod
-    def of(cls, frame: pandas.DataFrame, title: str = "") -> Table:
+    def of(cls, frame: pandas.DataFrame, title: str = "", sortable: bool = True) -> Table:
         """A table of pandas without its index and the columns that are nowhere defined."""
         kept = frame.dropna(axis="columns", how="all")
-        return cls([str(name) for name in kept.columns], kept.to_numpy(dtype=object).tolist(), title)
+        return cls([str(name) for name in kept.columns], kept.to_numpy(dtype=object).tolist(), title, "", sortable)
 
 
 @dataclass(frozen=True)

@@ -152,6 +152,7 @@ def test_folds_are_pooled_each_clip_scored_once(make_run, report, data, tmp_path
     assert folds["fold"].tolist()[-2:] == ["mean", "standard deviation"] and len(folds) == 4
     accuracies = [part.summary["accuracy"] for part in (report, other)]
     assert pooled.sections["folds"].conclusions[0].startswith("2 folds, mean ± standard deviation: mAP ")
+    assert not pooled.sections["folds"].tables[0].sortable
     assert folds["accuracy"].tolist()[2:] == pytest.approx([np.mean(accuracies), np.std(accuracies, ddof=1)])
     assert pooled.summary["accuracy"] == pytest.approx((9 * accuracies[0] + 3 * accuracies[1]) / 12)
 

@@ -31,7 +31,7 @@ def measure(evaluation: Evaluation) -> Section | None:
         "Folds",
         how="Each fold was scored by itself; the last rows are mean and standard deviation over folds.",
         conclusions=(f"{len(names)} folds, mean ± standard deviation: {varied}",),
-        tables=(Table.of(table),),
+        tables=(Table.of(table, sortable=False),),
         values={"folds": table},
     )
 
