@@ -185,7 +185,7 @@ def test_a_data_set_of_another_front_end_is_refused_and_both_are_named(
 ) -> None:
     other = built("--front-end", "librosa")
     for arguments in (
-        ("train", other, "--out", tmp_path / "run", *training, "--model", "mn04", "--weights", "mn04_as"),
+        ("train", other, "--out", tmp_path / "run", "--train", "train", "--validation", "none", "--weights", "mn04_as"),
         ("train", other, "--out", tmp_path / "run", *training, "--weights", student / "student.keras"),
         ("teach", other, "--teacher", student),
     ):
@@ -252,7 +252,7 @@ def test_folders_of_another_kind_are_refused(refuse: Refuse, data: Path, folder:
     assert "student.keras" in refuse("train", data, "--out", tmp_path / "run", "--weights", folder)
     assert "student.keras" in refuse("evaluate", data)
     assert "student.keras" in refuse("teach", data, "--teacher", folder)
-    assert "finished run" in refuse("tag", folder, "--model", data)
+    assert "finished `audiotag train`" in refuse("tag", folder, "--model", data)
     assert not (tmp_path / "run").exists()
     assert not (folder / "recipe.toml").exists()
 
