@@ -148,15 +148,15 @@ def means(
         Name to (…) float64.
     """
     positives = counts[0]
-    found = {key: mean(classes[name]) for key, name in _MACRO.items() if name in classes}
-    found["d_prime"] = ranking.d_prime(found["AUC"])
-    found["lwlrap"] = mean(classes["lwlrap"], positives)
-    found |= {f"weighted_{name}": mean(classes[name], positives) for name in _WEIGHTED}
+    averages = {key: mean(classes[name]) for key, name in _MACRO.items() if name in classes}
+    averages["d_prime"] = ranking.d_prime(averages["AUC"])
+    averages["lwlrap"] = mean(classes["lwlrap"], positives)
+    averages |= {f"weighted_{name}": mean(classes[name], positives) for name in _WEIGHTED}
     present, guesses, hits, judged = (each.sum(axis=-1) for each in counts)
     with np.errstate(invalid="ignore"):
         right = (judged - present - guesses + 2 * hits) / judged if clips is None else hits / clips
     micro = of_decisions(present, guesses, hits, judged)
-    return found | {"accuracy": right} | {f"micro_{name}": micro[name] for name in ("F1", "precision", "recall")}
+    return averages | {"accuracy": right} | {f"micro_{name}": micro[name] for name in ("F1", "precision", "recall")}
 
 
 def mean(values: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
