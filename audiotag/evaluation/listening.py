@@ -15,7 +15,7 @@ from audiotag.errors import AudiotagError
 from audiotag.evaluation.sections import mistakes, noise, sound_events
 from audiotag.records import clips
 from audiotag.report.report import Embeddings, Report
-from audiotag.scorers import inputs
+from audiotag.scorers.reading import Reading
 
 if TYPE_CHECKING:
     import keras
@@ -55,7 +55,7 @@ def listen(
     found = replace(found, noise=_false_alarms(heard, report.thresholds, noise_folder))
     if len(heard) == 1 and report.subject.network is not None:
         network, data, split = report.subject.network, heard[0].data, heard[0].split
-        if not inputs.stored_difference(scorers[0], data):
+        if not Reading(scorers[0], data, recordings).needs_waveforms:
             found = replace(found, embeddings=_embeddings(network, data, report.predictions.clip_ids))
             if scorers[0].labels.names == data.labels.names:
                 notes += filter(None, [sound_events.note(network, data, split)])
@@ -72,13 +72,12 @@ def _false_alarms(heard: Sequence[Heard], thresholds: np.ndarray, folder: Path |
     parts = []
     for one in heard:
         scorer = one.predicted.subject
-        seconds = getattr(scorer.takes, "samples", None)
-        seconds = one.data.seconds if seconds is None else seconds / scorer.sample_rate
+        seconds = scorer.input.seconds or one.data.seconds
         if folder is None:
             sounds = noise.built_in(scorer.sample_rate, seconds)
         else:
             sounds = noise.noise_folder(Path(folder), scorer.sample_rate, seconds)
-        listened = noise.listen(scorer.listen, sounds, scorer.sample_rate)
+        listened = noise.listen(scorer.predict_on_batch, sounds, scorer.sample_rate)
         parts.append((listened.kinds, listened.scores[:, one.predicted.positions], listened.seconds))
     return noise.NoiseScores(*(np.concatenate(part) for part in zip(*parts, strict=True))).false_alarms(thresholds)
 
