@@ -32,7 +32,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "tensorboard",
         "training",
     ],
-    submod_attrs={"tagging": ["AudioTagger", "Tag", "load"]},
+    submod_attrs={"scorers": ["load"], "tagging": ["AudioTagger", "Tag"]},
 )
 
 

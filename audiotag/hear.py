@@ -15,7 +15,8 @@ import numpy as np
 
 from audiotag.errors import AudioError
 from audiotag.models.frames import shortest_frames
-from audiotag.tagging import AudioTagger, load
+from audiotag.scorers import load
+from audiotag.tagging import AudioTagger
 from audiotag.tagging.embeddings import network_of
 from audiotag.tagging.windows import SECONDS_A_BATCH, windows_of
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from audiotag.cli import sources
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -18,7 +20,7 @@ _NAMED = 20
 
 
 def calibrate(
-    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    model: Annotated[list[str], typer.Argument(help=sources.SOURCE, metavar="SOURCE...")],
     method: Annotated[str, typer.Option(help="temperature, platt, isotonic or none.")] = "temperature",
     aim: Annotated[
         str | None,
@@ -30,12 +32,17 @@ def calibrate(
     ] = None,
     data: Annotated[Path | None, typer.Option(help="Another data set than the run's.")] = None,
     split: Annotated[str | None, typer.Option(help="Splits to fit on. Default: the run's validation.")] = None,
+    labels: sources.Labels = None,
+    front_end: sources.FrontEnd = None,
+    sample_rate: sources.SampleRate = None,
+    outputs: sources.Outputs = None,
 ) -> None:
     """Fit probabilities and thresholds on validation clips.
 
-    The scores of a run become probabilities, and every class gets a threshold. Both are fitted on the validation
-    clips, never on those of the test, and written into the run's tagger.keras. --method none removes them, or with
-    --aim only the calibration.
+    The scores of a model become probabilities, and every class gets a threshold. Both are fitted on the validation
+    clips, never on those of the test, and written into the run's tagger.keras; of any other model into a small file
+    beside it, NAME.calibration.json, that every command finds. --method none removes them, or with --aim only the
+    calibration.
     """
     from audiotag.startup import import_tensorflow_quietly
 
@@ -45,26 +52,27 @@ def calibrate(
 
     from audiotag import evaluation
 
-    found = evaluation.calibrate(run, method, aim, noise=noise, data=data, split=split)
+    stated = {"labels": labels, "front_end": front_end, "sample_rate": sample_rate, "outputs": outputs}
+    tuned = evaluation.calibrate(model, method, aim, noise=noise, data=data, split=split, **stated)
     console = Console()
-    if found.source:
-        console.print(Text(f"Fitted on {found.source}"), soft_wrap=True)
-    if found.calibration is not None:
-        console.print(_improvement(found))
-    if found.noise_hours:
-        told = f"a rate below {1 / found.noise_hours:.1f} an hour means none in it"
-        console.print(Text(f"Heard {found.noise_hours:.2f} h of noise: {told}"))
-    if found.thresholds is not None:
-        console.print(_thresholds(found))
-        for line in _undecided(found):
+    if tuned.source:
+        console.print(Text(f"Fitted on {tuned.source}"), soft_wrap=True)
+    if tuned.calibration is not None:
+        console.print(_improvement(tuned))
+    if tuned.noise_hours:
+        rate = f"a rate below {1 / tuned.noise_hours:.1f} an hour means none in it"
+        console.print(Text(f"Heard {tuned.noise_hours:.2f} h of noise: {rate}"))
+    if tuned.thresholds is not None:
+        console.print(_thresholds(tuned))
+        for line in _undecided(tuned):
             console.print(Text(line, style="yellow"))
-    fitted = "none" if found.calibration is None else found.calibration.method
-    aims = "none" if found.thresholds is None else found.thresholds.aim
-    typer.echo(f"{found.tagger}: calibration {fitted}, thresholds {aims}")
-    typer.echo(f"Next: audiotag evaluate {run}")
+    fitted = "none" if tuned.calibration is None else tuned.calibration.method
+    aims = "none" if tuned.thresholds is None else tuned.thresholds.aim
+    typer.echo(f"{tuned.tagger}: calibration {fitted}, thresholds {aims}")
+    typer.echo(f"Next: audiotag evaluate {' '.join(model)}")
 
 
-def _improvement(found: Tuned) -> Table:
+def _improvement(tuned: Tuned) -> Table:
     """Calibration error and Brier score before and after."""
     from rich.table import Table
 
@@ -73,20 +81,20 @@ def _improvement(found: Tuned) -> Table:
     table = Table(box=None, pad_edge=False, caption="on the clips it was fitted on: new ones fare worse")
     for heading in ("", "ECE", "Brier"):
         table.add_column(heading, justify="right" if heading else "left")
-    named = found.calibration.describe().removesuffix(f", fitted on {found.source}")
-    for name, scored in (("uncalibrated", found.before), (named, found.after)):
+    named = tuned.calibration.describe().removesuffix(f", fitted on {tuned.source}")
+    for name, scored in (("uncalibrated", tuned.before), (named, tuned.after)):
         measured = reliability(scored)
         table.add_row(name, f"{measured.ece:.4f}", f"{measured.brier:.4f}")
     return table
 
 
-def _thresholds(found: Tuned) -> Table:
+def _thresholds(tuned: Tuned) -> Table:
     """A row a class in the order of the labels, or of more than 60 classes those of the least recall."""
     import numpy as np
     from rich.table import Table
     from rich.text import Text
 
-    chosen, names = found.thresholds, found.after.labels.names
+    chosen, names = tuned.thresholds, tuned.after.labels.names
     table = Table(box=None, pad_edge=False, title=f"Thresholds: {chosen.aim}", title_justify="left")
     for heading in ("class", "threshold", "precision", "recall"):
         table.add_column(heading, justify="left" if heading == "class" else "right", overflow="fold")
@@ -101,9 +109,9 @@ def _thresholds(found: Tuned) -> Table:
     return table
 
 
-def _undecided(found: Tuned) -> list[str]:
+def _undecided(tuned: Tuned) -> list[str]:
     """Lines about the classes whose threshold was not chosen."""
-    chosen, names, lines = found.thresholds, found.after.labels.names, []
+    chosen, names, lines = tuned.thresholds, tuned.after.labels.names, []
     for classes, what in ((chosen.undecided, "keep 0.5, nothing decides"), (chosen.unreached, "never reach the aim")):
         if classes:
             more = f" … and {len(classes) - _NAMED} more" if len(classes) > _NAMED else ""

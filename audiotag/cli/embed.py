@@ -7,17 +7,25 @@ from typing import Annotated
 
 import typer
 
+from audiotag.cli import sources
+
 
 def embed(
     paths: Annotated[list[Path], typer.Argument(help="Sound files and folders of them.", metavar="PATH...")],
     out: Annotated[Path, typer.Option(help="The table: .npz or .parquet.")],
-    model: Annotated[str, typer.Option(help="A published name, a .keras file or a run folder.")] = "mn04_as",
+    model: Annotated[
+        str, typer.Option(help="A published name, a .keras file, a run folder or module:model.")
+    ] = "mn04_as",
     layers: Annotated[str, typer.Option(help="mid, blocks, features, logits or a layer's name; several: a,b.")] = "mid",
     timestamps: Annotated[bool, typer.Option("--timestamps", help="A row a window instead of one a file.")] = False,
     window: Annotated[
         float | None, typer.Option(help="Window in seconds. Default: the model's; with --timestamps 1.")
     ] = None,
     hop: Annotated[float | None, typer.Option(help="From window to window, seconds. Default: the window.")] = None,
+    data: sources.Data = None,
+    labels: sources.Labels = None,
+    front_end: sources.FrontEnd = None,
+    sample_rate: sources.SampleRate = None,
 ) -> int:
     """Turn recordings of any length into vectors.
 
@@ -30,10 +38,10 @@ def embed(
     from audiotag.startup import import_tensorflow_quietly
 
     import_tensorflow_quietly()
-    from audiotag import tagging
 
     chosen = [name.strip() for name in layers.split(",")]
-    tagger = tagging.load(model)
+    stated = {"labels": labels, "front_end": front_end, "sample_rate": sample_rate}
+    tagger = sources.open_model([model], data, **stated)
     results = embeddings.embed_files(tagger, paths, chosen, window=window, hop=hop, timestamps=timestamps)
     written = embeddings.write_embeddings(results, out, model=model, layers=chosen)
     files = f"{written.files} of {written.files + written.failed} files"

@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
+from audiotag.cli import sources
+
 
 def tag(
     paths: Annotated[list[Path], typer.Argument(help="Sound files and folders of them.", metavar="PATH...")],
-    model: Annotated[str, typer.Option(help="A published name, a .keras file or a run folder.")] = "mn04_as",
+    model: Annotated[list[str] | None, typer.Option(help=f"{sources.SOURCE} Default: mn04_as.")] = None,
     window: Annotated[float | None, typer.Option(help="Window in seconds. Default: the model's.")] = None,
     hop: Annotated[float | None, typer.Option(help="From window to window, seconds. Default: the window.")] = None,
     frames: Annotated[bool, typer.Option("--frames", help="When each sound begins and ends.")] = False,
@@ -20,6 +22,12 @@ def tag(
     min_duration: Annotated[float | None, typer.Option(help="With --frames: shortest event, seconds.")] = None,
     gap: Annotated[float | None, typer.Option(help="With --frames: join events this near, seconds.")] = None,
     format: Annotated[str, typer.Option(help="table, csv, jsonl, audacity or raven.")] = "table",
+    data: sources.Data = None,
+    labels: sources.Labels = None,
+    front_end: sources.FrontEnd = None,
+    sample_rate: sources.SampleRate = None,
+    task: sources.Task = None,
+    outputs: sources.Outputs = None,
 ) -> int:
     """Name the sounds in recordings of any length.
 
@@ -32,9 +40,12 @@ def tag(
 
     formats.check(format, len(files.sound_files(paths)))
     import_tensorflow_quietly()
-    from audiotag import tagging
+    from audiotag import progress, tagging
 
-    tagger = tagging.load(model)
+    stated = {"labels": labels, "front_end": front_end, "sample_rate": sample_rate, "task": task, "outputs": outputs}
+    tagger = sources.open_model(model or ["mn04_as"], data, **stated)
+    for note in tagger.notes:
+        progress.say(note)
     top = top if top is not None or frames else 5
     options = {"smooth": smooth, "min_duration": min_duration, "gap": gap}
     windows = {"window": window, "hop": hop}

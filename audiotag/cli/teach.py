@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from audiotag.cli import sources
 from audiotag.errors import AudiotagError
 
 _SHOWN = 10  # classes named when the teacher does not know them
@@ -17,14 +18,12 @@ def teach(
     teacher: Annotated[
         list[str],
         typer.Option(
-            help="A run folder, .keras file, published name, module:function, or .npz/.npy of logits. Several are "
-            "averaged."
+            help="A run folder; a .keras, .tflite or .onnx file; a SavedModel; a published name; module:function; or "
+            ".npz/.npy of logits. Several are averaged."
         ),
     ],
     name: Annotated[str | None, typer.Option(help="Name of the outputs. Default: the teacher's.")] = None,
-    labels: Annotated[
-        Path | None, typer.Option(help="labels.csv (index,id,name) of a teacher that does not state its classes.")
-    ] = None,
+    labels: sources.Labels = None,
     label_map: Annotated[
         Path | None, typer.Option("--map", help="CSV (teacher,data): which class is which, where no name tells.")
     ] = None,
@@ -32,17 +31,21 @@ def teach(
     splits: Annotated[str | None, typer.Option(help="Splits to teach, such as 'fold1..4'. Default: all.")] = None,
     batch_size: Annotated[int, typer.Option(help="Examples a step.")] = 32,
     resume: Annotated[bool, typer.Option(help="Go on where an interrupted run stopped.")] = True,
+    sample_rate: sources.SampleRate = None,
+    outputs: sources.Outputs = None,
 ) -> None:
     """Store a teacher's logits beside the records.
 
-    Every record and variant is judged once; run the same command again to resume after an interruption.
+    Every record and variant is scored once; run the same command again to resume after an interruption.
     """
     from audiotag.startup import import_tensorflow_quietly
 
     import_tensorflow_quietly()
-    from audiotag import distill, records, storage
+    from audiotag import distill, records
+    from audiotag.records import teachers
 
-    matched: dict[str, Any] = {"name": name, "labels": labels, "label_map": label_map}
+    opened = records.open(data)
+    matched: dict[str, Any] = {"name": name, "label_map": label_map}
     logits = [source for source in teacher if Path(source).suffix in (".npz", ".npy")]
     if logits:
         if len(teacher) > 1:
@@ -51,15 +54,14 @@ def teach(
             raise AudiotagError(
                 f"imported logits serve the clips that they name, received --splits {splits}: leave it out"
             )
-        folder = distill.import_logits(records.open(data), Path(logits[0]), ids, **matched)
+        folder = distill.import_logits(opened, Path(logits[0]), ids, labels=labels, **matched)
     elif ids is not None:
         raise AudiotagError(f"--ids names the rows of a .npy of logits, received {ids} with {teacher[0]}: leave it out")
     else:
-        sources = teacher if len(teacher) > 1 else teacher[0]
-        folder = distill.teach(
-            records.open(data), sources, splits=splits, batch_size=batch_size, resume=resume, **matched
-        )
-    _report(folder, storage.read_json(folder / "teacher.json"))
+        stated = {"labels": labels, "sample_rate": sample_rate, "outputs": outputs}
+        options = {"splits": splits, "batch_size": batch_size, "resume": resume}
+        folder = distill.teach(opened, teacher, **matched, **stated, **options)
+    _report(folder, teachers.card(opened, folder.name))
 
 
 def _report(folder: Path, card: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,30 +12,63 @@ import numpy as np
 
 from audiotag import progress, storage
 from audiotag.errors import AudiotagError
-from audiotag.records import example, tfrecord
+from audiotag.records import example, teachers, tfrecord
+from audiotag.scorers.vocabulary import first_few
 
 if TYPE_CHECKING:
     from audiotag.records import Data
 
-MANIFEST = "teacher.json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 Outputs = Callable[[Path], Iterable[np.ndarray | None]]
 """From a record shard to the logits (classes,) of each of its records, in order, NaN for a class that the teacher does
 not know; None where there are none."""
 
 
-def write(
-    data: Data,
-    name: str,
-    source: str,
-    sha256: str,
-    splits: list[str],
-    outputs: Outputs,
-    *,
-    resume: bool = True,
-    without: Sequence[str] = (),
-    notes: Sequence[str] = (),
-) -> Path:
+@dataclass(frozen=True)
+class Teacher:
+    """What `teacher.json` says of a teacher.
+
+    Args:
+        name: of the teacher, which is the folder's.
+        source: where the outputs come from, for people.
+        sha256: of the teacher: the same name may not be used for another teacher.
+        without: names of the classes that the teacher does not know.
+        notes: what people should know about the teacher.
+
+    Raises:
+        AudiotagError: a name that no folder may have.
+    """
+
+    name: str
+    source: str
+    sha256: str
+    without: Sequence[str] = ()
+    notes: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise AudiotagError(
+                f"a teacher's name is letters, digits and . _ + -, received {self.name!r}: give one with name='…'"
+            )
+
+
+def check_known(teacher: str, missing: Sequence[str], data: Data) -> None:
+    """Refuse a teacher that lacks classes where classes compete: its softmax is over all of them.
+
+    Args:
+        teacher: its name, for messages.
+        missing: names of the data set's classes that it does not know.
+        data: the data set.
+    """
+    if missing and data.task.exclusive:
+        raise AudiotagError(
+            f"a teacher of a multiclass data set must know all of its classes, {teacher} lacks {len(missing)} of the "
+            f"{len(data.labels)} of {data.name} ({first_few(missing)}): say which class is which with --map map.csv "
+            "(columns teacher,data)"
+        )
+
+
+def write(data: Data, teacher: Teacher, splits: list[str], outputs: Outputs, *, resume: bool = True) -> Path:
     """Write a teacher's shards, going on where an interrupted run stopped.
 
     Each shard appears whole and is then entered in `teacher.json`, so that a killed run loses one shard's work at
@@ -42,14 +76,10 @@ def write(
 
     Args:
         data: the data set.
-        name: of the teacher, which is the folder's.
-        source: where the outputs come from, for people.
-        sha256: of the teacher: the same name may not be used for another teacher.
+        teacher: whose outputs they are.
         splits: which splits to write; others that are there already stay.
         outputs: computes a shard's logits.
         resume: keep finished shards (True), or compute all again.
-        without: names of the classes that the teacher does not know.
-        notes: what people should know about the teacher.
 
     Returns:
         The folder.
@@ -57,15 +87,15 @@ def write(
     Raises:
         AudiotagError: the name is taken by another teacher, or the folder belongs to another build of the data set.
     """
-    folder = _claim(data, name, source, sha256)
-    manifest = _open(folder, data, name, source, sha256)
-    manifest |= {"classes_known": len(data.labels) - len(without), "classes_without": list(without)}
-    manifest |= {"notes": list(notes)}
+    folder = data.teacher_folder(teacher.name)
+    manifest = _earlier(folder, data, teacher)
+    manifest |= {"classes_known": len(data.labels) - len(teacher.without), "classes_without": list(teacher.without)}
+    manifest |= {"notes": list(teacher.notes)}
     shards = [shard for split in splits for shard in data.shards(split)]
     finished = {shard for shard in shards if resume and _is_whole(folder / shard.name, manifest)}
     done = sum(manifest["shards"][shard.name]["examples"] for shard in finished)
     total = sum(data.count(split) for split in splits)
-    with progress.bar(f"Teaching {data.name} by {name}", total, "records", done=done) as advance:
+    with progress.bar(f"Teaching {data.name} by {teacher.name}", total, "records", done=done) as advance:
         for shard in shards:
             if shard not in finished:
                 manifest["shards"][shard.name] = _write_shard(folder / shard.name, data.keys(shard), outputs(shard))
@@ -75,36 +105,26 @@ def write(
     return folder
 
 
-def _claim(data: Data, name: str, source: str, sha256: str) -> Path:
-    if not _NAME.fullmatch(name):
+def _earlier(folder: Path, data: Data, teacher: Teacher) -> dict[str, Any]:
+    """What an earlier run of the same teacher has written; else a new manifest."""
+    if not (folder / teachers.CARD).exists():
+        return {
+            "name": teacher.name,
+            "fingerprint": data.fingerprint,
+            "classes": len(data.labels),
+            "source": teacher.source,
+            "sha256": teacher.sha256,
+            "shards": {},
+        }
+    earlier = teachers.read(folder)
+    if earlier["fingerprint"] != data.fingerprint:
+        raise AudiotagError(f"{folder} belongs to another build of {data.name}: delete it or choose another name")
+    if earlier["sha256"] != teacher.sha256:
         raise AudiotagError(
-            f"a teacher's name is letters, digits and . _ + -, received {name!r}: give one with name='…'"
+            f"{folder} holds the outputs of {earlier['source']} ({earlier['sha256'][:12]}…), not of {teacher.source} "
+            f"({teacher.sha256[:12]}…): choose another name, or delete the folder"
         )
-    folder = data.teacher_folder(name)
-    if (folder / MANIFEST).exists():
-        earlier = storage.read_json(folder / MANIFEST)
-        if earlier["fingerprint"] != data.fingerprint:
-            raise AudiotagError(f"{folder} belongs to another build of {data.name}: delete it or choose another name")
-        if earlier["sha256"] != sha256:
-            raise AudiotagError(
-                f"{folder} holds the outputs of {earlier['source']} ({earlier['sha256'][:12]}…), not of {source} "
-                f"({sha256[:12]}…): "
-                "choose another name, or delete the folder"
-            )
-    return folder
-
-
-def _open(folder: Path, data: Data, name: str, source: str, sha256: str) -> dict[str, Any]:
-    if (folder / MANIFEST).exists():
-        return storage.read_json(folder / MANIFEST)
-    return {
-        "name": name,
-        "fingerprint": data.fingerprint,
-        "classes": len(data.labels),
-        "source": source,
-        "sha256": sha256,
-        "shards": {},
-    }
+    return earlier
 
 
 def _is_whole(path: Path, manifest: dict[str, Any]) -> bool:
@@ -135,4 +155,4 @@ def _save(folder: Path, manifest: dict[str, Any], data: Data) -> None:
     records = {split: data.count(split) for split in data.splits}
     manifest["coverage"] = sum(known.values()) / sum(records.values())
     manifest["coverage_by_split"] = {split: known[split] / records[split] for split in data.splits if records[split]}
-    storage.write_json(folder / MANIFEST, manifest)
+    storage.write_json(folder / teachers.CARD, manifest)

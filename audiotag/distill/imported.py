@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from audiotag import storage
-from audiotag.distill import folder, mapping
+from audiotag.distill import folder
 from audiotag.errors import AudiotagError
+from audiotag.records import teachers
+from audiotag.scorers import vocabulary
 
 if TYPE_CHECKING:
-    from audiotag.labels import Labels
     from audiotag.records import Data
+    from audiotag.scorers.vocabulary import Vocabulary
 
 _ROWS = 4096  # rows looked at together, so that an array on disk need not fit into memory
 
@@ -54,7 +56,7 @@ def import_logits(
     logits: str | Path,
     ids: str | Path | None = None,
     name: str | None = None,
-    labels: Labels | str | Path | Sequence[str] | None = None,
+    labels: Vocabulary | None = None,
     label_map: str | Path | None = None,
 ) -> Path:
     """Store logits that were computed elsewhere as a teacher's outputs.
@@ -84,30 +86,23 @@ def import_logits(
     path = Path(logits)
     table = _read(path, None if ids is None else Path(ids))
     _check(path, table)
-    given = None if labels is None else mapping.vocabulary(labels, path.name)
-    theirs, notes = mapping.settle(path.name, None, given, table.logits.shape[1], data)
-    mapped = mapping.between(path.name, theirs, data, label_map)
+    theirs, notes = vocabulary.settle(path.name, path, labels, table.logits.shape[1], data)
+    matching = vocabulary.match(path.name, theirs, data.labels, data.name, label_map)
+    folder.check_known(path.name, matching.unknown(data.labels), data)
     rows = table.rows()
     unknown = _unknown_rows(table, data, ids or path)
 
     def outputs(shard: Path) -> Iterator[np.ndarray | None]:
         for clip_id, variant in data.keys(shard):
             row = rows.get((clip_id, None if table.variants is None else variant))
-            yield None if row is None else mapped.apply(np.asarray(table.logits[row : row + 1], np.float32))[0]
+            yield None if row is None else matching.apply(np.asarray(table.logits[row : row + 1], np.float32))[0]
 
     source = f"file {path.name}" + ("" if ids is None else f" with {Path(ids).name}")
-    written = folder.write(
-        data,
-        name or path.stem,
-        source,
-        mapped.identify(_checksum(path, ids)),
-        data.select("all"),
-        outputs,
-        without=mapped.unknown(data.labels),
-        notes=notes,
-    )
-    manifest = storage.read_json(written / folder.MANIFEST) | {"unknown_rows": unknown}
-    storage.write_json(written / folder.MANIFEST, manifest)
+    sha256, without = matching.identify(_checksum(path, ids)), matching.unknown(data.labels)
+    teacher = folder.Teacher(name or path.stem, source, sha256, without, notes)
+    written = folder.write(data, teacher, data.select("all"), outputs)
+    manifest = teachers.read(written) | {"unknown_rows": unknown}
+    storage.write_json(written / teachers.CARD, manifest)
     return written
 
 

@@ -1,10 +1,10 @@
-"""`teach`: a teacher hears every record once, and its logits are stored beside it."""
+"""`teach`: a teacher looks at every record once, and its logits are stored beside it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,9 +12,10 @@ from audiotag.distill import folder
 from audiotag.errors import AudiotagError
 
 if TYPE_CHECKING:
-    from audiotag.distill.teachers import Ensemble, Source
-    from audiotag.labels import Labels
     from audiotag.records import Data
+    from audiotag.scorers.opening import Source
+    from audiotag.scorers.scorer import Outputs, Scorer
+    from audiotag.scorers.vocabulary import Vocabulary
 
 
 def teach(
@@ -22,7 +23,9 @@ def teach(
     teacher: Source | Sequence[Source],
     *,
     name: str | None = None,
-    labels: Labels | str | Path | Sequence[str] | None = None,
+    labels: Vocabulary | None = None,
+    sample_rate: int | None = None,
+    outputs: Outputs | None = None,
     label_map: str | Path | None = None,
     splits: str | None = None,
     batch_size: int = 32,
@@ -32,13 +35,14 @@ def teach(
 
     Args:
         data: an open data set.
-        teacher: run folder, `.keras` file, name of a published model, `module:function`, a Keras model or a function;
-            or a list of them, whose logits are averaged. A function takes waveforms (batch, samples) float32 and gives
-            logits (batch, classes); see `distill.functions.function` for what its attributes say. A Keras model takes
-            log-mel (batch, frames, mels, 1) or waveforms (batch, samples).
+        teacher: whatever `scorers.open` takes, or a scorer that it gave: run folder, `.keras`, LiteRT or ONNX file,
+            SavedModel, name of a published model, `module:function`, a Keras model or a function; or a list of them,
+            whose logits are averaged. A model that gives scores teaches by their log-odds or logarithms.
         name: what to call the outputs. Default: the teacher's name; of several, their names joined by +.
-        labels: classes in the order of the logits, of a teacher that does not state its own: a `Labels`, the path of a
-            `labels.csv`, or names. Default: those of the data set.
+        labels: classes in the order of the outputs, of a teacher that does not state its own; see `scorers.open`,
+            as for the next two.
+        sample_rate: of the waveforms that such a teacher takes, Hz.
+        outputs: what such a teacher gives, "scores" or "logits".
         label_map: CSV table (columns teacher,data) of classes that have neither id nor name in common; of several
             classes of the teacher for one of the data set, the largest logit counts. Where the task is multilabel, a
             class that the teacher does not know keeps its labels; where it is multiclass, the teacher must know all.
@@ -56,44 +60,66 @@ def teach(
     Example:
         >>> audiotag.distill.teach(audiotag.records.open("data/esc10"), "runs/teacher")
     """
-    from audiotag.distill import teachers
+    from audiotag.scorers.reading import Reading
 
     if batch_size < 1:
         raise AudiotagError(f"batch_size must be at least 1, received {batch_size}")
-    ensemble = teachers.load(teacher, data, labels, label_map)
+    stated = {"labels": labels, "sample_rate": sample_rate, "outputs": outputs}
+    members = _members(data, teacher, stated, label_map)
+    mean = _in_classes_of(data, members, label_map)
+    reading, known = Reading(mean, data), np.isin(data.labels.names, mean.labels.names)
 
-    def outputs(shard: Path) -> Iterator[np.ndarray]:
-        return _logits(ensemble, data, shard, batch_size)
+    def logits_of(shard: Path) -> Iterator[np.ndarray]:
+        for _, raw in reading.outputs(batch_size, shards=[shard], variants=None):
+            logits = np.full((len(raw), len(known)), np.nan, np.float32)
+            logits[:, known] = mean.logits_of(raw)
+            yield from logits
 
+    origin = f"models {mean.name}"
+    if len(members) == 1:
+        origin = f"function {members[0].path}" if members[0].kind == "function" else f"model {members[0].name}"
     return folder.write(
         data,
-        name or ensemble.name,
-        ensemble.source,
-        ensemble.sha256,
+        folder.Teacher(
+            name=name or mean.name,
+            source=origin,
+            sha256=mean.sha256,
+            without=[label for label, there in zip(data.labels, known, strict=True) if not there],
+            notes=[*mean.notes, *reading.notes],
+        ),
         data.select(splits or "all"),
-        outputs,
+        logits_of,
         resume=resume,
-        without=[label for label, known in zip(data.labels, ensemble.known, strict=True) if not known],
-        notes=ensemble.notes,
     )
 
 
-def _logits(ensemble: Ensemble, data: Data, shard: Path, batch_size: int) -> Iterator[np.ndarray]:
-    """Logits of a shard's records in order.
+def _members(
+    data: Data, teacher: Source | Sequence[Source], stated: dict[str, Any], table: str | Path | None
+) -> list[Scorer]:
+    """The teachers; a published one that does not suit the data set is refused before its weights are fetched."""
+    from audiotag import models, scorers
+    from audiotag.scorers import keras_models
+    from audiotag.scorers.reading import Reading
 
-    Every batch has the same size, the last one filled up with its own records: a matrix product may round differently
-    in another shape, and a resumed run must give the same bytes.
-    """
-    for batch in data.batches(shards=[shard], batch_size=batch_size, variants=None, waveforms=ensemble.needs_waveforms):
-        clip_ids, size = batch.pop("clip_id"), len(batch["variant"])
-        filled = {name: np.resize(values, (batch_size, *values.shape[1:])) for name, values in batch.items()}
-        logits = ensemble.logits(filled)[:size]
-        bad = np.argwhere(~np.isfinite(logits) & ensemble.known)
-        if len(bad):
-            row, position = bad[0]
-            clip_id, variant = clip_ids[row], int(batch["variant"][row])
+    sources = list(teacher) if isinstance(teacher, list | tuple) else [teacher]
+    if not sources:
+        raise AudiotagError("teaching needs a teacher, received an empty list: name a run, a .keras file or a model")
+    members = []
+    for source in sources:
+        if not any(stated.values()) and isinstance(source, str) and source in models.PRESETS:
+            Reading(_in_classes_of(data, [keras_models.unfetched(models.preset(source))], table), data)
+        members.append(scorers.open(source, data, **stated))
+        if not isinstance(members[-1], scorers.Scorer):
             raise AudiotagError(
-                f"a teacher's logits must be finite, {ensemble.name} gives {logits[row, position]} for clip "
-                f"{clip_id!r}, variant {variant}: correct the teacher or train it again"
+                f"a teacher scores sound, {source} is a table of scores: import logits from a .npz or .npy"
             )
-        yield from logits
+    return members
+
+
+def _in_classes_of(data: Data, members: Sequence[Scorer], table: str | Path | None) -> Scorer:
+    """The mean of the teachers in the classes of the data set that they know: all of them, where classes compete."""
+    from audiotag.scorers import ensemble
+
+    mean = ensemble.of(members, data.labels, data.name, data.task, table)
+    folder.check_known(mean.name, [label for label in data.labels if label not in mean.labels.names], data)
+    return mean

@@ -10,7 +10,6 @@ import numpy as np
 from audiotag.errors import AudiotagError
 from audiotag.records import clips
 from audiotag.report.report import Embeddings
-from audiotag.scorers import inputs
 
 if TYPE_CHECKING:
     from audiotag.evaluation.evaluated import Evaluation
@@ -26,18 +25,18 @@ def embeddings(evaluation: Evaluation) -> Embeddings | None:
     """
     from audiotag.models import embedding_network
 
-    scorer, data = evaluation.scored[0].scorer, evaluation.scored[0].data
-    if len(evaluation.scored) > 1 or scorer is None or scorer.network is None or inputs.stored_difference(scorer, data):
+    scored = evaluation.scored[0]
+    if len(evaluation.scored) > 1 or scored.network is None:
         return None
     try:
-        network = embedding_network(scorer.network, "features")
+        network = embedding_network(scored.network, "features")
     except AudiotagError:
         return None
     clip_ids = evaluation.predictions.clip_ids
     chosen = np.unique(np.linspace(0, len(clip_ids) - 1, min(len(clip_ids), _MOST)).round().astype(int))
     row_of = {clip_id: row for row, clip_id in zip(chosen.tolist(), clip_ids[chosen].tolist(), strict=True)}
     rows, vectors = [], []
-    stored = clips.stored(data, clip_ids[chosen])
+    stored = clips.stored(scored.data, clip_ids[chosen])
     while part := list(islice(stored, _BATCH)):
         rows += [row_of[clip.clip_id] for clip in part]
         # A short batch is filled up: a new shape may be a new compilation.

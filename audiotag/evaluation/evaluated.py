@@ -16,6 +16,7 @@ from audiotag.metrics import per_class
 from audiotag.metrics.predictions import DEFAULT_THRESHOLD, Predictions
 
 if TYPE_CHECKING:
+    import keras
     import pandas
 
     from audiotag.records import Data, Declaration
@@ -43,6 +44,14 @@ class Scored:
         """What scores further sounds; None: a table of scores cannot."""
         subject = self.predicted.subject
         return subject if isinstance(subject, scorers.Scorer) else None
+
+    @property
+    def network(self) -> keras.Model | None:
+        """The Keras network, where there is one that takes the log-mel of the records."""
+        scorer = self.scorer
+        if scorer is None or scorer.network is None or scorer.input.front_end.difference(self.data.front_end):
+            return None
+        return scorer.network
 
     def own(self, name: str) -> Any:
         """What its scorer has of its own: "calibration", "thresholds_from"; None where it has none."""

@@ -74,13 +74,13 @@ class ModelCard:
         return cls(**{**fields, "labels": labels, "front_end": LogMelConfig.from_dict(fields["front_end"])})
 
 
-def save(model: keras.Model, path: Path | str, card: ModelCard) -> Path:
+def save(model: keras.Model, path: Path | str, card: ModelCard | None = None) -> Path:
     """Write a model and its card as one `.keras` file, whole or not at all; plain Keras opens it too.
 
     Args:
         model: the model.
         path: the file, ending in `.keras`; its folder is made if missing.
-        card: what to say about the model.
+        card: what to say about the model. Default: nothing, as of an `AudioTagger`, which says it itself.
 
     Returns:
         The file.
@@ -96,8 +96,9 @@ def save(model: keras.Model, path: Path | str, card: ModelCard) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         model.save(temporary)
-        with zipfile.ZipFile(temporary, "a") as archive:
-            archive.writestr(CARD, json.dumps(card.to_dict(), indent=2, ensure_ascii=False))
+        if card is not None:
+            with zipfile.ZipFile(temporary, "a") as archive:
+                archive.writestr(CARD, json.dumps(card.to_dict(), indent=2, ensure_ascii=False))
         temporary.replace(path)
     except OSError as error:
         raise AudiotagError(f"{path} cannot be written ({error.strerror or error}): choose another place") from error
@@ -127,13 +128,28 @@ def load(path: Path | str) -> tuple[keras.Model, ModelCard]:
     Raises:
         AudiotagError: no such file, no model file, or one without a card.
     """
-    return _load_model(path), card(path)
+    return load_model(path), card(path)
 
 
 def load_network(path: Path | str) -> keras.Model:
     """The network of a model file from log-mel to logits; of a tagger's file, the network inside."""
-    model = _load_model(path)
+    model = load_model(path)
     return getattr(model, "network", model)
+
+
+def load_model(path: Path | str) -> keras.Model:
+    """A `.keras` file as Keras opens it; in safe mode, so that no code in the file is run.
+
+    Raises:
+        AudiotagError: no such file, or one that Keras cannot open.
+    """
+    _opened(path).close()
+    try:
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:
+        # Keras raises errors of many kinds for an archive that it cannot use.
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise AudiotagError(f"{path} cannot be opened as a Keras model ({reason}): restore the file") from error
 
 
 def _opened(path: Path | str) -> zipfile.ZipFile:
@@ -143,13 +159,3 @@ def _opened(path: Path | str) -> zipfile.ZipFile:
         raise AudiotagError(f"{path} cannot be read ({error.strerror or error}): name a .keras file") from error
     except zipfile.BadZipFile as error:
         raise AudiotagError(f"{path} is not a .keras file, or is damaged: restore it") from error
-
-
-def _load_model(path: Path | str) -> keras.Model:
-    _opened(path).close()
-    try:
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:
-        # Keras raises errors of many kinds for an archive that it cannot use.
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise AudiotagError(f"{path} cannot be opened as a Keras model ({reason}): restore the file") from error

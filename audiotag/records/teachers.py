@@ -14,6 +14,19 @@ if TYPE_CHECKING:
 CARD = "teacher.json"
 
 
+def read(folder: Path) -> dict[str, Any]:
+    """`teacher.json` in a teacher's folder, whatever data set it is of.
+
+    Raises:
+        AudiotagError: there is none, or it lacks what every one has.
+    """
+    value = storage.read_json(folder / CARD)
+    missing = [key for key in ("fingerprint", "classes", "shards") if key not in value]
+    if missing:
+        raise AudiotagError(f"{folder / CARD} lacks {missing[0]!r}: teach again")
+    return value
+
+
 def card(data: Data, name: str) -> dict[str, Any]:
     """`teacher.json` of a teacher that fits the data set.
 
@@ -26,10 +39,7 @@ def card(data: Data, name: str) -> dict[str, Any]:
             f"{data.path} has no outputs of a teacher {name!r}: {suggest(name, data.teachers)}; "
             f"make them with `audiotag teach`"
         )
-    value = storage.read_json(folder / CARD)
-    missing = [key for key in ("fingerprint", "classes", "shards") if key not in value]
-    if missing:
-        raise AudiotagError(f"{folder / CARD} lacks {missing[0]!r}: teach again")
+    value = read(folder)
     if value["fingerprint"] != data.fingerprint:
         raise AudiotagError(
             f"the outputs of teacher {name!r} belong to another data set or another build of it "

@@ -1,4 +1,4 @@
-"""Whatever scores sounds: runs, Keras, LiteRT and ONNX models, SavedModels, published weights, tables of scores."""
+"""Whatever scores sound: runs, Keras, LiteRT and ONNX models, SavedModels, published weights, functions, ensembles."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "opening": ["open"],
+        "opening": ["load", "open"],
         "predicting": ["Predicted", "predict"],
         "scorer": ["Scorer"],
         "tables": ["ScoreTable"],

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from audiotag import storage
 from audiotag.errors import AudiotagError
-from audiotag.scorers import vocabularies
-from audiotag.scorers.scorer import LogMelInput, Outputs, Scorer, WaveformInput
+from audiotag.frontend import LogMelConfig, preset
+from audiotag.labels import Labels
+from audiotag.scorers import vocabulary
+from audiotag.scorers.inputs import LogMelInput, Run, WaveformInput, of_clips, of_size
+from audiotag.scorers.scorer import Outputs, Scorer
+from audiotag.task import Task
 
 if TYPE_CHECKING:
     import keras
 
-    from audiotag.labels import Labels
     from audiotag.records import Data
 
 Shape = tuple[int | None, ...]
@@ -25,6 +30,46 @@ SUPPORTED = (
     "waveforms (batch, samples) or (samples,), or log-mel (batch, frames, mels, 1), (batch, frames, mels) or PyTorch's "
     "(batch, 1, mels, frames)"
 )
+_SECONDS = 10.0
+_LEVELS = (0.0, 1e-3, 1e-2, 1e-1)  # RMS of the noise whose outputs tell logits from scores
+
+
+@dataclass(frozen=True)
+class Description:
+    """What is said about models that do not state it themselves: first by options, then by a data set.
+
+    Args:
+        data: a data set that is what the model was made for.
+        labels: classes in the order of the outputs; see `vocabulary.read`.
+        front_end: of the log-mel that it takes, or the name of a preset.
+        sample_rate: of the waveforms that it takes, Hz.
+        task: what is asked of a clip.
+        outputs: "scores" or "logits".
+
+    Raises:
+        AudiotagError: a value out of range.
+    """
+
+    data: Data | None = None
+    labels: vocabulary.Vocabulary | None = None
+    front_end: LogMelConfig | str | None = None
+    sample_rate: int | None = None
+    task: Task | str | None = None
+    outputs: Outputs | None = None
+
+    def __post_init__(self) -> None:
+        if self.outputs not in (None, "scores", "logits"):
+            raise AudiotagError(f"outputs are scores or logits, received {self.outputs!r}")
+        if self.sample_rate is not None and self.sample_rate < 1:
+            raise AudiotagError(f"sample_rate must be positive, received {self.sample_rate}: give the model's, in Hz")
+        object.__setattr__(self, "task", None if self.task is None else Task(self.task))
+        object.__setattr__(self, "front_end", None if self.front_end is None else preset(self.front_end))
+
+    def refuse(self, reason: str, *names: str) -> None:
+        """Refuse options for what a model states itself; without names, every option."""
+        for name in names or ("labels", "front_end", "sample_rate", "task", "outputs"):
+            if getattr(self, name) is not None:
+                raise AudiotagError(f"{name} is for models that do not state it, {reason}: leave it out")
 
 
 @dataclass(frozen=True)
@@ -36,138 +81,199 @@ class Foreign:
         kind: see `Scorer`.
         path: the file or folder.
         shape: of its input, the batch included; None: any.
-        outputs: number of its outputs; None: not stated.
+        classes: number of its outputs; None: not stated.
         run: inputs of that shape, float32, to outputs (batch, classes).
         about: facts for people.
         network: the model, where it is a Keras model.
+        labels: classes that it states.
+        sample_rate: of its waveforms, where it states it, Hz.
+        task: what is asked of a clip, where it states it.
+        outputs: what they are, where it states it.
+        notes: what was done to it.
+        checksum: gives its SHA-256. Default: that of the file, or of all files of the folder.
     """
 
     name: str
     kind: str
     path: Path
     shape: Shape
-    outputs: int | None
-    run: Callable[[np.ndarray], np.ndarray] = field(repr=False)
+    classes: int | None
+    run: Run = field(repr=False)
     about: dict[str, str] = field(default_factory=dict)
     network: keras.Model | None = None
+    labels: Labels | None = None
+    sample_rate: int | None = None
+    task: Task | None = None
+    outputs: Outputs | None = None
+    notes: tuple[str, ...] = ()
+    checksum: Callable[[], str] | None = None
 
 
-def scorer(
-    model: Foreign,
-    data: Data,
-    *,
-    labels: Labels | str | Path | None = None,
-    sample_rate: int | None = None,
-    outputs: Outputs | None = None,
-) -> Scorer:
-    """A model that can be evaluated, of one that states shapes alone; what is assumed is noted.
+def scorer(model: Foreign, description: Description) -> Scorer:
+    """The scorer of a model that states shapes alone, or some things more; what is assumed is noted.
 
     Args:
         model: what its file says.
-        data: the data set; where nobody says otherwise, its front end, sample rate and classes are the model's.
-        labels: classes in the order of the outputs; see `vocabularies.settle`.
-        sample_rate: of the waveforms that it takes, Hz. Default: the data set's.
-        outputs: what its outputs are. Default: decided by their values.
+        description: what is said about it.
 
     Raises:
-        AudiotagError: an input that is not supported, or no labels for its outputs.
+        AudiotagError: an input that is not supported, something that nobody states, or that is stated twice.
     """
-    known, assumed = vocabularies.settle(model.name, model.path, labels, model.outputs, data)
-    takes, told = _input(model, data, sample_rate)
-    plain = isinstance(takes, LogMelInput) and takes.rank == 4 and not takes.channels_first
-    return Scorer(
+    data = description.data
+    for name in ("labels", "sample_rate", "task", "outputs"):
+        if getattr(model, name) is not None:
+            description.refuse(f"{model.name} states it itself", name)
+    labels, notes = model.labels, ()
+    if labels is None:
+        labels, notes = vocabulary.settle(model.name, model.path, description.labels, model.classes, data)
+    takes, assumed = _input(model, description)
+    task = model.task or description.task or (Task.MULTILABEL if data is None else data.task)
+    opened = Scorer(
         name=model.name,
         kind=model.kind,
         path=model.path,
-        takes=takes,
-        run=for_any_batch(model.run, model.shape),
-        labels=known,
-        outputs=outputs,
+        input=takes,
+        run=of_clips(takes, _any_batch(model)),
+        labels=labels,
+        task=task,
+        outputs=model.outputs or description.outputs or "logits",
+        seconds=_seconds(takes, data),
+        pad="repeat" if data is None else data.pad,
+        checksum=model.checksum or (lambda: _sha256(model.path)),
         about={"input": takes.describe(), **model.about},
-        notes=(*assumed, *told),
-        network=model.network if plain else None,
+        notes=(*notes, *assumed, *model.notes),
+        network=model.network,
     )
+    if model.outputs is None and description.outputs is None:
+        opened = _decided(opened)
+    if opened.outputs == "logits" and model.task is None and description.task is None:
+        whose = "nobody states its task" if data is None else f"{data.name} is {data.task}"
+        note = f"scores are the {task.activation} of the outputs of {model.name}, since {whose}"
+        opened = replace(opened, notes=(*opened.notes, note))
+    return _with_tagger(opened) if takes.is_plain and opened.network is not None else opened
 
 
-def _input(model: Foreign, data: Data, rate: int | None) -> tuple[LogMelInput | WaveformInput, tuple[str, ...]]:
+def _decided(model: Scorer) -> Scorer:
+    """The scorer once noise has told whether its outputs are logits: scores lie in [0, 1]."""
+    samples = round(model.seconds * model.sample_rate)
+    noise = np.random.default_rng(0).normal(size=(len(_LEVELS), samples)) * np.array(_LEVELS)[:, None]
+    raw = model.raw(model.input.of_waveforms(noise.astype(np.float32), model.sample_rate))
+    logits = bool(((raw < 0) | (raw > 1)).any())
+    outputs, seen = ("logits", "some values lie outside") if logits else ("scores", "every value lies in")
+    note = f"{model.name} does not state what its outputs are: taken for {outputs}, since of noise {seen} [0, 1]"
+    return replace(model, outputs=outputs, notes=(*model.notes, note))
+
+
+def _with_tagger(model: Scorer) -> Scorer:
+    """The scorer with an AudioTagger, where its network gives logits of log-mel as audiotag's own do."""
+    if model.outputs != "logits":
+        return model
+    from audiotag.tagging import AudioTagger
+
+    parts = (model.labels, model.front_end, model.task, model.seconds, model.pad)
+    return replace(model, tagger=AudioTagger(model.network, *parts))
+
+
+def _seconds(takes: LogMelInput | WaveformInput, data: Data | None) -> float:
+    """Length of a window: the data set's where it is one that the model takes."""
+    fits = data is not None and (takes.front_end is None or takes.frames == data.frames)
+    return data.seconds if data is not None and (takes.seconds is None or fits) else takes.seconds or _SECONDS
+
+
+def _input(model: Foreign, description: Description) -> tuple[LogMelInput | WaveformInput, tuple[str, ...]]:
     """What a model takes by its shape, and what was assumed."""
-    rank = len(model.shape)
+    rank, data = len(model.shape), description.data
     if rank in (1, 2):
-        given = data.front_end.sample_rate if rate is None else rate
-        if given < 1:
-            raise AudiotagError(f"sample_rate must be positive, received {rate}: give the rate of {model.name} in Hz")
-        note = f"{model.name} does not state its sample rate: taken for the data set's, {given} Hz"
-        return WaveformInput(given, model.shape[-1], data.pad, rank), () if rate is not None else (note,)
-    if rate is not None:
+        description.refuse(f"{model.name} takes waveforms", "front_end")
+        rate, notes = model.sample_rate or description.sample_rate, ()
+        if rate is None:
+            rate = _of_data(model, "sample rate", "--sample-rate", data).sample_rate
+            notes = (f"{model.name} does not state its sample rate: taken for the data set's, {rate} Hz",)
+        pad = "repeat" if data is None else data.pad
+        return WaveformInput(rate, model.shape[-1], pad, rank), notes
+    if description.sample_rate is not None:
         raise AudiotagError(f"a sample rate is for models that take waveforms, {model.name} does not: leave it out")
-    note = f"{model.name} does not state its front end: taken for the data set's, {data.front_end.name!r}"
-    return _log_mel_input(model, data, rank), (note,)
+    front_end, notes = description.front_end, ()
+    if front_end is None:
+        front_end = _of_data(model, "front end", "--front-end", data)
+        notes = (f"{model.name} does not state its front end: taken for the data set's, {front_end.name!r}",)
+    return _log_mel_input(model, front_end, data), notes
 
 
-def _log_mel_input(model: Foreign, data: Data, rank: int) -> LogMelInput:
-    mels, frames = data.front_end.mels, (None, data.frames)
-    ours = torchs = False
+def _of_data(model: Foreign, what: str, option: str, data: Data | None) -> LogMelConfig:
+    """The front end of the data set, where the model does not state its own."""
+    if data is None:
+        raise AudiotagError(
+            f"{model.name} does not state its {what}: give it with {option}, or a data set of the same with --data"
+        )
+    return data.front_end
+
+
+def _log_mel_input(model: Foreign, front_end: LogMelConfig, data: Data | None) -> LogMelInput:
+    """The layout of its log-mel, by the number of mels, and of frames where a data set says how long clips are."""
+    mels, frames = front_end.mels, None
+    if data is not None:
+        frames = front_end.frames(round(data.seconds * front_end.sample_rate))
+    rank, (first, *_, last) = len(model.shape), model.shape[1:]
+    ours, torchs = (_fits(first, frames), last == mels), (first == mels, _fits(last, frames))
     if rank == 4:
-        _, first, second, third = model.shape
-        ours = third == 1 and second in (None, mels) and first in frames
-        torchs = first == 1 and second in (None, mels) and third in frames
-    elif rank == 3:
-        _, first, second = model.shape
-        ours, torchs = second == mels and first in frames, first == mels and second in frames
+        middle = model.shape[2] in (None, mels)
+        ours, torchs = (_fits(first, frames), middle, last in (None, 1)), (first == 1, middle, _fits(last, frames))
     shown = f"({', '.join('any' if size is None else str(size) for size in model.shape)})"
-    if ours and torchs:
+    if all(ours) and all(torchs):
         raise AudiotagError(
             f"{model.name} takes {shown}, which may be (frames, mels) or (mels, frames): export it with fixed sizes"
         )
-    if not (ours or torchs):
+    if rank not in (3, 4) or not (all(ours) or all(torchs)):
+        wanted = f"log-mel {front_end.name!r} has {mels} mels"
+        if data is not None:
+            wanted = f"{data.name} has {frames} frames of {mels} mels"
         raise AudiotagError(
-            f"an evaluated model takes {SUPPORTED}, {model.name} takes {shown} and {data.name} has {data.frames} "
-            f"frames of {mels} mels: export it with such an input, or build the data set with its front end"
+            f"a scorer takes {SUPPORTED}, {model.name} takes {shown} and {wanted}: export it with such an input, or "
+            "name its front end or a data set of it"
         )
-    return LogMelInput(data.front_end, model.shape[1 if ours else -1 if rank == 3 else 3], torchs, rank)
+    return LogMelInput(front_end, first if all(ours) else last, all(torchs), rank)
 
 
-def for_any_batch(run: Callable[[np.ndarray], np.ndarray], shape: Shape) -> Callable[[np.ndarray], np.ndarray]:
-    """A function for any batch, of one whose input has a fixed batch, or no batch axis.
-
-    An incomplete last batch is filled up with its own inputs.
-
-    Args:
-        run: inputs of `shape` to outputs.
-        shape: (batch, …), the batch None where it takes any; (samples,): one input at a time.
-    """
-    if len(shape) > 1 and shape[0] is None:
-        return run
-    single, size = len(shape) == 1, 1 if len(shape) == 1 else shape[0]
-
-    def all_of(inputs: np.ndarray) -> np.ndarray:
-        outputs = []
-        for start in range(0, len(inputs), size):
-            part = inputs[start : start + size]
-            given = np.resize(part, (size, *part.shape[1:]))
-            outputs.append(np.asarray(run(given[0] if single else given)).reshape(size, -1)[: len(part)])
-        return np.concatenate(outputs)
-
-    return all_of
+def _fits(length: int | None, frames: int | None) -> bool:
+    return None in (length, frames) or length == frames
 
 
-def only(what: str, name: str, found: list[str]) -> None:
+def _any_batch(model: Foreign) -> Run:
+    """A function of any batch, of a model whose input has a fixed batch, or no batch axis."""
+    if len(model.shape) == 1:
+        return of_size(lambda batch: np.asarray(model.run(batch[0])).reshape(1, -1), 1)
+    return model.run if model.shape[0] is None else of_size(model.run, model.shape[0])
+
+
+def only(what: str, name: str, names: list[str]) -> None:
     """Refuse a model that has not exactly one input, or output.
 
     Args:
         what: "input" or "output".
         name: of the model.
-        found: the names of those it has.
+        names: of those it has.
     """
-    if len(found) != 1:
+    if len(names) != 1:
         raise AudiotagError(
-            f"an evaluated model has one {what}, {name} has {len(found)} ({', '.join(found) or 'none'}): "
+            f"a scorer has one {what}, {name} has {len(names)} ({', '.join(names) or 'none'}): "
             f"export it with the one {what} that matters"
         )
 
 
+def _files(path: Path) -> list[Path]:
+    return [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+
+
+def _sha256(path: Path) -> str:
+    """SHA-256 of a file; of a folder that of its files' names and checksums."""
+    if path.is_file():
+        return storage.sha256(path)
+    listed = [f"{file.relative_to(path).as_posix()} {storage.sha256(file)}" for file in _files(path)]
+    return hashlib.sha256("\n".join(listed).encode()).hexdigest()
+
+
 def file_size(path: Path) -> str:
     """Size of a file, or of everything in a folder, for people: "4.2 MB"."""
-    files = [path] if path.is_file() else [one for one in path.rglob("*") if one.is_file()]
-    size = sum(one.stat().st_size for one in files)
+    size = sum(file.stat().st_size for file in _files(path))
     return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size / 1e3:.1f} kB"

@@ -1,112 +1,221 @@
-"""What a model is given of a split's clips: log-mel of the records, or waveforms of the records or the recordings."""
+"""What a model takes: log-mel of a front end, waveforms of a rate, or what each of several models takes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import soxr
 
-from audiotag.distill.hearing import Hearing
-from audiotag.errors import AudiotagError
-from audiotag.records import clips
-from audiotag.records.clips import clips_of
-from audiotag.scorers.scorer import LogMelInput
-
-if TYPE_CHECKING:
-    from audiotag.records import Data, Declaration
-    from audiotag.scorers.scorer import Scorer
-
-Batch = tuple[Sequence[str], np.ndarray]
-"""Clip ids, and the input of the model."""
+from audiotag import audio
+from audiotag.clip_format import Pad
+from audiotag.frontend import LogMelConfig, log_mel
+from audiotag.tagging.waveform_model import Limits
 
 
-def batches(
-    scorer: Scorer, data: Data, split: str, batch_size: int, source: Declaration | Path | None
-) -> Iterator[Batch]:
-    """The untouched clips of a split, as a model takes them.
+@dataclass(frozen=True)
+class LogMelInput:
+    """A model takes log-mel.
 
     Args:
-        scorer: the model.
-        data: an open data set.
-        split: expression of splits.
-        batch_size: clips at a time.
-        source: root folder of the recordings; needed where the data set keeps no waveforms and the model needs them.
-
-    Raises:
-        AudiotagError: the clips have another length than the model takes, or it needs waveforms and there are none.
+        front_end: which log-mel.
+        frames: how many frames; None: any.
+        channels_first: PyTorch's layout, (batch, 1, mels, frames), instead of (batch, frames, mels, 1).
+        rank: 4, or 3 where the axis of the one channel is left out.
     """
-    difference = stored_difference(scorer, data)
-    if isinstance(scorer.takes, LogMelInput):
-        frames = _hearing(scorer, data, source).length if difference else data.frames
-        if scorer.takes.frames not in (None, frames):
-            raise AudiotagError(
-                f"{scorer.name} takes {scorer.takes.frames} frames, the clips of {data.name} ({data.seconds:g} s) have "
-                f"{frames}: build the data set with the model's seconds"
-            )
-    if not difference:
-        return _stored_log_mel(data, split, batch_size)
-    if source is not None:
-        return _recorded(scorer, data, split, batch_size, source)
-    if data.waveforms:
-        return _stored_waveforms(scorer, data, split, batch_size)
-    what = "waveforms" if difference == "waveforms" else f"another front end ({difference})"
-    raise AudiotagError(
-        f"{scorer.name} takes {what}, and {data.name} was built without waveforms: name the folder of its recordings "
-        "with --source, or build it again with --keep-waveforms"
-    )
+
+    front_end: LogMelConfig
+    frames: int | None = None
+    channels_first: bool = False
+    rank: int = 4
+
+    @property
+    def sample_rate(self) -> int:
+        """Rate of the sound that it is computed from, Hz."""
+        return self.front_end.sample_rate
+
+    @property
+    def seconds(self) -> float | None:
+        """Shortest sound that gives as many frames; None: any length."""
+        if self.frames is None:
+            return None
+        samples = self.frames * self.front_end.hop + self.front_end.window
+        samples -= (self.front_end.frames(samples) - self.frames) * self.front_end.hop
+        return samples / self.sample_rate
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is laid out as audiotag's own networks take it."""
+        return self.rank == 4 and not self.channels_first
+
+    def limits(self, name: str) -> Limits:
+        """Which lengths it takes, frames."""
+        return Limits(name, self.frames or 1, self.frames)
+
+    def describe(self) -> str:
+        """One phrase for people."""
+        layout = "(batch, 1, mels, frames)" if self.channels_first else "(batch, frames, mels, 1)"
+        layout = layout if self.rank == 4 else layout.replace("1, ", "").replace(", 1", "")
+        return f"log-mel {self.front_end.name!r} {layout}"
+
+    def of_waveforms(self, waveforms: np.ndarray, sample_rate: int) -> np.ndarray:
+        """Log-mel (batch, frames, mels, 1) float32 of waveforms (batch, samples)."""
+        waveforms = _resampled(waveforms, sample_rate, self.sample_rate)
+        return np.stack([log_mel(row, self.front_end) for row in waveforms])[..., None]
+
+    def arrange(self, batch: np.ndarray) -> tuple[np.ndarray, int]:
+        """Log-mel (batch, frames, mels, 1) in the model's layout, and the inputs a clip: 1."""
+        arranged = batch.transpose(0, 3, 2, 1) if self.channels_first else batch
+        if self.rank == 3:
+            arranged = arranged[:, 0] if self.channels_first else arranged[..., 0]
+        return np.ascontiguousarray(arranged, np.float32), 1
 
 
-def stored_difference(scorer: Scorer, data: Data) -> str:
-    """What makes the log-mel of the records not what a model takes; "" where it is."""
-    if isinstance(scorer.takes, LogMelInput):
-        return scorer.takes.front_end.difference(data.front_end)
-    return "waveforms"
+@dataclass(frozen=True)
+class WaveformInput:
+    """A model takes waveforms.
+
+    Args:
+        sample_rate: Hz.
+        samples: how many; None: any. Of a longer clip it is given windows, the last one moved back to end with it.
+        pad: how a clip shorter than `samples` is filled up; "none" stands for "repeat" there.
+        rank: 2 for (batch, samples), 1 for (samples,), one at a time.
+    """
+
+    sample_rate: int
+    samples: int | None = None
+    pad: Pad = "repeat"
+    rank: int = 2
+
+    front_end = None
+    is_plain = False
+
+    @property
+    def seconds(self) -> float | None:
+        """Length that it takes; None: any."""
+        return None if self.samples is None else self.samples / self.sample_rate
+
+    def limits(self, name: str) -> Limits:
+        """Which lengths it takes, samples."""
+        return Limits(name, self.samples or 1, self.samples)
+
+    def describe(self) -> str:
+        """One phrase for people."""
+        length = "" if self.samples is None else f", {self.samples} samples"
+        return f"waveform at {self.sample_rate} Hz{length}"
+
+    def of_waveforms(self, waveforms: np.ndarray, sample_rate: int) -> np.ndarray:
+        """Waveforms (batch, samples) at the model's rate."""
+        return _resampled(waveforms, sample_rate, self.sample_rate)
+
+    def arrange(self, batch: np.ndarray) -> tuple[np.ndarray, int]:
+        """Windows (batch * windows, samples) of waveforms (batch, samples), and the windows a clip."""
+        length = batch.shape[1]
+        if self.samples in (None, length):
+            return np.ascontiguousarray(batch, np.float32), 1
+        if length < self.samples:
+            pad = "zero" if self.pad == "zero" else "repeat"
+            return np.stack([audio.fit(row, self.samples, pad) for row in batch]), 1
+        starts = audio.windows(length, self.samples, self.samples)
+        cut = [row[start : start + self.samples] for row in batch for start in starts]
+        return np.ascontiguousarray(np.stack(cut), np.float32), len(starts)
 
 
-def _hearing(scorer: Scorer, data: Data, source: Declaration | Path | None) -> Hearing:
-    """From waveforms of the records, or of the recordings, which are read at the model's rate."""
-    rate = data.front_end.sample_rate if source is None else scorer.sample_rate
-    return Hearing(scorer.takes.hears, False, rate, round(data.seconds * rate))
+@dataclass(frozen=True)
+class SeveralInputs:
+    """What the members of an ensemble take, side by side; a batch of it is a tuple of theirs.
+
+    Args:
+        names: of the members.
+        members: what each takes.
+    """
+
+    names: tuple[str, ...]
+    members: tuple[Any, ...]
+
+    is_plain = False
+
+    @property
+    def sample_rate(self) -> int:
+        """The highest rate of the members, Hz; the others' sound is resampled from it."""
+        return max(member.sample_rate for member in self.members)
+
+    @property
+    def front_end(self) -> LogMelConfig | None:
+        """The front end of them all; None where they have several, or none."""
+        front_ends = {member.front_end for member in self.members}
+        return self.members[0].front_end if len(front_ends) == 1 else None
+
+    @property
+    def seconds(self) -> float | None:
+        """Length of those that take no other; None: any."""
+        return next((member.seconds for member in self.members if member.seconds is not None), None)
+
+    def describe(self) -> str:
+        """One phrase for people."""
+        return "; ".join(dict.fromkeys(member.describe() for member in self.members))
+
+    def of_waveforms(self, waveforms: np.ndarray, sample_rate: int) -> tuple[np.ndarray, ...]:
+        """What every member takes of waveforms (batch, samples)."""
+        return tuple(member.of_waveforms(waveforms, sample_rate) for member in self.members)
 
 
-def notes(scorer: Scorer, data: Data, source: Declaration | Path | None) -> list[str]:
-    """What the reader must know of how a model hears a data set."""
-    if not stored_difference(scorer, data):
-        return []
-    hearing = _hearing(scorer, data, source)
-    told = [f"{scorer.name} hears {hearing.describe()}, of the {'records' if source is None else 'recordings'}"]
-    wanted = getattr(scorer.takes, "samples", None)
-    if wanted is not None and wanted < hearing.length:
-        told.append(f"{scorer.name} hears {wanted} samples at a time: the outputs of a clip's windows are averaged")
-    if wanted is not None and wanted > hearing.length:
-        how = "repeated" if scorer.takes.pad == "repeat" else "followed by silence"
-        told.append(f"{scorer.name} takes {wanted} samples, the clips have {hearing.length}: they are {how}")
-    return told
+Input = LogMelInput | WaveformInput | SeveralInputs
+Run = Callable[[Any], np.ndarray]
+"""From inputs to outputs (batch, classes)."""
 
 
-def _stored_log_mel(data: Data, split: str, batch_size: int) -> Iterator[Batch]:
-    for log_mel, _, clip_id, _ in data.read(split, batch_size=batch_size, variants=0, keys=True):
-        yield [key.decode() for key in np.asarray(clip_id).tolist()], np.asarray(log_mel)
+def of_clips(takes: LogMelInput | WaveformInput, run: Run) -> Run:
+    """A function of whole clips, of one whose input is laid out, or cut into windows, as a model takes it.
+
+    Args:
+        takes: what the model takes.
+        run: that input, float32, to outputs.
+
+    Returns:
+        From log-mel (batch, frames, mels, 1), or waveforms (batch, samples), to outputs (batch, classes) float64; of a
+        clip in several windows their mean.
+    """
+
+    def outputs(batch: np.ndarray) -> np.ndarray:
+        arranged, windows = takes.arrange(batch)
+        values = np.asarray(run(arranged), np.float64)
+        return values if windows == 1 else values.reshape(len(batch), windows, -1).mean(axis=1)
+
+    return outputs
 
 
-def _stored_waveforms(scorer: Scorer, data: Data, split: str, batch_size: int) -> Iterator[Batch]:
-    hearing = _hearing(scorer, data, None)
-    for group in _groups(clips.stored(data, clips_of(data, split)["clip_id"]), batch_size):
-        yield [one.clip_id for one in group], hearing.input({"waveform": np.stack([one.waveform for one in group])})
+def of_size(run: Run, size: int) -> Run:
+    """A function of any batch, of one that is to be given `size` inputs at a time.
+
+    A short last batch is filled up with its own inputs: a new shape may be a new compilation, and a matrix product may
+    round differently in it.
+
+    Args:
+        run: `size` inputs, or a tuple of as many of several kinds, to outputs.
+        size: inputs at a time.
+    """
+
+    def outputs(batch: Any) -> np.ndarray:
+        several = batch if isinstance(batch, tuple) else (batch,)
+        values = []
+        for start in range(0, len(several[0]), size):
+            parts = [inputs[start : start + size] for inputs in several]
+            filled = tuple(np.resize(part, (size, *part.shape[1:])) for part in parts)
+            values.append(np.asarray(run(filled if isinstance(batch, tuple) else filled[0]))[: len(parts[0])])
+        return np.concatenate(values)
+
+    return outputs
 
 
-def _recorded(scorer: Scorer, data: Data, split: str, batch_size: int, source: Declaration | Path) -> Iterator[Batch]:
-    read = clips.recorded(data, source, scorer.sample_rate)
-    hearing = _hearing(scorer, data, source)
-    for group in _groups(clips_of(data, split)["clip_id"].astype(str), batch_size):
-        yield group, hearing.input({"waveform": np.stack([read(clip_id) for clip_id in group])})
+def resampled_length(samples: int, sample_rate: int, wanted: int) -> int:
+    """Samples of a waveform of `samples` once it is resampled from one rate to another, as soxr rounds."""
+    return (2 * samples * wanted + sample_rate) // (2 * sample_rate)
 
 
-def _groups(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
-    """Lists of `size` items in a row; the last one may be shorter."""
-    remaining = iter(items)
-    while group := list(islice(remaining, size)):
-        yield group
+def _resampled(waveforms: np.ndarray, sample_rate: int, wanted: int) -> np.ndarray:
+    if sample_rate == wanted:
+        return waveforms
+    return np.stack([soxr.resample(row, sample_rate, wanted, quality="HQ") for row in waveforms])

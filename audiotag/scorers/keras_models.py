@@ -1,25 +1,30 @@
-"""Keras models: runs, taggers, students, published weights, and any other `.keras` file."""
+"""Keras models: runs, taggers, students, published weights, and any other `.keras` file or model."""
 
 from __future__ import annotations
 
-import json
+import hashlib
 import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import keras
 import numpy as np
 
+from audiotag import models, run_folder
 from audiotag.errors import AudiotagError
+from audiotag.models import files
 from audiotag.scorers.foreign import Foreign, file_size
-from audiotag.scorers.scorer import LogMelInput, Scorer
+from audiotag.scorers.inputs import LogMelInput
+from audiotag.scorers.scorer import Outputs, Scorer
+from audiotag.tagging import AudioTagger
+from audiotag.task import Task
 
 if TYPE_CHECKING:
-    import keras
+    from audiotag.models import Preset
+    from audiotag.records import Data
 
-    from audiotag.tagging import AudioTagger
-
-STUDENT, TAGGER = "student.keras", "tagger.keras"
+_TASKS = {"sigmoid": Task.MULTILABEL, "softmax": Task.MULTICLASS}
 
 
 def from_run(run: Path) -> Scorer:
@@ -28,97 +33,144 @@ def from_run(run: Path) -> Scorer:
     Raises:
         AudiotagError: the folder holds neither, or the file cannot be used.
     """
-    from audiotag.models import files
-    from audiotag.tagging import loading
-
-    held = [run / name for name in (TAGGER, STUDENT) if (run / name).is_file()]
-    if not held:
-        raise AudiotagError(
-            f"a run folder holds {TAGGER} or {STUDENT}, {run} does not: give the --out folder of `audiotag train`"
-        )
-    found = from_tagger(loading.load(held[0]), run.resolve().name, "run", run)
-    about = found.about | {"file": file_size(held[0])}
-    if (run / STUDENT).is_file():
-        about |= {"trained on": files.card(run / STUDENT).data_set}
-    return replace(found, about={name: said for name, said in about.items() if said})
+    file = run_folder.model_file(run)
+    model = files.load_model(file)
+    tagger = model if isinstance(model, AudioTagger) else _with_card(model, file)
+    scorer = from_tagger(tagger, run.resolve().name, "run", run)
+    about = scorer.about | {"file": file_size(file)}
+    if (run / run_folder.STUDENT).is_file() and (data_set := files.card(run / run_folder.STUDENT).data_set):
+        about |= {"trained on": data_set}
+    return replace(scorer, about=about, calibration_file=run / run_folder.TAGGER)
 
 
-def from_published(name: str) -> Scorer:
-    """Published weights by name; an unknown name is an error that suggests the nearest."""
-    from audiotag import models
-    from audiotag.tagging import loading
+def from_published(preset: Preset) -> Scorer:
+    """Published weights, which are downloaded once."""
+    network = models.load_published(preset.name)
+    parts = (preset.vocabulary, preset.front_end, Task.MULTILABEL, preset.seconds)
+    scorer = from_tagger(AudioTagger(network, *parts, pad="none"), preset.name, "Keras model", Path(preset.name))
+    return replace(scorer, about=scorer.about | {"published": preset.source, "licence": preset.licence})
 
-    preset = models.preset(name)
-    found = from_tagger(loading.load(preset.name), preset.name, "Keras model", Path(preset.name))
-    return replace(found, about=found.about | {"published": preset.source, "licence": preset.licence})
+
+def unfetched(preset: Preset) -> Scorer:
+    """Published weights without the weights: enough to see whether they suit a data set."""
+
+    def run(_: np.ndarray) -> np.ndarray:
+        raise AudiotagError(f"the weights of {preset.name} have not been fetched: open it first")
+
+    takes = LogMelInput(preset.front_end)
+    return Scorer(preset.name, "Keras model", Path(preset.name), takes, run, preset.vocabulary, Task.MULTILABEL)
 
 
 def from_tagger(tagger: AudioTagger, name: str, kind: str, path: Path) -> Scorer:
     """The network of a tagger, with all that the tagger says about it."""
-    from audiotag import models
-
-    network, thresholds = tagger.network, getattr(tagger, "thresholds", None)
-    about = {
-        "architecture": network.name,
-        "parameters": f"{models.parameters(network):,}",
-        "front end": tagger.front_end.describe(),
-        "window": f"{tagger.seconds:g} s",
-    }
+    network = tagger.network
     return Scorer(
         name=name,
         kind=kind,
         path=path,
-        takes=LogMelInput(tagger.front_end, network.input_shape[1]),
+        input=LogMelInput(tagger.front_end, network.input_shape[1]),
         run=network.predict_on_batch,
         labels=tagger.labels,
         task=tagger.task,
-        outputs="logits",
-        about=about,
+        seconds=tagger.seconds,
+        pad=tagger.pad,
+        checksum=lambda: _checksum(network),
+        about={
+            "architecture": network.name,
+            "parameters": f"{models.parameters(network):,}",
+            "front end": tagger.front_end.describe(),
+            "window": f"{tagger.seconds:g} s",
+        },
         network=network,
-        calibration=getattr(tagger, "calibration", None),
-        thresholds=None if thresholds is None else np.asarray(thresholds, np.float64),
-        thresholds_from=getattr(tagger, "thresholds_from", "") or "",
+        tagger=tagger,
+        calibration=tagger.calibration,
+        thresholds=None if tagger.thresholds is None else np.array(tagger.thresholds),
+        thresholds_from=tagger.thresholds_from,
     )
 
 
-def from_file(path: Path) -> Scorer | Foreign:
+def of_network(network: keras.Model, data: Data) -> Scorer:
+    """A network from a data set's own log-mel to logits of its classes, while it is trained for example."""
+    path, takes = Path(network.name), LogMelInput(data.front_end)
+    return Scorer(network.name, "Keras model", path, takes, network.predict_on_batch, data.labels, Task(data.task))
+
+
+def from_file(path: Path, outputs: Outputs | None) -> Scorer | Foreign:
     """A `.keras` file: a tagger, a student with its card, or a model of anybody's.
 
     Opened in Keras' safe mode: no code in the file is run.
 
+    Args:
+        path: the file.
+        outputs: see `from_model`.
+
     Raises:
         AudiotagError: no such file, or one that Keras cannot open; a model that is not functional.
     """
-    from audiotag.models import files
-    from audiotag.tagging import loading
+    model, about = files.load_model(path), {"file": file_size(path)}
+    if isinstance(model, AudioTagger):
+        opened = replace(from_tagger(model, path.stem, "Keras model", path), calibration_file=path)
+    else:
+        model = _with_card(model, path) if _has_card(path) else model
+        opened = from_model(model, path.stem, path, outputs)
+    return replace(opened, about=opened.about | about)
 
-    if _is_own(path):
-        found = from_tagger(loading.load(path), path.stem, "Keras model", path)
-        return replace(found, about=found.about | {"file": file_size(path)})
-    model = files.load_network(path)
+
+def from_model(model: keras.Model, name: str, path: Path, outputs: Outputs | None) -> Scorer | Foreign:
+    """A Keras model: an AudioTagger states everything itself, any other functional model only shapes.
+
+    A sigmoid or softmax at its very end is left out, and says what is asked of a clip: its logits are worth more.
+
+    Args:
+        model: the model.
+        name: what it is called.
+        path: where it lies; its name where it is no file.
+        outputs: what the user says that its outputs are; where they are said to be logits, nothing is left out.
+
+    Raises:
+        AudiotagError: several inputs or outputs, or a model of its own class.
+    """
+    if isinstance(model, AudioTagger):
+        return from_tagger(model, name, "Keras model", path)
+    takes, gives = (_shape(model, which, path) for which in ("input_shape", "output_shape"))
+    if len(gives) != 2 or gives[-1] is None:
+        raise AudiotagError(f"a scorer gives (batch, classes), {name} gives {gives}: save a model that does")
+    network, activation = (model, "") if outputs == "logits" else _without_activation(model)
+    notes = (f"the {activation} at the end of {name} is left out and applied to its logits",) if activation else ()
     return Foreign(
-        name=path.stem,
+        name=name,
         kind="Keras model",
         path=path,
-        shape=_shape(model, "input_shape", path),
-        outputs=_shape(model, "output_shape", path)[-1],
-        run=model.predict_on_batch,
-        about={"architecture": model.name, "parameters": f"{model.count_params():,}", "file": file_size(path)},
-        network=model,
+        shape=takes,
+        classes=gives[-1],
+        run=network.predict_on_batch,
+        about={"architecture": model.name, "parameters": f"{model.count_params():,}"},
+        network=network,
+        task=_TASKS.get(activation),
+        outputs="logits" if activation and outputs is None else None,
+        notes=notes,
+        checksum=lambda: _checksum(network),
     )
 
 
-def _is_own(path: Path) -> bool:
-    """Whether a file is a tagger's, or has a card of audiotag's; what is no archive is left to Keras' reader."""
-    from audiotag.models import files
-    from audiotag.tagging import loading
+def _has_card(path: Path) -> bool:
+    with zipfile.ZipFile(path) as archive:
+        return files.CARD in archive.namelist()
 
-    try:
-        with zipfile.ZipFile(path) as archive:
-            registered = json.loads(archive.read("config.json")).get("registered_name")
-            return files.CARD in archive.namelist() or registered == loading.REGISTERED_NAME
-    except (OSError, zipfile.BadZipFile, KeyError, ValueError):
-        return False
+
+def _with_card(network: keras.Model, path: Path) -> AudioTagger:
+    """The tagger of a student, by the card in its file."""
+    card = files.card(path)
+    return AudioTagger(network, card.labels, card.front_end, card.task, card.seconds, card.pad)
+
+
+def _checksum(network: keras.Model) -> str:
+    """Checksum of its weights: the same for every copy of the model, however and whenever it was saved."""
+    digest = hashlib.sha256()
+    for weight in network.get_weights():
+        digest.update(f"{weight.dtype} {weight.shape} ".encode())
+        digest.update(np.ascontiguousarray(weight))
+    return digest.hexdigest()
 
 
 def _shape(model: keras.Model, which: str, path: Path) -> tuple[int | None, ...]:
@@ -129,7 +181,23 @@ def _shape(model: keras.Model, which: str, path: Path) -> tuple[int | None, ...]
         shape = None
     if not isinstance(shape, tuple) or any(isinstance(size, tuple | list) for size in shape):
         raise AudiotagError(
-            f"an evaluated Keras model is functional or sequential, with one input and one output, {path} has the "
-            f"{which.replace('_', ' ')} {shape}: save such a model"
+            f"a Keras model that scores sound is functional or sequential, with one input and one output, {path} has "
+            f"the {which.replace('_', ' ')} {shape}: save such a model, or wrap it in a function (module:function)"
         )
     return shape
+
+
+def _without_activation(model: keras.Model) -> tuple[keras.Model, str]:
+    """The model without a sigmoid or softmax as its last step, sharing all other layers; and what was left out."""
+    last = model.layers[-1] if model.layers else None
+    if isinstance(last, keras.layers.Softmax):
+        return keras.Model(model.inputs, last.input), "softmax"
+    name = getattr(getattr(last, "activation", None), "__name__", "")
+    if name not in _TASKS:
+        return model, ""
+    if isinstance(last, keras.layers.Activation):
+        return keras.Model(model.inputs, last.input), name
+    linear = type(last).from_config({**last.get_config(), "activation": "linear"})
+    network = keras.Model(model.inputs, linear(last.input))
+    linear.set_weights(last.get_weights())
+    return network, name

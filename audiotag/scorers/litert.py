@@ -24,11 +24,11 @@ def open(path: Path) -> Foreign:
     """
     interpreter = _interpreter(path)
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
-    only("input", path.stem, [one["name"] for one in inputs])
-    only("output", path.stem, [one["name"] for one in outputs])
+    only("input", path.stem, [tensor["name"] for tensor in inputs])
+    only("output", path.stem, [tensor["name"] for tensor in outputs])
     shape = tuple(None if size < 0 else int(size) for size in inputs[0]["shape_signature"])
     run = _runner(interpreter, inputs[0], outputs[0])
-    types = {np.dtype(one["dtype"]).name for one in (inputs[0], outputs[0])}
+    types = {np.dtype(tensor["dtype"]).name for tensor in (inputs[0], outputs[0])}
     about = {"tensors in and out": " and ".join(sorted(types)), "file": file_size(path)}
     classes = next((int(size) for size in outputs[0]["shape_signature"][-1:] if size > 0), None)
     return Foreign(path.stem, "LiteRT model", path, shape, classes, run, about)
@@ -86,16 +86,16 @@ def _quantisation(tensor: dict[str, Any]) -> tuple[float, int] | None:
 
 
 def _quantiser(tensor: dict[str, Any]) -> Callable[[np.ndarray], np.ndarray]:
-    kind, found = tensor["dtype"], _quantisation(tensor)
-    if found is None:
+    kind, quantisation = tensor["dtype"], _quantisation(tensor)
+    if quantisation is None:
         return lambda batch: batch.astype(kind)
-    (scale, zero), limits = found, np.iinfo(kind)
+    (scale, zero), limits = quantisation, np.iinfo(kind)
     return lambda batch: np.clip(np.rint(batch / scale) + zero, limits.min, limits.max).astype(kind)
 
 
 def _dequantiser(tensor: dict[str, Any]) -> Callable[[np.ndarray], np.ndarray]:
-    found = _quantisation(tensor)
-    if found is None:
+    quantisation = _quantisation(tensor)
+    if quantisation is None:
         return lambda batch: batch
-    scale, zero = found
+    scale, zero = quantisation
     return lambda batch: scale * (batch.astype(np.float64) - zero)

@@ -1,4 +1,4 @@
-"""Scores of a Keras network for every clip of a split, checked against the list of clips."""
+"""Scores of a Keras network, for example one that is being trained, for every clip of a split."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from audiotag import progress
-from audiotag.errors import AudiotagError
-from audiotag.metrics.checks import check
 from audiotag.metrics.predictions import Predictions
 from audiotag.records.clips import check_complete
-from audiotag.task import Task
+from audiotag.scorers.reading import Reading
 
 if TYPE_CHECKING:
     import keras
@@ -44,27 +42,16 @@ def gather(
     model: keras.Model, data: Data, split: str, batch_size: int, advance: Callable[[int], None] | None = None
 ) -> Predictions:
     """What `predict` does, reporting each batch's number of clips to `advance`."""
-    clip_ids, targets, logits = [], [], []
-    for log_mel, target, clip_id, _ in data.read(split, batch_size=batch_size, variants=0, keys=True):
-        clip_ids += [key.decode() for key in np.asarray(clip_id).tolist()]
-        targets.append(np.asarray(target))
-        logits.append(_logits(model, np.asarray(log_mel), batch_size))
-        if logits[-1].shape != targets[-1].shape:
-            raise AudiotagError(
-                f"a model must give one logit a class, {logits[-1].shape[1:]} for {len(data.labels)} classes of "
-                f"{data.name}: evaluate it on the data set it was trained for"
-            )
+    from audiotag.scorers.keras_models import of_network
+
+    scorer = of_network(model, data)
+    clip_ids, targets, outputs = [], [], []
+    for batch, raw in Reading(scorer, data).outputs(batch_size, split):
+        clip_ids += batch["clip_id"]
+        targets.append(batch["target"])
+        outputs.append(raw)
         if advance is not None:
-            advance(len(target))
+            advance(len(raw))
     check_complete(clip_ids, data, split)
-    names, truth, raw = np.array(clip_ids), np.concatenate(targets), np.concatenate(logits)
-    check(truth, raw, data.task, names)
-    scores = Task(data.task).probabilities(raw)
-    return Predictions(names, truth.astype(np.uint8), scores, data.labels, data.task)
-
-
-def _logits(model: keras.Model, log_mel: np.ndarray, batch_size: int) -> np.ndarray:
-    """Logits of at most `batch_size` examples; a short batch is filled up, since a new shape is a new compilation."""
-    missing = batch_size - len(log_mel)
-    filled = np.pad(log_mel, ((0, missing), (0, 0), (0, 0), (0, 0)))
-    return np.asarray(model.predict_on_batch(filled), np.float32)[: len(log_mel)]
+    truth, scores = np.concatenate(targets).astype(np.uint8), scorer.uncalibrated(np.concatenate(outputs))
+    return Predictions(np.array(clip_ids), truth, scores, data.labels, data.task)

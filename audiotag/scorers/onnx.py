@@ -29,11 +29,11 @@ def open(path: Path) -> Foreign:
         reason = str(error).strip().split("\n")[0]
         raise AudiotagError(f"{path} cannot be opened as an ONNX model ({reason}): export it again") from error
     takes, gives = session.get_inputs(), session.get_outputs()
-    only("input", path.stem, [one.name for one in takes])
-    only("output", path.stem, [one.name for one in gives])
+    only("input", path.stem, [tensor.name for tensor in takes])
+    only("output", path.stem, [tensor.name for tensor in gives])
     if takes[0].type not in _TYPES or gives[0].type not in _TYPES:
         raise AudiotagError(
-            f"an evaluated ONNX model goes from floats to floats, {path.stem} from {takes[0].type} to "
+            f"an ONNX model that scores sound goes from floats to floats, {path.stem} from {takes[0].type} to "
             f"{gives[0].type}: export it without whole numbers at its ends"
         )
     kind = _TYPES[takes[0].type]

@@ -1,86 +1,170 @@
-"""`open`: whatever can be evaluated, by its path or published name."""
+"""`open`: whatever scores sound, by its path, its name or itself; `load`: a tagger."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from audiotag.errors import AudiotagError
-from audiotag.scorers import foreign, tables
-from audiotag.scorers.foreign import Foreign
+from audiotag.scorers import calibrations, ensemble, foreign, tables
+from audiotag.scorers.foreign import Description, Foreign
 from audiotag.scorers.scorer import Outputs, Scorer
 from audiotag.scorers.tables import ScoreTable
 
 if TYPE_CHECKING:
-    from audiotag.labels import Labels
+    import keras
+
+    from audiotag.frontend import LogMelConfig
     from audiotag.records import Data
+    from audiotag.scorers.vocabulary import Vocabulary
+    from audiotag.tagging import AudioTagger
+    from audiotag.task import Task
+
+    Source = str | Path | keras.Model | Callable[..., Any] | Scorer
 
 TABLES = (".csv", ".npz", ".parquet")
+_MODELS = (".keras", ".tflite", ".onnx")
 
 
 def open(
-    source: str | Path,
+    source: Source | Sequence[Source],
     data: Data | None = None,
     *,
-    labels: Labels | str | Path | None = None,
+    labels: Vocabulary | None = None,
+    front_end: LogMelConfig | str | None = None,
     sample_rate: int | None = None,
+    task: Task | str | None = None,
     outputs: Outputs | None = None,
 ) -> Scorer | ScoreTable:
-    """Open what is to be evaluated.
+    """Open what scores sound.
 
     Args:
         source: a run folder; a `.keras` file (tagger, student, or anybody's functional model); a `.tflite` (LiteRT) or
-            `.onnx` file; a SavedModel folder; the name of published weights ("mn04_as"); or a table of scores (`.csv`,
-            `.parquet`, or predictions that audiotag saved, `.npz`).
-        data: the data set to evaluate on; models that state nothing about themselves need it.
-        labels: classes of a model that does not state them: `labels.csv` (columns index,id,name) or a text with a name
-            a line. Default: `labels.csv` or `labels.txt` beside the model, else the data set's in their order.
+            `.onnx` file; a SavedModel folder; the name of published weights ("mn04_as"); `module:function`; a Keras
+            model or a function of waveforms itself; a list of these, whose logits are averaged; or a table of scores
+            (`.csv`, `.parquet`, or predictions that audiotag saved, `.npz`). A scorer is given back as it is.
+        data: a data set like the one that it was made for: says what the source and the options leave open.
+        labels: classes of a model that does not state them: a `Labels`, a file (`labels.csv` with the columns
+            index,id,name, or a text with a name a line) or names. Default: `labels.csv` or `labels.txt` beside the
+            model, else the data set's in their order.
+        front_end: of the log-mel that such a model takes, or a preset's name. Default: the data set's.
         sample_rate: of the waveforms that such a model takes, Hz. Default: the data set's.
-        outputs: what such a model or a table gives, "scores" or "logits". Default: decided by the values (models);
-            scores (tables).
+        task: "multilabel" or "multiclass". Default: the data set's, else multilabel.
+        outputs: what such a model or a table gives, "scores" or "logits". Default: decided by what it says of noise
+            (models); logits (functions); scores (tables).
 
     Returns:
-        A model or a table; `predict` takes either.
+        A scorer or a table; `predict` takes either.
 
     Raises:
-        AudiotagError: nothing of that name, a file that cannot be used, or an option for something that states it
-            itself.
+        AudiotagError: nothing of that name, a file that cannot be used, something that nobody states, or an option for
+            something that states it itself.
+
+    Example:
+        >>> scorers.open("model.onnx", labels="labels.csv", front_end="efficientat").scores(log_mel)
     """
-    if outputs not in (None, "scores", "logits"):
-        raise AudiotagError(f"outputs are scores or logits, received {outputs!r}")
+    stated = {"labels": labels, "front_end": front_end, "sample_rate": sample_rate, "task": task, "outputs": outputs}
+    description = Description(data, **stated)
+    if isinstance(source, list | tuple):
+        if not source:
+            raise AudiotagError(
+                "sound is scored by a model, received an empty list: name a run, a .keras file or another"
+            )
+        if len(source) == 1:
+            return open(source[0], data, **stated)
+        members = [_scorer(member, description) for member in source]
+        vocabulary, owner = (members[0].labels, members[0].name) if data is None else (data.labels, data.name)
+        return calibrations.picked_up(ensemble.of(members, vocabulary, owner, None if data is None else data.task))
+    path = Path(source) if isinstance(source, str | Path) else None
+    if path is None or path.suffix not in TABLES:
+        return _scorer(source, description)
+    described = f"{path.name} is a table, whose columns are named by their classes"
+    description.refuse(described, "labels", "front_end", "sample_rate", "task")
+    return tables.open(path, outputs)
+
+
+def load(name: str | Path) -> AudioTagger:
+    """Open a tagger.
+
+    Args:
+        name: name of a published model ("mn04_as": downloaded once, AudioSet's 527 labels, windows of 10 s), a
+            `.keras` file (a tagger, or a student, which its own card makes into a tagger), or the folder of a run.
+            Calibration and thresholds are those of a tagger's file, or lie beside the model.
+
+    Raises:
+        AudiotagError: nothing of that name; the nearest known one is suggested.
+
+    Example:
+        >>> audiotag.load("mn10_as").tag("street.wav", top=5)
+    """
+    path = Path(name)
+    if path.is_file() and path.suffix != ".keras":
+        raise AudiotagError(
+            f"a tagger is a .keras file, a run folder or a published name, received the file {path}: "
+            "audiotag.scorers.open takes other models"
+        )
+    opened = _model(name, Description())
+    if isinstance(opened, Foreign):
+        from audiotag.models import files
+
+        files.card(path)  # which says what is missing
+    return calibrations.picked_up(opened).tagger
+
+
+def _scorer(source: Source, description: Description) -> Scorer:
+    if isinstance(source, Scorer):
+        description_of_options = replace(description, data=None)
+        description_of_options.refuse(f"{source.name} is open already")
+        return source
+    opened = _model(source, description)
+    if isinstance(opened, Foreign):
+        opened = foreign.scorer(opened, description)
+    else:
+        description.refuse(f"{opened.name} states it itself")
+    return calibrations.picked_up(opened)
+
+
+def _model(source: Source, description: Description) -> Scorer | Foreign:
+    from audiotag.scorers import functions, keras_models
+
+    if not isinstance(source, str | Path):
+        return _object(source, None, description)
     path = Path(source)
-    given = {"labels": labels, "sample_rate": sample_rate, "outputs": outputs}
-    if path.suffix in TABLES:
-        _refuse(given, ("labels", "sample_rate"), f"{path.name} is a table, whose columns are named by their classes")
-        return tables.open(path, outputs)
-    found = _model(source, path)
-    if isinstance(found, Scorer):
-        _refuse(given, tuple(given), f"{found.name} states it itself")
-        return found
-    if data is None:
-        raise AudiotagError(f"{found.name} says nothing about its classes and input: name a data set with --data")
-    return foreign.scorer(found, data, **given)
-
-
-def _model(source: str | Path, path: Path) -> Scorer | Foreign:
-    from audiotag.scorers import keras_models, litert, onnx, saved_model
-
-    by_suffix = {".keras": keras_models.from_file, ".tflite": litert.open, ".onnx": onnx.open}
     if path.is_dir():
+        from audiotag.scorers import saved_model
+
         return saved_model.open(path) if (path / saved_model.MODEL).is_file() else keras_models.from_run(path)
-    if path.suffix in by_suffix:
+    if path.suffix in _MODELS:
         if not path.is_file():
             raise AudiotagError(f"no such file: {path}")
-        return by_suffix[path.suffix](path)
+        if path.suffix == ".keras":
+            return keras_models.from_file(path, description.outputs)
+        from audiotag.scorers import litert, onnx
+
+        return (litert if path.suffix == ".tflite" else onnx).open(path)
+    if functions.is_named(str(source)):
+        return _object(functions.find(str(source)), str(source), description)
     if path.exists() or len(path.parts) > 1:
         raise AudiotagError(
-            f"what is evaluated is a run folder, a SavedModel folder, a published name or a file "
-            f"({', '.join((*by_suffix, *TABLES))}), received {path}: {'name one' if path.exists() else 'no such file'}"
+            f"sound is scored by a run folder, a SavedModel folder, a published name, module:function or a file "
+            f"({', '.join((*_MODELS, *TABLES))}), received {path}: {'name one' if path.exists() else 'no such file'}"
         )
-    return keras_models.from_published(str(source))
+    from audiotag import models
+
+    preset = models.preset(str(source))
+    description.refuse(f"{preset.name} states it itself")
+    return keras_models.from_published(preset)
 
 
-def _refuse(given: dict[str, object], options: tuple[str, ...], reason: str) -> None:
-    for option in options:
-        if given[option] is not None:
-            raise AudiotagError(f"{option} is for models that do not state it, {reason}: leave it out")
+def _object(target: Any, source: str | None, description: Description) -> Scorer | Foreign:
+    """A Keras model or a function, itself or as `module:function` names it."""
+    import keras
+
+    from audiotag.scorers import functions, keras_models
+
+    if isinstance(target, keras.Model):
+        name = target.name if source is None else source.replace(":", ".")
+        return keras_models.from_model(target, name, Path(source or name), description.outputs)
+    return functions.open(target, source, description.outputs)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -13,14 +12,15 @@ import numpy as np
 from audiotag import audio, progress
 from audiotag.errors import AudiotagError
 from audiotag.labels import Labels
-from audiotag.metrics.checks import NotFiniteError
 from audiotag.metrics.predictions import Predictions
 from audiotag.records import clips
 from audiotag.records.clips import check_complete
-from audiotag.scorers import inputs, truth, vocabularies
+from audiotag.scorers import truth, vocabulary
+from audiotag.scorers.reading import Reading
 from audiotag.scorers.scorer import Scorer
 from audiotag.scorers.tables import ScoreTable
 from audiotag.scorers.truth import Truth
+from audiotag.scorers.vocabulary import Matching
 from audiotag.task import Task
 
 if TYPE_CHECKING:
@@ -38,8 +38,9 @@ class Predicted:
         clips: a row a clip in their order; see `records.clips.clips`.
         notes: what the reader must know: classes and clips left out, what was assumed.
         uncalibrated: the same before the calibration; None where there is none.
-        positions: (classes,) int64, which of the subject's classes stands for each class of the predictions.
-        subject: the subject; of a model, what was open about its outputs is settled.
+        positions: (classes,) int64, which of the subject's classes stands for each class of the predictions; the first
+            of several.
+        subject: the scorer or the table.
     """
 
     predictions: Predictions
@@ -82,67 +83,22 @@ def predict(
         raise AudiotagError(f"{subject.name} is a model: name the data set and the split that it is to hear")
     if labels_table is not None:
         raise AudiotagError(f"a table of labels is for a table of scores, {subject.name} is a model: leave it out")
-    positions = vocabularies.match(subject.name, subject.labels, data.labels, data.name)
-    raw, clip_ids = _raw(subject, data, split, batch_size, source)
-    settled = subject.settled(raw, data.task)
-    notes = [*subject.notes, *inputs.notes(subject, data, source), *_outputs_notes(subject, settled, data)]
-    scores = settled.uncalibrated(raw)
-    _check_range(settled, scores, clip_ids)
-    right = _in_order(truth.of_data(data, split), clip_ids)
-    calibrated = None if settled.calibration is None else settled.calibrated(scores)
-    return _finish(settled, right, scores, calibrated, positions, notes, data)
-
-
-def _raw(
-    scorer: Scorer, data: Data, split: str, batch_size: int, source: Declaration | Path | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Outputs (clips, classes) float64 of every clip, and the clips' ids."""
-    found, clip_ids = [], []
-    given = inputs.batches(scorer, data, split, batch_size, source)
+    matching = vocabulary.match(subject.name, subject.labels, data.labels, data.name)
+    reading, outputs, clip_ids = Reading(subject, data, source), [], []
     with progress.bar(f"Predicting {data.name} {split}", data.count(split, variants=0), "clips") as advance:
-        for keys, batch in given:
-            # A short batch is filled up: a new shape may be a new compilation.
-            filled = np.resize(batch, (batch_size, *batch.shape[1:]))
-            found.append(scorer.raw(filled)[: len(keys)])
-            if found[-1].shape[1] != len(scorer.labels):
-                raise AudiotagError(
-                    f"a model has one class an output, {scorer.name} gives {found[-1].shape[1]} outputs for "
-                    f"{len(scorer.labels)} classes: say what they are with --labels"
-                )
-            clip_ids += keys
-            advance(len(keys))
+        for batch, raw in reading.outputs(batch_size, split):
+            outputs.append(raw)
+            clip_ids += batch["clip_id"]
+            advance(len(raw))
     check_complete(clip_ids, data, split)
-    raw = np.concatenate(found)
-    for row, column in np.argwhere(~np.isfinite(raw))[:1]:
-        raise NotFiniteError(
-            f"scores must be finite, {scorer.name} gives {raw[row, column]} for clip {clip_ids[row]!r}, class "
-            f"{scorer.labels.names[column]!r}: its weights or its input hold NaN or infinity; export or train it again"
+    scores = subject.uncalibrated(np.concatenate(outputs))
+    notes = [*subject.notes, *reading.notes]
+    if subject.task != data.task:
+        notes.append(
+            f"{subject.name} is {subject.task}, {data.name} is {data.task}: its scores are judged as {data.task}"
         )
-    return raw, np.array(clip_ids)
-
-
-def _outputs_notes(subject: Scorer, settled: Scorer, data: Data) -> list[str]:
-    """What was decided about the outputs."""
-    told = []
-    if subject.outputs is None:
-        seen = {"logits": "some values lie outside [0, 1]", "scores": "every value lies in [0, 1]"}[settled.outputs]
-        told.append(f"{subject.name} does not state what its outputs are: taken for {settled.outputs}, since {seen}")
-    if subject.task is None and settled.outputs == "logits":
-        activation = "softmax" if settled.task == "multiclass" else "sigmoid"
-        told.append(f"scores are the {activation} of the outputs of {subject.name}, since {data.name} is {data.task}")
-    if settled.task != data.task:
-        told.append(
-            f"{subject.name} is {settled.task}, {data.name} is {data.task}: its scores are judged as {data.task}"
-        )
-    return told
-
-
-def _check_range(scorer: Scorer, scores: np.ndarray, clip_ids: np.ndarray) -> None:
-    for row, column in np.argwhere((scores < 0) | (scores > 1))[:1]:
-        raise AudiotagError(
-            f"scores are in [0, 1], {scorer.name} gives {scores[row, column]:g} for clip {str(clip_ids[row])!r}: "
-            "are its outputs logits?"
-        )
+    scored = _Scored(subject, _in_order(truth.of_data(data, split), np.array(clip_ids)), scores, matching)
+    return _finish(scored, None if subject.calibration is None else subject.calibrated(scores), notes, data)
 
 
 def _in_order(right: Truth, clip_ids: np.ndarray) -> Truth:
@@ -167,20 +123,20 @@ def _predict_table(table: ScoreTable, data: Data | None, split: str | None, path
     elif data is not None:
         right = truth.of_data(data, split)
     elif table.predictions is not None:
-        found = table.predictions
-        held = (found.clip_ids, found.targets, found.labels, found.task, found.known)
-        right = Truth(*held, str(table.path), str(table.path), found.recordings)
+        known = table.predictions
+        parts = (known.clip_ids, known.targets, known.labels, known.task, known.known)
+        right = Truth(*parts, str(table.path), str(table.path), known.recordings)
     else:
         raise AudiotagError(
             f"{table.path} holds scores and no truth: name a data set with --data and --split, or a table of labels"
         )
-    positions = vocabularies.match(table.name, table.labels, right.labels, right.vocabulary)
-    rows, told = _rows_of(table, right)
-    scores = table.scores[rows]
+    matching = vocabulary.match(table.name, table.labels, right.labels, right.vocabulary)
+    rows, ignored = _rows_of(table, right)
+    scores, task = table.scores[rows], Task(right.task)
     if table.outputs == "logits":
-        notes.append(f"{table.name} holds logits: scores by {'softmax' if right.task == 'multiclass' else 'sigmoid'}")
-        scores = Task(right.task).probabilities(scores)
-    return _finish(table, right, scores, None, positions, notes + told, data)
+        notes.append(f"{table.name} holds logits: scores by {task.activation}")
+        scores = task.probabilities(scores)
+    return _finish(_Scored(table, right, scores, matching), None, notes + ignored, data)
 
 
 def _rows_of(table: ScoreTable, right: Truth) -> tuple[list[int], list[str]]:
@@ -219,44 +175,44 @@ def _stem(key: str) -> str:
     return path.stem if path.suffix.lower() in audio.SUFFIXES else path.name
 
 
-def _finish(
-    subject: Scorer | ScoreTable,
-    right: Truth,
-    scores: np.ndarray,
-    calibrated: np.ndarray | None,
-    positions: Sequence[int | None],
-    notes: list[str],
-    data: Data | None,
-) -> Predicted:
+@dataclass(frozen=True)
+class _Scored:
+    """Scores of a subject in its own classes, beside the truth."""
+
+    subject: Scorer | ScoreTable
+    truth: Truth
+    scores: np.ndarray
+    matching: Matching
+
+
+def _finish(scored: _Scored, calibrated: np.ndarray | None, notes: list[str], data: Data | None) -> Predicted:
     """Predictions of the classes that both know; of a multiclass truth, of the clips whose class is one of them."""
-    kept = [index for index, position in enumerate(positions) if position is not None]
-    chosen = np.array([positions[index] for index in kept], np.int64)
-    notes = notes + vocabularies.notes(subject.name, subject.labels, right.labels, right.vocabulary, positions)
+    subject, right, matching = scored.subject, scored.truth, scored.matching
+    kept = np.flatnonzero(matching.known)
+    notes = notes + matching.notes(subject.name, right.labels, right.vocabulary)
     targets, known = right.targets[:, kept], None if right.known is None else right.known[:, kept]
     clip_ids, rows = right.clip_ids, np.arange(len(right.clip_ids))
-    if right.task == "multiclass" and len(kept) < len(right.labels):
+    if Task(right.task).exclusive and len(kept) < len(right.labels):
         rows = np.flatnonzero(targets.any(axis=1))
         notes.append(f"{len(clip_ids) - len(rows)} of {len(clip_ids)} clips have a class that is left out, and are too")
         if not len(rows):
             raise AudiotagError(f"no clip of {right.owner} has a class that {subject.name} knows: choose another split")
     clip_ids, known = clip_ids[rows], None if known is None else known[rows]
-    labels = Labels(
-        tuple(right.labels.names[index] for index in kept), tuple(right.labels.ids[index] for index in kept)
-    )
+    labels = Labels(*(tuple(texts[index] for index in kept) for texts in (right.labels.names, right.labels.ids)))
     table = _clips(right, rows, data)
     stated = data is not None or right.recordings is not None
     recordings = table["recording"].to_numpy().astype(str) if stated else None
 
-    def predictions(values: np.ndarray) -> Predictions:
-        picked = values[rows][:, chosen]
-        return Predictions(clip_ids, targets[rows], picked, labels, right.task, known, recordings)
+    def predictions(scores: np.ndarray) -> Predictions:
+        matched = matching.apply(scores)[rows][:, kept]
+        return Predictions(clip_ids, targets[rows], matched, labels, right.task, known, recordings)
 
     return Predicted(
-        predictions=predictions(scores if calibrated is None else calibrated),
+        predictions=predictions(scored.scores if calibrated is None else calibrated),
         clips=table,
         notes=tuple(notes),
-        uncalibrated=None if calibrated is None else predictions(scores),
-        positions=chosen,
+        uncalibrated=None if calibrated is None else predictions(scored.scores),
+        positions=np.array([matching.sources[index][0] for index in kept], np.int64),
         subject=subject,
     )
 
@@ -270,8 +226,8 @@ def _clips(right: Truth, rows: np.ndarray, data: Data | None) -> pandas.DataFram
     clip_ids = right.clip_ids[rows]
     if data is not None:
         return clips.clips(data, clip_ids)
-    held = [join_cell(np.array(right.labels.names)[row.astype(bool)].tolist()) for row in right.targets[rows]]
+    cells = [join_cell(np.array(right.labels.names)[row.astype(bool)].tolist()) for row in right.targets[rows]]
     recordings = clip_ids if right.recordings is None else right.recordings[rows]
     return pandas.DataFrame(
-        {"clip_id": clip_ids, "recording": recordings, "split": "", "labels": held, "duration": np.nan}
+        {"clip_id": clip_ids, "recording": recordings, "split": "", "labels": cells, "duration": np.nan}
     )

@@ -30,7 +30,7 @@ def open(folder: Path) -> Foreign:
     known = [key for key in _SIGNATURES if key in loaded.signatures]
     if not known:
         raise AudiotagError(
-            f"an evaluated SavedModel has a signature {_SIGNATURES[0]}, {name} has "
+            f"a SavedModel that scores sound has a signature {_SIGNATURES[0]}, {name} has "
             f"{', '.join(loaded.signatures) or 'none'}: export it with model.export"
         )
     signature = loaded.signatures[known[0]]
@@ -39,12 +39,14 @@ def open(folder: Path) -> Foreign:
     only("output", name, list(outputs))
     (argument, takes), (result, gives) = *inputs.items(), *outputs.items()
     if takes.shape.rank is None:
-        raise AudiotagError(f"an evaluated SavedModel states the shape of its input, {name} does not: export it again")
+        raise AudiotagError(
+            f"a SavedModel that scores sound states the shape of its input, {name} does not: export it again"
+        )
 
     def run(batch: np.ndarray) -> np.ndarray:
         # By way of `loaded`: its variables live as long as it does.
-        given = tf.cast(tf.constant(batch), takes.dtype)
-        return loaded.signatures[known[0]](**{argument: given})[result].numpy()
+        inputs = tf.cast(tf.constant(batch), takes.dtype)
+        return loaded.signatures[known[0]](**{argument: inputs})[result].numpy()
 
     classes = gives.shape[-1] if gives.shape.rank else None
     return Foreign(name, "SavedModel", folder, tuple(takes.shape), classes, run, {"folder": file_size(folder)})

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from audiotag.errors import AudiotagError, suggest
+from audiotag.task import Task
 
 Method = Literal["temperature", "platt", "isotonic"]
 Knots = tuple[tuple[float, float], ...]
@@ -100,12 +101,12 @@ class Calibration:
             what = f"isotonic maps of {len(self.knots)} classes (at most {max(map(len, self.knots))} knots)"
         return f"{what}, fitted on {self.fitted_on}" if self.fitted_on else what
 
-    def apply(self, logits: Any, task: str) -> Any:
+    def apply(self, logits: Any, task: Task | str) -> Any:
         """Calibrated scores in the graph of a Keras model, on any backend and in any export.
 
         Args:
             logits: (batch, classes), a tensor of the backend.
-            task: "multilabel" or "multiclass".
+            task: or its name.
 
         Returns:
             (batch, classes), float32 in [0, 1].
@@ -113,45 +114,45 @@ class Calibration:
         import keras
         from keras import ops
 
-        multiclass = task == "multiclass"
+        exclusive = Task(task).exclusive
         logits = ops.cast(logits, "float32")
-        activation = keras.activations.softmax if multiclass else keras.activations.sigmoid
-        logits = ops.clip(ops.log_softmax(logits, axis=-1) if multiclass else logits, -_LIMIT, _LIMIT)
+        activation = keras.activations.get(Task(task).activation)
+        logits = ops.clip(ops.log_softmax(logits, axis=-1) if exclusive else logits, -_LIMIT, _LIMIT)
         if self.method == "temperature":
             return activation(logits / self.temperature)
         if self.method == "platt":
             scale, shift = (ops.convert_to_tensor(line, "float32") for line in (self.scale, self.shift))
             return activation(logits * scale + shift)
-        scores = ops.exp(logits) if multiclass else activation(logits)
+        scores = ops.exp(logits) if exclusive else activation(logits)
         first, start, width, rise = (ops.convert_to_tensor(part, "float32") for part in self._pieces())
         places = ops.clip((ops.expand_dims(scores, -1) - start) / width, 0.0, 1.0)
         mapped = first + ops.sum(places * rise, axis=-1)
-        if not multiclass:
+        if not exclusive:
             return mapped
         return (mapped + _TIE * scores) / (ops.sum(mapped, axis=-1, keepdims=True) + _TIE)
 
-    def scores(self, scores: np.ndarray, task: str) -> np.ndarray:
+    def scores(self, scores: np.ndarray, task: Task | str) -> np.ndarray:
         """Calibrated scores of uncalibrated ones, in NumPy; equal to `apply` but for the rounding of float32.
 
         Args:
             scores: (clips, classes), the sigmoid (multilabel) or softmax (multiclass) of the network's logits.
-            task: "multilabel" or "multiclass".
+            task: or its name.
 
         Returns:
             (clips, classes), float64 in [0, 1].
         """
         from scipy.special import expit, softmax
 
-        multiclass = task == "multiclass"
+        exclusive = Task(task).exclusive
         if self.method != "isotonic":
             scale, shift = (1 / self.temperature, 0.0) if self.method == "temperature" else (self.scale, self.shift)
             lines = logits_of(scores, task) * np.asarray(scale) + np.asarray(shift)
-            return softmax(lines, axis=-1) if multiclass else expit(lines)
+            return softmax(lines, axis=-1) if exclusive else expit(lines)
         scores = np.asarray(scores, np.float64)
         mapped = np.empty_like(scores)
         for index, knots in enumerate(self.knots):
             mapped[:, index] = np.interp(scores[:, index], *zip(*knots, strict=True))
-        if not multiclass:
+        if not exclusive:
             return mapped
         return (mapped + _TIE * scores) / (mapped.sum(axis=-1, keepdims=True) + _TIE)
 
@@ -185,18 +186,18 @@ class Calibration:
         return cls(**{**fields, **lines, "knots": knots})
 
 
-def logits_of(scores: np.ndarray, task: str) -> np.ndarray:
+def logits_of(scores: np.ndarray, task: Task | str) -> np.ndarray:
     """What calibration works on: log-odds (multilabel) or logarithms (multiclass) of scores, kept 1e-12 off 0 and 1.
 
     Args:
         scores: (clips, classes), probabilities.
-        task: "multilabel" or "multiclass".
+        task: or its name.
 
     Returns:
         (clips, classes), float64.
     """
-    scores = np.clip(np.asarray(scores, np.float64), _LEAST, 1.0 if task == "multiclass" else 1 - _LEAST)
-    return np.log(scores) if task == "multiclass" else np.log(scores) - np.log1p(-scores)
+    scores = np.clip(np.asarray(scores, np.float64), _LEAST, 1.0 if Task(task).exclusive else 1 - _LEAST)
+    return np.log(scores) if Task(task).exclusive else np.log(scores) - np.log1p(-scores)
 
 
 def _check_knots(knots: Knots) -> None:

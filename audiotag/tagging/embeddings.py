@@ -19,11 +19,11 @@ from audiotag.errors import AudiotagError
 from audiotag.storage import write_atomically
 from audiotag.tagging.files import sound_files
 from audiotag.tagging.formats import shown_path
+from audiotag.tagging.waveform_model import WaveformModel, window_and_hop, windows
 
 if TYPE_CHECKING:
     import keras
 
-    from audiotag.tagging.tagger import AudioTagger
     from audiotag.tagging.windows import Windows
 
 Layers = str | Sequence[str]
@@ -31,8 +31,8 @@ Layers = str | Sequence[str]
 TIMESTAMP_SECONDS = 1.0
 SUFFIXES = (".npz", ".parquet")
 
-# Beside the taggers, not in them: Keras would take an attribute for a part of the model and save it too.
-_networks: WeakKeyDictionary[AudioTagger, dict[tuple[str, ...], keras.Model]] = WeakKeyDictionary()
+# Beside the models, not in them: Keras would take an attribute for a part of the model and save it too.
+_networks: WeakKeyDictionary[WaveformModel, dict[tuple[str, ...], keras.Model]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -74,27 +74,32 @@ class Written(NamedTuple):
     failed: int
 
 
-def network_of(tagger: AudioTagger, layers: Layers = "mid") -> keras.Model:
+def network_of(model: WaveformModel, layers: Layers = "mid") -> keras.Model:
     """The network from waveforms (batch, samples) to embeddings (batch, dim); made once for a choice of layers.
 
     Args:
-        tagger: whose weights it shares.
+        model: an `AudioTagger`, or a scorer that has a Keras network, whose weights it shares.
         layers: as of `audiotag.models.embedding_network`.
 
     Raises:
-        AudiotagError: no such layers.
+        AudiotagError: there is no network, or no such layers.
     """
     import keras
 
     from audiotag.frontend.layer import LogMel
     from audiotag.models import embedding_network
 
-    made = _networks.setdefault(tagger, {})
+    if getattr(model, "network", None) is None:
+        raise AudiotagError(
+            f"embeddings are those of a Keras network, {model.limits.name} has none: name a .keras file"
+        )
+    made = _networks.setdefault(model, {})
     key = (layers,) if isinstance(layers, str) else tuple(layers)
     if key not in made:
-        embed = embedding_network(tagger.network, key)
-        waveforms = keras.Input((None,), dtype="float32", name="waveform")
-        network = keras.Model(waveforms, embed(LogMel(tagger.front_end)(waveforms)), name=embed.name)
+        network = embedding_network(model.network, key)
+        if model.front_end is not None:
+            waveforms = keras.Input((None,), dtype="float32", name="waveform")
+            network = keras.Model(waveforms, network(LogMel(model.front_end)(waveforms)), name=network.name)
         if keras.config.backend() == "tensorflow":
             network.jit_compile = False  # as of the tagger: XLA would compile at every new length
         made[key] = network
@@ -102,14 +107,13 @@ def network_of(tagger: AudioTagger, layers: Layers = "mid") -> keras.Model:
 
 
 def embed(
-    tagger: AudioTagger,
+    model: WaveformModel,
     source: str | Path | np.ndarray,
     layers: Layers = "mid",
     *,
-    window: float | None = None,
-    hop: float | None = None,
-    sample_rate: int | None = None,
     timestamps: bool = False,
+    window: float | None = None,
+    **lengths: float | None,
 ) -> Embeddings:
     """Embeddings of a file or waveform; arguments as of `AudioTagger.embed`.
 
@@ -117,17 +121,18 @@ def embed(
         One vector for the whole: the mean over its windows, each counting by how much of the signal it holds. With
         `timestamps` one vector a window.
     """
-    network = network_of(tagger, layers)
-    window = timestamp_window(tagger) if timestamps and window is None else window
-    parts = tagger.windows(source, window=window, hop=hop, sample_rate=sample_rate)
-    embedded = ((part, network.predict_on_batch(part.waveforms)) for part in parts)
-    return _every_window(embedded, tagger.sample_rate) if timestamps else _whole(embedded, tagger.sample_rate)
+    network = network_of(model, layers)
+    window = timestamp_window(model) if timestamps and window is None else window
+    embedded = (
+        (part, network.predict_on_batch(part.waveforms)) for part in windows(model, source, window=window, **lengths)
+    )
+    return _every_window(embedded, model.sample_rate) if timestamps else _whole(embedded, model.sample_rate)
 
 
-def timestamp_window(tagger: AudioTagger) -> float:
-    """Seconds of a window that has a time of its own: 1, or the tagger's where it has fewer or takes no other."""
-    fixed = tagger.network.input_shape[1] is not None
-    return tagger.seconds if fixed else min(TIMESTAMP_SECONDS, tagger.seconds)
+def timestamp_window(model: WaveformModel) -> float:
+    """Seconds of a window that has a time of its own: 1, or the model's where it has fewer or takes no other."""
+    fixed = model.limits.shortest == model.limits.longest
+    return model.seconds if fixed else min(TIMESTAMP_SECONDS, model.seconds)
 
 
 def _every_window(embedded: Iterator[tuple[Windows, np.ndarray]], sample_rate: int) -> Embeddings:
@@ -139,14 +144,14 @@ def _every_window(embedded: Iterator[tuple[Windows, np.ndarray]], sample_rate: i
 def _whole(embedded: Iterator[tuple[Windows, np.ndarray]], sample_rate: int) -> Embeddings:
     total, weight, end = 0.0, 0, 0
     for part, vectors in embedded:
-        held = part.ends - part.starts
-        total = total + held @ vectors.astype(np.float64)
-        weight, end = weight + held.sum(), part.ends[-1]
+        samples = part.ends - part.starts
+        total = total + samples @ vectors.astype(np.float64)
+        weight, end = weight + samples.sum(), part.ends[-1]
     return Embeddings(np.zeros(1), np.array([end / sample_rate]), (total / weight).astype(np.float32)[None])
 
 
 def embed_files(
-    tagger: AudioTagger,
+    tagger: WaveformModel,
     paths: Iterable[str | Path],
     layers: Layers = "mid",
     *,
@@ -157,7 +162,7 @@ def embed_files(
     """Embed files and folders one after the other, with a progress bar.
 
     Args:
-        tagger: whose network hears them.
+        tagger: an `AudioTagger`, or a scorer that has a Keras network.
         paths: files and folders, as of `sound_files`.
         layers: as of `AudioTagger.embed`, and so the others.
         window: seconds; None: as of `AudioTagger.embed`.
@@ -171,13 +176,12 @@ def embed_files(
         AudiotagError: an argument that is wrong whatever the file.
     """
     network_of(tagger, layers)
-    tagger.window_and_hop(timestamp_window(tagger) if timestamps and window is None else window, hop)
+    window_and_hop(tagger, timestamp_window(tagger) if timestamps and window is None else window, hop)
     files = sound_files(paths)
     with progress.bar("Embedding", len(files), "files") as advance:
         for path in files:
             try:
-                found = embed(tagger, path, layers, window=window, hop=hop, timestamps=timestamps)
-                yield FileEmbeddings(path, found)
+                yield FileEmbeddings(path, embed(tagger, path, layers, timestamps=timestamps, window=window, hop=hop))
             except (AudiotagError, OSError) as error:
                 yield FileEmbeddings(path, reason=str(error))
             advance(1)
@@ -236,10 +240,10 @@ def write_embeddings(
     if not good:
         return Written(0, 0, 0, failed)
     columns = {
-        "file": np.array([name for name, found in good for _ in found.starts]),
-        "start": np.concatenate([found.starts for _, found in good]),
-        "end": np.concatenate([found.ends for _, found in good]),
-        "embedding": np.concatenate([found.vectors for _, found in good]),
+        "file": np.array([name for name, embedded in good for _ in embedded.starts]),
+        "start": np.concatenate([embedded.starts for _, embedded in good]),
+        "end": np.concatenate([embedded.ends for _, embedded in good]),
+        "embedding": np.concatenate([embedded.vectors for _, embedded in good]),
     }
     about = {"model": model, "layers": layers if isinstance(layers, str) else ",".join(layers)}
     with write_atomically(path, "wb") as file:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 import keras
@@ -16,9 +15,7 @@ from audiotag.errors import AudiotagError
 from audiotag.frontend.layer import LogMel
 from audiotag.models.frames import FrameSteps, frame_level, frame_steps
 from audiotag.tagging.results import Tag
-
-if TYPE_CHECKING:
-    from audiotag.tagging.tagger import AudioTagger
+from audiotag.tagging.waveform_model import WaveformModel, window_and_hop, windows
 
 # Of mn04_as on 140 ESC-10 clips in 12 s of faint noise, steps of 0.32 s: F1 is 0.77 at 0.15 and 0.2, 0.76 at 0.25 and
 # 0.3, 0.70 at 0.5; events of other classes are 45 at 0.15, 25 at 0.2, 15 at 0.25 (tests/benchmarks/event_threshold.py).
@@ -26,8 +23,8 @@ THRESHOLD = 0.25
 
 _ROUNDING = 1e-6  # seconds: differences of times that are equal but for rounding
 
-# Beside the taggers, not in them: Keras would take an attribute for a part of the model and save it too.
-_networks: WeakKeyDictionary[AudioTagger, tuple[keras.Model, FrameSteps]] = WeakKeyDictionary()
+# Beside the models, not in them: Keras would take an attribute for a part of the model and save it too.
+_networks: WeakKeyDictionary[WaveformModel, tuple[keras.Model, FrameSteps]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -45,28 +42,57 @@ class FrameScores:
     scores: np.ndarray
 
 
-def network_of(tagger: AudioTagger) -> tuple[keras.Model, FrameSteps]:
+@dataclass(frozen=True)
+class EventOptions:
+    """Which runs of steps are events; the fields are the arguments of `AudioTagger.events`.
+
+    Raises:
+        AudiotagError: a value out of range.
+    """
+
+    threshold: float = THRESHOLD
+    smooth: float = 0.0
+    min_duration: float = 0.0
+    gap: float = 0.0
+    top: int | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.threshold <= 1:
+            raise AudiotagError(f"threshold must be a score from 0 to 1, received {self.threshold}")
+        for name in ("smooth", "min_duration", "gap"):
+            if not 0 <= (seconds := getattr(self, name)) < float("inf"):
+                raise AudiotagError(f"{name} must be seconds, 0 or more, received {seconds}")
+        if self.top is not None and self.top < 1:
+            raise AudiotagError(f"top must be at least 1, or None for all labels; received {self.top}")
+
+
+def network_of(model: WaveformModel) -> tuple[keras.Model, FrameSteps]:
     """The network from waveforms (batch, samples) to scores (batch, steps, classes), and where its steps lie.
 
     Args:
-        tagger: whose weights it shares; made once for each.
+        model: an `AudioTagger`, or a scorer of one, whose weights it shares; made once for each.
 
     Raises:
-        AudiotagError: its network keeps no time.
+        AudiotagError: it has no network of log-mel, or one that keeps no time.
     """
-    if tagger not in _networks:
-        logits = frame_level(tagger.network)
+    if model not in _networks:
+        network = getattr(model, "network", None)
+        if network is None or model.front_end is None:
+            raise AudiotagError(
+                f"events are found by a Keras network of log-mel, {model.limits.name} is none: tag its windows instead"
+            )
+        logits = frame_level(network)
         waveforms = keras.Input((None,), dtype="float32", name="waveform")
-        activation = layers.Activation(tagger.activation, dtype="float32", name="scores")
-        network = keras.Model(waveforms, activation(logits(LogMel(tagger.front_end)(waveforms))), name=logits.name)
+        activation = layers.Activation(model.task.activation, dtype="float32", name="scores")
+        network = keras.Model(waveforms, activation(logits(LogMel(model.front_end)(waveforms))), name=logits.name)
         if keras.config.backend() == "tensorflow":
             network.jit_compile = False  # as of the tagger: XLA would compile at every new length
-        _networks[tagger] = network, frame_steps(logits)
-    return _networks[tagger]
+        _networks[model] = network, frame_steps(logits)
+    return _networks[model]
 
 
 def frame_scores(
-    tagger: AudioTagger,
+    model: WaveformModel,
     source: str | Path | np.ndarray,
     *,
     window: float | None = None,
@@ -79,25 +105,25 @@ def frame_scores(
     are averaged; a window that begins between two steps of the grid counts for both, in proportion. Steps that no
     window covers (a hop longer than the window) score 0.
     """
-    network, steps = network_of(tagger)
-    samples, _ = tagger.window_and_hop(window, hop)
-    distance = steps.distance * tagger.front_end.hop
+    network, steps = network_of(model)
+    samples, _ = window_and_hop(model, window, hop)
+    distance = steps.distance * model.front_end.hop
     if hop is None:
         # Windows that begin on the grid, and leave no step between them out.
-        held = min(steps.count(tagger.front_end.frames(samples)), samples // distance)
-        hop = max(held, 1) * distance / tagger.sample_rate
+        count = min(steps.count(model.front_end.frames(samples)), samples // distance)
+        hop = max(count, 1) * distance / model.sample_rate
     starts, scores, end = [], [], 0
-    for part in tagger.windows(source, window=window, hop=hop, sample_rate=sample_rate):
+    for part in windows(model, source, window, hop, sample_rate):
         starts.extend(part.starts.tolist())
         scores.extend(network.predict_on_batch(part.waveforms))
         end = int(part.ends[-1])
-    _, first = steps.seconds(tagger.front_end)
+    _, first = steps.seconds(model.front_end)
     stitched = stitch(starts, scores, distance)
-    centres = first + np.arange(len(stitched)) * distance / tagger.sample_rate
+    centres = first + np.arange(len(stitched)) * distance / model.sample_rate
     # What lies beyond the end is the filling of a short signal.
-    count = max(int(np.sum(centres < end / tagger.sample_rate)), 1)
+    count = max(int(np.sum(centres < end / model.sample_rate)), 1)
     edges = (centres[1:count] + centres[: count - 1]) / 2
-    bounds = np.concatenate([[0.0], edges, [end / tagger.sample_rate]])
+    bounds = np.concatenate([[0.0], edges, [end / model.sample_rate]])
     return FrameScores(bounds[:-1], bounds[1:], stitched[:count])
 
 
@@ -124,47 +150,29 @@ def stitch(starts: Iterable[int], scores: list[np.ndarray], distance: int) -> np
     return sums / np.maximum(weights, np.finfo(np.float32).tiny)
 
 
-def check(threshold: float, smooth: float, min_duration: float, gap: float, top: int | None) -> None:
-    """Refuse settings of `events` that are out of range."""
-    if not 0 <= threshold <= 1:
-        raise AudiotagError(f"threshold must be a score from 0 to 1, received {threshold}")
-    for name, value in (("smooth", smooth), ("min_duration", min_duration), ("gap", gap)):
-        if not 0 <= value < float("inf"):
-            raise AudiotagError(f"{name} must be seconds, 0 or more, received {value}")
-    if top is not None and top < 1:
-        raise AudiotagError(f"top must be at least 1, or None for all labels; received {top}")
-
-
 def events(
-    tagger: AudioTagger,
-    source: str | Path | np.ndarray,
-    *,
-    threshold: float = THRESHOLD,
-    smooth: float = 0.0,
-    min_duration: float = 0.0,
-    gap: float = 0.0,
-    top: int | None = None,
-    window: float | None = None,
-    hop: float | None = None,
-    sample_rate: int | None = None,
+    model: WaveformModel, source: str | Path | np.ndarray, options: EventOptions, **lengths: float | None
 ) -> list[Tag]:
     """The events of a file or waveform: scores smoothed, compared with the threshold, joined, and short ones dropped.
 
-    Arguments, order and errors as of `AudioTagger.events`.
+    Args:
+        model: what names the sounds.
+        source: sound file, or mono waveform (samples,) in [-1, 1].
+        options: which runs of steps are events.
+        lengths: window, hop and sample_rate, as of `AudioTagger.events`, and so are order and errors.
     """
-    check(threshold, smooth, min_duration, gap, top)
-    found = frame_scores(tagger, source, window=window, hop=hop, sample_rate=sample_rate)
-    distance, _ = network_of(tagger)[1].seconds(tagger.front_end)
-    scores = _smoothed(found.scores, smooth / distance)
+    frames = frame_scores(model, source, **lengths)
+    distance, _ = network_of(model)[1].seconds(model.front_end)
+    scores = _smoothed(frames.scores, options.smooth / distance)
     best: dict[str, list[Tag]] = {}
-    for index in np.flatnonzero(scores.max(axis=0) >= threshold):
-        name = tagger.labels.names[index]
-        for first, last in _joined(_runs(scores[:, index] >= threshold), found, gap):
-            start, end = float(found.starts[first]), float(found.ends[last])
-            if end - start >= min_duration - _ROUNDING:
+    for index in np.flatnonzero(scores.max(axis=0) >= options.threshold):
+        name = model.labels.names[index]
+        for first, last in _joined(_runs(scores[:, index] >= options.threshold), frames, options.gap):
+            start, end = float(frames.starts[first]), float(frames.ends[last])
+            if end - start >= options.min_duration - _ROUNDING:
                 tag = Tag(name, float(scores[first : last + 1, index].max()), start, end)
                 best.setdefault(name, []).append(tag)
-    labels = sorted(best, key=lambda name: -max(tag.score for tag in best[name]))[:top]
+    labels = sorted(best, key=lambda name: -max(tag.score for tag in best[name]))[: options.top]
     return sorted((tag for name in labels for tag in best[name]), key=lambda tag: (tag.start, -tag.score))
 
 
@@ -183,11 +191,11 @@ def _runs(active: np.ndarray) -> Iterator[tuple[int, int]]:
         yield int(first), int(after) - 1
 
 
-def _joined(runs: Iterable[tuple[int, int]], found: FrameScores, gap: float) -> list[tuple[int, int]]:
+def _joined(runs: Iterable[tuple[int, int]], frames: FrameScores, gap: float) -> list[tuple[int, int]]:
     """Runs of steps, those joined that at most `gap` seconds lie between."""
     joined: list[tuple[int, int]] = []
     for first, last in runs:
-        if joined and found.starts[first] - found.ends[joined[-1][1]] <= gap + _ROUNDING:
+        if joined and frames.starts[first] - frames.ends[joined[-1][1]] <= gap + _ROUNDING:
             first = joined.pop()[0]
         joined.append((first, last))
     return joined

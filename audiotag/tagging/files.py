@@ -6,14 +6,12 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from audiotag import audio, progress
 from audiotag.errors import AudiotagError
+from audiotag.tagging import tags
 from audiotag.tagging.results import FileTags, Tag
-
-if TYPE_CHECKING:
-    from audiotag.tagging.tagger import AudioTagger
+from audiotag.tagging.waveform_model import WaveformModel, window_and_hop
 
 
 def sound_files(paths: Iterable[str | Path]) -> list[Path]:
@@ -31,8 +29,10 @@ def sound_files(paths: Iterable[str | Path]) -> list[Path]:
         if not path.is_dir():
             files.append(path)
             continue
-        found = (file for file in path.rglob("*") if file.suffix.lower() in audio.SUFFIXES and not file.is_dir())
-        shown = sorted(file for file in found if not any(part.startswith(".") for part in file.relative_to(path).parts))
+        sounds = (file for file in path.rglob("*") if file.suffix.lower() in audio.SUFFIXES and not file.is_dir())
+        shown = sorted(
+            file for file in sounds if not any(part.startswith(".") for part in file.relative_to(path).parts)
+        )
         if not shown:
             raise AudiotagError(f"{path} holds no sound files ({' '.join(audio.SUFFIXES)}): name another folder")
         files.extend(shown)
@@ -42,7 +42,7 @@ def sound_files(paths: Iterable[str | Path]) -> list[Path]:
 
 
 def tag_files(
-    tagger: AudioTagger,
+    tagger: WaveformModel,
     paths: Iterable[str | Path],
     *,
     window: float | None = None,
@@ -57,7 +57,7 @@ def tag_files(
     """Tag files and folders one after the other, with a progress bar unless results go to the same terminal.
 
     Args:
-        tagger: what names the sounds.
+        tagger: what names the sounds: an `AudioTagger`, or any scorer (`audiotag.scorers.open`).
         paths: files and folders, as of `sound_files`.
         window: seconds; None: the tagger's own.
         hop: seconds; None: the window, or of events the longest by which windows join without a gap.
@@ -75,11 +75,11 @@ def tag_files(
     Raises:
         AudiotagError: an argument that is wrong whatever the file.
     """
-    tagger.window_and_hop(window, hop)
-    lengths = {"smooth": smooth, "min_duration": min_duration, "gap": gap}
-    lengths = {name: seconds for name, seconds in lengths.items() if seconds is not None}
-    prepare = _events if frames else _labels
-    tag = prepare(tagger, threshold, {"top": top, "window": window, "hop": hop}, lengths)
+    window_and_hop(tagger, window, hop)
+    lengths = {"window": window, "hop": hop}
+    chosen = {"threshold": threshold, "smooth": smooth, "min_duration": min_duration, "gap": gap}
+    chosen = {name: value for name, value in chosen.items() if value is not None}
+    tag = (_events if frames else _labels)(tagger, top, chosen, lengths)
     files = sound_files(paths)
     shown = nullcontext(lambda amount: None) if sys.stdout.isatty() else progress.bar("Tagging", len(files), "files")
     with shown as advance:
@@ -92,25 +92,24 @@ def tag_files(
 
 
 def _labels(
-    tagger: AudioTagger, threshold: float | None, options: dict[str, Any], lengths: dict[str, float]
+    tagger: WaveformModel, top: int | None, chosen: dict[str, float], lengths: dict[str, float | None]
 ) -> Callable[[Path], list[Tag]]:
     """What names the windows of a file, once its settings are known to be right."""
-    top = options["top"]
-    if lengths:
-        raise AudiotagError(f"only events have {' and '.join(lengths)}, received without frames: add --frames")
+    threshold = chosen.pop("threshold", None)
+    if chosen:
+        raise AudiotagError(f"only events have {' and '.join(chosen)}, received without frames: add --frames")
     if top is not None and top < 1:
         raise AudiotagError(f"top must be at least 1, received {top}")
-    tagger.least_scores(threshold)
-    return lambda path: tagger.tag(path, threshold=threshold, **options)
+    tags.least_scores(tagger, threshold)
+    return lambda path: tags.tag(tagger, path, top, threshold, **lengths)
 
 
 def _events(
-    tagger: AudioTagger, threshold: float | None, options: dict[str, Any], lengths: dict[str, float]
+    tagger: WaveformModel, top: int | None, chosen: dict[str, float], lengths: dict[str, float | None]
 ) -> Callable[[Path], list[Tag]]:
     """What finds the events of a file, once its settings and the network are known to be right."""
     from audiotag.tagging import events
 
-    threshold = events.THRESHOLD if threshold is None else threshold
-    events.check(threshold, top=options["top"], **{"smooth": 0.0, "min_duration": 0.0, "gap": 0.0, **lengths})
+    options = events.EventOptions(top=top, **chosen)
     events.network_of(tagger)
-    return lambda path: tagger.events(path, threshold, **lengths, **options)
+    return lambda path: events.events(tagger, path, options, **lengths)

@@ -5,24 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import keras
 import numpy as np
-import soxr
 from keras import ops
 
-from audiotag.errors import AudioError, AudiotagError
+from audiotag.clip_format import ClipFormat, Pad
+from audiotag.errors import AudiotagError
 from audiotag.frontend.config import LogMelConfig
 from audiotag.frontend.config import preset as front_end_preset
 from audiotag.frontend.layer import LogMel
 from audiotag.labels import Labels
 from audiotag.models.frames import longest_frames, shortest_frames
+from audiotag.tagging import embeddings, events, tags, waveform_model
 from audiotag.tagging.calibration import Calibration
 from audiotag.tagging.results import Tag
-from audiotag.tagging.windows import Pad, Windows, windows_of
-
-ACTIVATIONS = {"multilabel": "sigmoid", "multiclass": "softmax"}
+from audiotag.tagging.waveform_model import Limits
+from audiotag.tagging.windows import Windows
+from audiotag.task import Task
 
 
 @keras.saving.register_keras_serializable(package="audiotag")
@@ -55,7 +56,7 @@ class AudioTagger(keras.Model):
         network: keras.Model,
         labels: Labels,
         front_end: LogMelConfig | str = "efficientat",
-        task: Literal["multilabel", "multiclass"] = "multilabel",
+        task: Task | str = "multilabel",
         seconds: float = 10.0,
         pad: Pad = "repeat",
         *,
@@ -67,11 +68,7 @@ class AudioTagger(keras.Model):
         # float32 whatever the global policy: Keras would round the waveform to half precision on its way in.
         super().__init__(name=name, dtype="float32")
         self.network = network
-        self.labels = labels
-        self.front_end = front_end_preset(front_end)
-        self.task = task
-        self.seconds = float(seconds)
-        self.pad = pad
+        self.clip_format = ClipFormat(labels, front_end_preset(front_end), Task(task), seconds, pad)
         self.calibration = calibration
         self.thresholds = None if thresholds is None else tuple(float(threshold) for threshold in thresholds)
         self.thresholds_from = thresholds_from
@@ -82,12 +79,6 @@ class AudioTagger(keras.Model):
         self.built = True
 
     def _check(self) -> None:
-        if self.task not in ACTIVATIONS:
-            raise AudiotagError(f"task must be multilabel or multiclass, received {self.task!r}")
-        if self.pad not in get_args(Pad):
-            raise AudiotagError(f"pad must be one of {', '.join(get_args(Pad))}, received {self.pad!r}")
-        if not self.seconds > 0:
-            raise AudiotagError(f"seconds must be positive, received {self.seconds}")
         *_, mels, _ = self.network.input_shape
         if mels not in (None, self.front_end.mels):
             raise AudiotagError(
@@ -103,12 +94,37 @@ class AudioTagger(keras.Model):
             raise AudiotagError(
                 f"a calibration must be for {len(self.labels)} classes, received one for {self.calibration.classes}"
             )
-        given = (0.5,) * len(self.labels) if self.thresholds is None else self.thresholds
-        if len(given) != len(self.labels) or not all(0 < threshold <= 1 for threshold in given):
+        thresholds = (0.5,) * len(self.labels) if self.thresholds is None else self.thresholds
+        if len(thresholds) != len(self.labels) or not all(0 < threshold <= 1 for threshold in thresholds):
             raise AudiotagError(
                 f"a tagger needs {len(self.labels)} thresholds above 0 and at most 1, one a label, received "
-                f"{len(given)} from {min(given, default=None)} to {max(given, default=None)}"
+                f"{len(thresholds)} from {min(thresholds, default=None)} to {max(thresholds, default=None)}"
             )
+
+    @property
+    def labels(self) -> Labels:
+        """Vocabulary in the order of the scores."""
+        return self.clip_format.labels
+
+    @property
+    def front_end(self) -> LogMelConfig:
+        """The log-mel that the network takes."""
+        return self.clip_format.front_end
+
+    @property
+    def task(self) -> Task:
+        """What is asked of a clip."""
+        return self.clip_format.task
+
+    @property
+    def seconds(self) -> float:
+        """Length of a window."""
+        return self.clip_format.seconds
+
+    @property
+    def pad(self) -> Pad:
+        """What a signal shorter than a window is filled up with."""
+        return self.clip_format.pad
 
     @property
     def sample_rate(self) -> int:
@@ -118,7 +134,12 @@ class AudioTagger(keras.Model):
     @property
     def activation(self) -> str:
         """What makes scores of logits: "sigmoid" or "softmax"."""
-        return ACTIVATIONS[self.task]
+        return self.task.activation
+
+    @cached_property
+    def limits(self) -> Limits:
+        """Shortest and longest input of the network, frames."""
+        return Limits(self.network.name, shortest_frames(self.network), longest_frames(self.network))
 
     def call(self, waveforms: Any, training: bool | None = None) -> Any:
         """Scores of a batch of waveforms, calibrated: (batch, samples) float32 -> (batch, classes) float32."""
@@ -132,11 +153,7 @@ class AudioTagger(keras.Model):
         return {
             "name": self.name,
             "network": keras.saving.serialize_keras_object(self.network),
-            "labels": {"names": list(self.labels.names), "ids": list(self.labels.ids)},
-            "front_end": self.front_end.to_dict(),
-            "task": self.task,
-            "seconds": self.seconds,
-            "pad": self.pad,
+            **self.clip_format.to_dict(),
             "calibration": self.calibration and self.calibration.to_dict(),
             "thresholds": self.thresholds and list(self.thresholds),
             "thresholds_from": self.thresholds_from,
@@ -165,38 +182,7 @@ class AudioTagger(keras.Model):
         Raises:
             AudiotagError: not positive, too short for the front end, or not what the network takes.
         """
-        window = self.seconds if window is None else window
-        hop = window if hop is None else hop
-        if not (0 < window < float("inf") and 0 < hop < float("inf")):
-            raise AudiotagError(f"window and hop must be positive seconds, received {window} and {hop}")
-        samples, step = round(window * self.sample_rate), max(round(hop * self.sample_rate), 1)
-        self._check_frames(samples)
-        return samples, step
-
-    def _check_frames(self, samples: int) -> None:
-        frames, wanted = self.front_end.frames(samples), self.network.input_shape[1]
-        if frames < 1:
-            least = self.front_end.minimum_samples
-            raise AudioError(
-                f"at least {least} samples ({least / self.sample_rate:.3f} s) are needed, received {samples}"
-            )
-        given = f"{samples / self.sample_rate:g} s give {frames}"
-        if wanted not in (None, frames):
-            raise AudiotagError(
-                f"{self.network.name} takes exactly {wanted} frames, {given}: use windows of {self.seconds:g} s"
-            )
-        shortest, longest = self._lengths
-        if frames < shortest:
-            raise AudioError(f"{self.network.name} takes at least {shortest} frames, {given}: use longer clips")
-        if longest is not None and frames > longest:
-            raise AudiotagError(
-                f"{self.network.name} takes at most {longest} frames, {given}: use windows of {self.seconds:g} s"
-            )
-
-    @cached_property
-    def _lengths(self) -> tuple[int, int | None]:
-        """Shortest and longest input of the network, frames."""
-        return shortest_frames(self.network), longest_frames(self.network)
+        return waveform_model.window_and_hop(self, window, hop)
 
     def scores(
         self,
@@ -212,8 +198,7 @@ class AudioTagger(keras.Model):
             First sample of each window at the tagger's sample rate (windows,), int64;
             scores (windows, classes), float32.
         """
-        parts = list(self._scored(source, window, hop, sample_rate))
-        return np.concatenate([part.starts for part, _ in parts]), np.concatenate([scores for _, scores in parts])
+        return tags.scores(self, source, window=window, hop=hop, sample_rate=sample_rate)
 
     def tag(
         self,
@@ -249,24 +234,8 @@ class AudioTagger(keras.Model):
             >>> tagger.tag("street.wav", top=1)
             [Tag(label='Dog', score=0.83, start=0.0, end=10.0)]
         """
-        if top is not None and top < 1:
-            raise AudiotagError(f"top must be at least 1, or None for all labels; received {top}")
-        least, tags = self.least_scores(threshold), []
-        for part, scores in self._scored(source, window, hop, sample_rate):
-            for start, end, row in zip(part.starts, part.ends, scores, strict=True):
-                begin, finish = float(start) / self.sample_rate, float(end) / self.sample_rate
-                order = np.argsort(-row, kind="stable")
-                for index in order[row[order] >= least[order]][:top]:
-                    tags.append(Tag(self.labels.names[index], float(row[index]), begin, finish))
-        return tags
-
-    def least_scores(self, threshold: float | None = None) -> np.ndarray:
-        """Smallest score of each label that `tag` gives back: (classes,), float64; `threshold` as of `tag`."""
-        if threshold is None:
-            return np.array(self.thresholds or [0.0] * len(self.labels))
-        if not 0 <= threshold <= 1:
-            raise AudiotagError(f"threshold must be a score from 0 to 1, received {threshold}")
-        return np.full(len(self.labels), float(threshold))
+        lengths = {"window": window, "hop": hop, "sample_rate": sample_rate}
+        return tags.tag(self, source, top, threshold, **lengths)
 
     def events(
         self,
@@ -309,12 +278,9 @@ class AudioTagger(keras.Model):
             >>> audiotag.load("mn04_as").events("street.wav", min_duration=0.5)
             [Tag(label='Dog', score=0.83, start=1.44, end=2.08)]
         """
-        from audiotag.tagging import events
-
-        options = {"smooth": smooth, "min_duration": min_duration, "gap": gap, "top": top}
-        lengths = {"window": window, "hop": hop, "sample_rate": sample_rate}
         threshold = events.THRESHOLD if threshold is None else threshold
-        return events.events(self, source, threshold=threshold, **options, **lengths)
+        options = events.EventOptions(threshold, smooth, min_duration, gap, top)
+        return events.events(self, source, options, window=window, hop=hop, sample_rate=sample_rate)
 
     def embed(
         self,
@@ -349,17 +315,9 @@ class AudioTagger(keras.Model):
             >>> audiotag.load("mn10_as").embed("street.wav").shape
             (600,)
         """
-        from audiotag.tagging import embeddings
-
-        options = {"window": window, "hop": hop, "sample_rate": sample_rate, "timestamps": timestamps}
-        found = embeddings.embed(self, source, layers, **options)
-        return ((found.starts + found.ends) / 2, found.vectors) if timestamps else found.vectors[0]
-
-    def _scored(
-        self, source: str | Path | np.ndarray, window: float | None, hop: float | None, sample_rate: int | None
-    ) -> Iterator[tuple[Windows, np.ndarray]]:
-        for part in self.windows(source, window, hop, sample_rate):
-            yield part, self.predict_on_batch(part.waveforms)
+        lengths = {"window": window, "hop": hop, "sample_rate": sample_rate}
+        result = embeddings.embed(self, source, layers, timestamps=timestamps, **lengths)
+        return ((result.starts + result.ends) / 2, result.vectors) if timestamps else result.vectors[0]
 
     def windows(
         self,
@@ -369,30 +327,4 @@ class AudioTagger(keras.Model):
         sample_rate: int | None = None,
     ) -> Iterator[Windows]:
         """Windows of a file or waveform at the tagger's rate, as the network takes them; arguments as of `tag`."""
-        samples, step = self.window_and_hop(window, hop)
-        if not isinstance(source, str | Path):
-            signal = self._waveform(source, sample_rate)
-        elif sample_rate is None:
-            signal = Path(source)
-        else:
-            raise AudiotagError(f"sample_rate is for waveforms, received {sample_rate} with a file: leave it out")
-        for part in windows_of(signal, self.sample_rate, window=samples, hop=step, pad=self.pad):
-            self._check_frames(part.waveforms.shape[1])
-            yield part
-
-    def _waveform(self, waveform: np.ndarray, sample_rate: int | None) -> np.ndarray:
-        """A waveform as (samples,), float32, at the tagger's rate."""
-        waveform = np.asarray(waveform)
-        if waveform.ndim != 1 or not len(waveform) or not np.issubdtype(waveform.dtype, np.floating):
-            raise AudioError(
-                "a waveform must be mono floats of shape (samples,) in [-1, 1] and not empty, "
-                f"received {waveform.dtype} of shape {waveform.shape}"
-            )
-        if not np.isfinite(waveform).all():
-            raise AudioError("a waveform must be finite, received NaN or infinite samples")
-        waveform = waveform.astype(np.float32)
-        if sample_rate in (None, self.sample_rate):
-            return waveform
-        if sample_rate < 1:
-            raise AudiotagError(f"sample_rate must be positive, received {sample_rate}")
-        return soxr.resample(waveform, sample_rate, self.sample_rate, quality="HQ")
+        return waveform_model.windows(self, source, window, hop, sample_rate)

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from audiotag import audio
-
-Pad = Literal["repeat", "zero", "none"]
+from audiotag.clip_format import Pad
 
 SECONDS_A_BLOCK = 60
 SECONDS_A_BATCH = 160

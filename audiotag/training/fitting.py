@@ -194,7 +194,6 @@ def _optimizer(recipe: Recipe, network: keras.Model) -> keras.optimizers.Optimiz
 def _finish(network: keras.Model, data: Data, out: Path, checkpoints: Checkpoints, state: Progress) -> None:
     """Write `student.keras` and `tagger.keras` with the weights of the best epoch."""
     from audiotag import tagging
-    from audiotag.tagging import loading
 
     checkpoints.load_weights(state.best_epoch, network)
     thaw(network)  # what was frozen is a matter of the run, not of the student
@@ -210,4 +209,4 @@ def _finish(network: keras.Model, data: Data, out: Path, checkpoints: Checkpoint
     )
     models.save(network, out / STUDENT, card)
     tagger = tagging.AudioTagger(network, data.labels, data.front_end, data.task, data.seconds, data.pad)
-    loading.save(tagger, out / TAGGER)
+    models.save(tagger, out / TAGGER)

@@ -14,6 +14,7 @@ import numpy as np
 
 from audiotag import __version__, run_folder, storage
 from audiotag.errors import AudiotagError
+from audiotag.records import teachers
 from audiotag.run_folder import CHECKPOINTS, RECIPE, STUDENT, TAGGER
 from audiotag.training.recipe import Recipe
 
@@ -71,7 +72,7 @@ def describe(recipe: Recipe, data: Data, out: Path) -> dict[str, Any]:
         "backend": keras.backend.backend(),
     }
     if recipe.teacher is not None:
-        outputs = storage.read_json(data.teacher_folder(recipe.teacher) / "teacher.json")
+        outputs = teachers.read(data.teacher_folder(recipe.teacher))
         described["teacher_fingerprint"] = storage.fingerprint(outputs["shards"])
     packages = {"keras": keras, "tensorflow": tf, "numpy": np}
     versions = {name: package.__version__ for name, package in packages.items()}

@@ -61,7 +61,7 @@ def test_a_taggers_calibration_and_thresholds_are_used(network, data, expected, 
     np.testing.assert_allclose(found.uncalibrated.scores, softmax(logits, axis=1), atol=1e-5)
     assert found.subject.thresholds.tolist() == [0.2, 0.3, 0.4]
     sound = np.random.default_rng(0).normal(size=(2, data.samples)).astype(np.float32)
-    np.testing.assert_allclose(found.subject.listen(sound), tagger.predict(sound, verbose=0), atol=1e-5)
+    np.testing.assert_allclose(found.subject.predict_on_batch(sound), tagger.predict(sound, verbose=0), atol=1e-5)
 
 
 @pytest.mark.parametrize(("format", "suffix"), [("keras", ".keras"), ("litert", ".tflite"), ("tf_saved_model", "")])
@@ -147,7 +147,9 @@ def test_pytorchs_layout_is_turned_and_an_ambiguous_one_refused(network, data, e
     check(predicted(tmp_path / "flat.keras", data), data, expected)
     either = keras.Input((10, 10))
     keras.Model(either, keras.layers.Dense(3)(keras.layers.Flatten()(either))).save(tmp_path / "either.keras")
-    square = SimpleNamespace(front_end=replace(data.front_end, mels=10), frames=10, name="square", labels=data.labels)
+    square = SimpleNamespace(
+        front_end=replace(data.front_end, mels=10), seconds=0.25, name="square", labels=data.labels
+    )
     with pytest.raises(AudiotagError, match=r"takes \(any, 10, 10\), which may be \(frames, mels\) or"):
         scorers.open(tmp_path / "either.keras", square)
 
@@ -162,16 +164,35 @@ def test_another_input_is_refused_with_what_is_supported(data, tmp_path, shape) 
         scorers.open(tmp_path / "odd.keras", data)
 
 
-def test_outputs_in_zero_to_one_are_scores_unless_said_otherwise(network, multilabel_data, tmp_path) -> None:
+def test_outputs_in_zero_to_one_are_scores_unless_said_otherwise(
+    network, multilabel_data, log_mel_of, tmp_path
+) -> None:
     model = network(activation="sigmoid")
-    model.save(tmp_path / "theirs.keras")
-    found = predicted(tmp_path / "theirs.keras", multilabel_data)
+    model.export(tmp_path / "theirs", format="tf_saved_model", verbose=False)
+    found = predicted(tmp_path / "theirs", multilabel_data)
+    floats = model.predict(log_mel_of(found.predictions.clip_ids.tolist()), verbose=0)
+    np.testing.assert_allclose(found.predictions.scores, floats, atol=1e-6)
     assert "every value lies in [0, 1]" in found.notes[-1]
-    said = predicted(tmp_path / "theirs.keras", multilabel_data, outputs="logits")
+    said = predicted(tmp_path / "theirs", multilabel_data, outputs="logits")
     np.testing.assert_allclose(said.predictions.scores, expit(found.predictions.scores), rtol=1e-12)
     network().save(tmp_path / "logits.keras")
     with pytest.raises(AudiotagError, match="are its outputs logits"):
         predicted(tmp_path / "logits.keras", multilabel_data, outputs="scores")
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "softmax"])
+def test_an_activation_at_the_end_of_a_keras_model_says_its_task_and_is_applied_to_its_logits(
+    network, multilabel_data, log_mel_of, tmp_path, activation
+) -> None:
+    model = network(activation=activation)
+    model.save(tmp_path / "theirs.keras")
+    opened = scorers.open(tmp_path / "theirs.keras", multilabel_data)
+    assert (opened.outputs, opened.task.activation) == ("logits", activation)
+    assert f"the {activation} at the end of theirs is left out and applied to its logits" in opened.notes
+    log_mel = log_mel_of([f"clip{number}" for number in range(3, 12)])
+    np.testing.assert_allclose(opened.scores(log_mel), model.predict(log_mel, verbose=0), atol=1e-6)
+    said = scorers.open(tmp_path / "theirs.keras", multilabel_data, outputs="logits")
+    np.testing.assert_allclose(said.logits(log_mel), model.predict(log_mel, verbose=0), atol=1e-6)
 
 
 def test_classes_come_from_the_option_or_from_beside_the_model(network, data, expected, tmp_path) -> None:
@@ -197,9 +218,18 @@ def test_classes_that_the_model_does_not_know_are_left_out_with_their_clips(netw
     assert set(found.clips["labels"]) == {"low", "high"}
     assert "1 of 3 classes of tones are unknown to theirs and left out: middle" in found.notes
     assert "3 of 9 clips have a class that is left out, and are too" in found.notes
-    for labels, said in ((("a", "b"), r"none of the 3 \(low, middle, high\)"), (("LOW", "Low"), "'LOW', 'Low' may")):
-        with pytest.raises(AudiotagError, match=said):
-            predicted(tmp_path / "theirs.keras", data, labels=Labels(labels))
+    with pytest.raises(AudiotagError, match=r"none of the 3 \(low, middle, high\)"):
+        predicted(tmp_path / "theirs.keras", data, labels=Labels(("a", "b")))
+
+
+def test_the_largest_of_several_classes_that_stand_for_one_counts(
+    network, multilabel_data, log_mel_of, tmp_path
+) -> None:
+    network(classes=2).save(tmp_path / "theirs.keras")
+    found = predicted(tmp_path / "theirs.keras", multilabel_data, labels=("LOW", "Low"))
+    logits = network(classes=2).predict(log_mel_of(found.predictions.clip_ids.tolist()), verbose=0)
+    np.testing.assert_allclose(found.predictions.scores, expit(logits).max(axis=1, keepdims=True), atol=1e-6)
+    assert found.predictions.labels.names == ("low",)
 
 
 def test_a_score_that_is_not_finite_is_refused_naming_the_clip(network, data, tmp_path) -> None:
@@ -219,7 +249,7 @@ def test_a_score_that_is_not_finite_is_refused_naming_the_clip(network, data, tm
         ("torn.tflite", b"TFL3 torn", "LiteRT model"),
         ("torn.keras", b"PK torn", "not a .keras file"),
         ("torn.onnx", b"\x08 torn", "ONNX model"),
-        ("model.pt", b"x", "what is evaluated is a run folder"),
+        ("model.pt", b"x", "sound is scored by a run folder"),
         ("mn04_asx", None, "did you mean 'mn04_as'"),
         ("run/none", None, "no such file"),
     ],
@@ -250,5 +280,6 @@ def test_options_for_what_a_model_states_itself_are_refused(network, data, tmp_p
         with pytest.raises(AudiotagError, match=rf"{next(iter(option))} is for models that do not state it"):
             scorers.open(tmp_path / "student.keras", data, **option)
     network().save(tmp_path / "theirs.keras")
-    with pytest.raises(AudiotagError, match="name a data set"):
-        scorers.open(tmp_path / "theirs.keras")
+    for stated, missing in (({}, "--labels"), ({"labels": data.labels}, "--front-end")):
+        with pytest.raises(AudiotagError, match=f"does not state its .* with {missing}.* a data set .*--data"):
+            scorers.open(tmp_path / "theirs.keras", **stated)

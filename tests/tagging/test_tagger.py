@@ -105,8 +105,12 @@ def test_parts_that_do_not_fit_are_refused(network_for, labels, front_end):
         AudioTagger(network_for(), Labels(("a", "b")), front_end)
     with pytest.raises(AudiotagError, match="tiny takes 20, small gives 16"):
         AudioTagger(network_for(mels=20), labels, front_end)
-    for wrong in ({"task": "regression"}, {"pad": "mirror"}, {"seconds": 0}):
-        with pytest.raises(AudiotagError, match="received"):
+    for wrong, message in (
+        ({"task": "regression"}, "received"),
+        ({"pad": "mirror"}, "named 'mirror'"),
+        ({"seconds": 0}, "received"),
+    ):
+        with pytest.raises(AudiotagError, match=message):
             AudioTagger(network_for(), labels, front_end, **wrong)
 
 

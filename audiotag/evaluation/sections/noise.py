@@ -156,13 +156,12 @@ def conclude(alarms: FalseAlarms, names: tuple[str, ...]) -> tuple[str, ...]:
 def _noise_scores(scored: Scored, folder: Path | None) -> NoiseScores:
     """Scores of one model, its classes in the order of the predictions."""
     scorer = scored.scorer
-    samples = getattr(scorer.takes, "samples", None)
-    seconds = scored.data.seconds if samples is None else samples / scorer.sample_rate
+    seconds = scorer.input.seconds or scored.data.seconds
     if folder is None:
         sounds = built_in(scorer.sample_rate, seconds)
     else:
         sounds = noise_folder(folder, scorer.sample_rate, seconds)
-    noise = listen(scorer.listen, sounds, scorer.sample_rate)
+    noise = listen(scorer.predict_on_batch, sounds, scorer.sample_rate)
     return replace(noise, scores=noise.scores[:, scored.predicted.positions])
 
 

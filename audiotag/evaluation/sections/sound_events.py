@@ -15,7 +15,6 @@ import numpy as np
 from audiotag.errors import AudiotagError
 from audiotag.report.formats import count, figure, heading, percent
 from audiotag.report.section import Section, Table
-from audiotag.scorers import inputs
 from audiotag.tagging.events import THRESHOLD
 
 if TYPE_CHECKING:
@@ -88,10 +87,8 @@ class Criteria:
 def measure(evaluation: Evaluation) -> Section | None:
     """How well a network finds the events of a split whose strong labels are known; None where there are none."""
     scored = evaluation.scored[0]
-    if len(evaluation.scored) > 1 or scored.scorer is None or scored.scorer.network is None:
-        return None
-    network, data = scored.scorer.network, scored.data
-    if inputs.stored_difference(scored.scorer, data) or scored.scorer.labels.names != data.labels.names:
+    network, data = scored.network, scored.data
+    if len(evaluation.scored) > 1 or network is None or scored.scorer.labels.names != data.labels.names:
         return None
     if reason := note(network, data, scored.split):
         return Section(_TITLE, notes=(reason,), values={"sound_events": None})

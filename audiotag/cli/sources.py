@@ -1,0 +1,46 @@
+"""Options of every command for models that do not state themselves what they take and give."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from audiotag.errors import AudiotagError
+
+if TYPE_CHECKING:
+    from audiotag.scorers import Scorer
+
+SOURCE = (
+    "A run folder; a .keras, .tflite or .onnx file; a SavedModel; a published name; module:function. "
+    "Several are averaged."
+)
+
+Labels = Annotated[
+    Path | None, typer.Option("--labels", help="Classes of a model that does not state them: labels.csv, or a text.")
+]
+FrontEnd = Annotated[str | None, typer.Option("--front-end", help="Log-mel of such a model: a preset's name.")]
+SampleRate = Annotated[int | None, typer.Option("--sample-rate", help="Of the waveforms of such a model, Hz.")]
+Task = Annotated[str | None, typer.Option("--task", help="Of such a model: multilabel or multiclass.")]
+Outputs = Annotated[str | None, typer.Option("--outputs", help="What such a model gives: scores or logits.")]
+Data = Annotated[Path | None, typer.Option("--data", help="A data set that says all this: built for such a model.")]
+
+
+def open_model(models: list[str], data: Path | None, **stated: Any) -> Scorer:
+    """What scores sound, of the command line.
+
+    Args:
+        models: sources, see `audiotag.scorers.open`; several are averaged.
+        data: folder of a data set that says what models leave open.
+        stated: labels, front_end, sample_rate, task and outputs.
+
+    Raises:
+        AudiotagError: as of `audiotag.scorers.open`; a table of scores.
+    """
+    from audiotag import records, scorers
+
+    opened = scorers.open(models, None if data is None else records.open(data), **stated)
+    if not isinstance(opened, scorers.Scorer):
+        raise AudiotagError(f"{models[0]} is a table of scores, which takes no sound: name a model")
+    return opened

@@ -1,0 +1,136 @@
+"""What names sounds by their waveform, whatever it is made of, and the windows that it takes of a file or waveform."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import soxr
+
+from audiotag.clip_format import Pad
+from audiotag.errors import AudioError, AudiotagError
+from audiotag.frontend.config import LogMelConfig
+from audiotag.labels import Labels
+from audiotag.tagging.windows import Windows, windows_of
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Which lengths of input a model takes.
+
+    Args:
+        name: of the model, for messages.
+        shortest: least length, frames of log-mel or samples of a waveform.
+        longest: greatest length, in the same; None: any.
+    """
+
+    name: str
+    shortest: int = 1
+    longest: int | None = None
+
+
+class WaveformModel(Protocol):
+    """An `AudioTagger`, or a `scorers.Scorer` of anything else.
+
+    Args:
+        labels: classes in the order of the scores.
+        sample_rate: of the waveforms, Hz.
+        front_end: the log-mel that it is computed by; None: it takes the waveform itself.
+        seconds: length of a window.
+        pad: what a signal shorter than a window is filled up with.
+        thresholds: (classes,) score from which each label counts as found; None: it has none.
+        limits: lengths that it takes.
+    """
+
+    labels: Labels
+    sample_rate: int
+    front_end: LogMelConfig | None
+    seconds: float
+    pad: Pad
+    thresholds: Sequence[float] | None
+    limits: Limits
+
+    def predict_on_batch(self, waveforms: np.ndarray) -> np.ndarray:
+        """Scores (batch, classes) of waveforms (batch, samples), float32."""
+
+
+def window_and_hop(model: WaveformModel, window: float | None = None, hop: float | None = None) -> tuple[int, int]:
+    """Window and hop in samples.
+
+    Args:
+        model: what takes the windows.
+        window: seconds; None: the model's own `seconds`.
+        hop: seconds; None: the window, so that windows do not overlap.
+
+    Raises:
+        AudiotagError: not positive, too short for the front end, or not what the model takes.
+    """
+    window = model.seconds if window is None else window
+    hop = window if hop is None else hop
+    if not (0 < window < float("inf") and 0 < hop < float("inf")):
+        raise AudiotagError(f"window and hop must be positive seconds, received {window} and {hop}")
+    samples, step = round(window * model.sample_rate), max(round(hop * model.sample_rate), 1)
+    _check_samples(model, samples)
+    return samples, step
+
+
+def windows(
+    model: WaveformModel,
+    source: str | Path | np.ndarray,
+    window: float | None = None,
+    hop: float | None = None,
+    sample_rate: int | None = None,
+) -> Iterator[Windows]:
+    """Windows of a file or waveform at the model's rate, as it takes them; arguments as of `AudioTagger.tag`."""
+    samples, step = window_and_hop(model, window, hop)
+    if not isinstance(source, str | Path):
+        signal = _waveform(source, sample_rate, model.sample_rate)
+    elif sample_rate is None:
+        signal = Path(source)
+    else:
+        raise AudiotagError(f"sample_rate is for waveforms, received {sample_rate} with a file: leave it out")
+    for part in windows_of(signal, model.sample_rate, window=samples, hop=step, pad=model.pad):
+        _check_samples(model, part.waveforms.shape[1])
+        yield part
+
+
+def _check_samples(model: WaveformModel, samples: int) -> None:
+    """Refuse a window that is shorter or longer than what a model takes."""
+    limits, unit, length = model.limits, "samples", samples
+    if model.front_end is not None:
+        unit, length = "frames", model.front_end.frames(samples)
+    if length < 1:
+        least = 1 if model.front_end is None else model.front_end.minimum_samples
+        raise AudioError(f"at least {least} samples ({least / model.sample_rate:.3f} s) are needed, received {samples}")
+    received = f"{samples / model.sample_rate:g} s give {length}"
+    if limits.shortest == limits.longest != length:
+        raise AudiotagError(
+            f"{limits.name} takes exactly {limits.longest} {unit}, {received}: use windows of {model.seconds:g} s"
+        )
+    if length < limits.shortest:
+        raise AudioError(f"{limits.name} takes at least {limits.shortest} {unit}, {received}: use longer clips")
+    if limits.longest is not None and length > limits.longest:
+        raise AudiotagError(
+            f"{limits.name} takes at most {limits.longest} {unit}, {received}: use windows of {model.seconds:g} s"
+        )
+
+
+def _waveform(waveform: np.ndarray, sample_rate: int | None, wanted: int) -> np.ndarray:
+    """A waveform as (samples,), float32, at the rate that is wanted."""
+    waveform = np.asarray(waveform)
+    if waveform.ndim != 1 or not len(waveform) or not np.issubdtype(waveform.dtype, np.floating):
+        raise AudioError(
+            "a waveform must be mono floats of shape (samples,) in [-1, 1] and not empty, "
+            f"received {waveform.dtype} of shape {waveform.shape}"
+        )
+    if not np.isfinite(waveform).all():
+        raise AudioError("a waveform must be finite, received NaN or infinite samples")
+    waveform = waveform.astype(np.float32)
+    if sample_rate in (None, wanted):
+        return waveform
+    if sample_rate < 1:
+        raise AudiotagError(f"sample_rate must be positive, received {sample_rate}")
+    return soxr.resample(waveform, sample_rate, wanted, quality="HQ")
