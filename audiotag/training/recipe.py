@@ -70,7 +70,7 @@ class Recipe:
         AudiotagError: a value outside its range.
     """
 
-    data: str | Path
+    data: Path | str
     model: str = "mn04"
     model_options: dict[str, Any] = field(default_factory=dict)
     weights: str | Path | None = None
