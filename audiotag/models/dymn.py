@@ -39,22 +39,19 @@ class DyMN(MobileNet):
         if not self.temperature > 0:
             raise AudiotagError(f"temperature of a DyMN is positive, 1 or more as a rule, received {self.temperature}")
 
-    def _inside(
-        self, x: keras.KerasTensor, block: Block, name: str, expanded: int, channels: int, stride: int
-    ) -> keras.KerasTensor:
+    def _inside(self, x: keras.KerasTensor, block: Block, name: str) -> keras.KerasTensor:
         if self.replace_se and not block.squeezes:
-            x = widened(x, block, name, expanded, stride)
-            return convolution(x, channels, 1, 1, f"{name}_project")
-        context, over_mels, over_frames = self._context(x, expanded, stride, f"{name}_context")
+            return convolution(widened(x, block, name), block.channels, 1, 1, f"{name}_project")
+        context, over_mels, over_frames = self._context(x, block.expanded, block.stride, f"{name}_context")
         mixed = {"temperature": self.temperature}
-        if expanded != x.shape[-1]:
-            x = DynamicPointwise(expanded, **mixed, name=f"{name}_expand_convolution")([x, context])
+        if block.expanded != x.shape[-1]:
+            x = DynamicPointwise(block.expanded, **mixed, name=f"{name}_expand_convolution")([x, context])
             x = normalization(x, f"{name}_expand", block.activation)
-        x = DynamicDepthwise(block.kernel, stride, **mixed, name=f"{name}_depthwise_convolution")([x, context])
+        x = DynamicDepthwise(block.kernel, block.stride, **mixed, name=f"{name}_depthwise_convolution")([x, context])
         x = normalization(x, f"{name}_depthwise")
         x = DynamicReLU(name=f"{name}_depthwise_activation")([x, context])
         x = layers.Multiply(name=f"{name}_attention")([x, over_mels, over_frames])
-        return DynamicPointwise(channels, **mixed, name=f"{name}_project_convolution")([x, context])
+        return DynamicPointwise(block.channels, **mixed, name=f"{name}_project_convolution")([x, context])
 
     def _context(
         self, x: keras.KerasTensor, expanded: int, stride: int, name: str

@@ -27,7 +27,11 @@ HIDDEN_UNITS = 1280
 
 
 class Block(NamedTuple):
-    """One inverted residual block at width 1; `stride` is 0 … 3 for s0 … s3, None for stride 1."""
+    """One inverted residual block.
+
+    In `BLOCKS` channels are those of width 1, and `stride` is 0 … 3 for s0 … s3, None for stride 1; in a network both
+    are what they are there.
+    """
 
     kernel: int
     expanded: int
@@ -107,7 +111,9 @@ class MobileNet(Architecture):
         x = convolution(spectrogram, self.channels(STEM_CHANNELS), 3, 2, "stem")
         x = normalization(x, "stem", "hard_silu")
         for number, block in enumerate(BLOCKS, 1):
-            x = self._block(x, block, f"block{number}")
+            channels = {"expanded": self.channels(block.expanded), "channels": self.channels(block.channels)}
+            stride = 1 if block.stride is None else self.strides[block.stride]
+            x = self._block(x, block._replace(stride=stride, **channels), f"block{number}")
         x = convolution(x, FINAL_KERNEL_SCALE * x.shape[-1], 1, 1, "last")
         x = normalization(x, "last", "hard_silu")
         if self.head == "mlp":
@@ -119,16 +125,13 @@ class MobileNet(Architecture):
         return heads.attention_pooling(x, classes, self.attention_heads)
 
     def _block(self, entry: keras.KerasTensor, block: Block, name: str) -> keras.KerasTensor:
-        expanded, channels = self.channels(block.expanded), self.channels(block.channels)
-        stride = 1 if block.stride is None else self.strides[block.stride]
-        x = normalization(self._inside(entry, block, name, expanded, channels, stride), f"{name}_project")
+        x = normalization(self._inside(entry, block, name), f"{name}_project")
         # As published, a stride that dilation replaces still rules out the residual.
-        return layers.Add(name=f"{name}_add")([x, entry]) if stride == 1 and channels == entry.shape[-1] else x
+        residual = block.stride == 1 and block.channels == entry.shape[-1]
+        return layers.Add(name=f"{name}_add")([x, entry]) if residual else x
 
-    def _inside(
-        self, x: keras.KerasTensor, block: Block, name: str, expanded: int, channels: int, stride: int
-    ) -> keras.KerasTensor:
-        """A block up to its projection, in channels and stride of this width."""
+    def _inside(self, x: keras.KerasTensor, block: Block, name: str) -> keras.KerasTensor:
+        """A block up to its projection."""
         raise NotImplementedError
 
 
@@ -168,25 +171,21 @@ class MN(MobileNet):
             raise AudiotagError(f"se_dims {self.se_dims!r} gates time and fixes the input's length: give frames")
         return frames
 
-    def _inside(
-        self, x: keras.KerasTensor, block: Block, name: str, expanded: int, channels: int, stride: int
-    ) -> keras.KerasTensor:
+    def _inside(self, x: keras.KerasTensor, block: Block, name: str) -> keras.KerasTensor:
         dilation = 2 if self.dilated and name in DILATED_BLOCKS else 1
-        x = widened(x, block, name, expanded, 1 if dilation > 1 else stride, dilation)
+        x = widened(x, block if dilation == 1 else block._replace(stride=1), name, dilation)
         if block.squeezes and self.se_dims != "none":
             gated = [_squeeze_excitation(x, dim, f"{name}_squeeze_{dim}") for dim in self.se_dims]
             x = gated[0] if len(gated) == 1 else FUSIONS[self.se_fusion](name=f"{name}_squeeze_fusion")(gated)
-        return convolution(x, channels, 1, 1, f"{name}_project")
+        return convolution(x, block.channels, 1, 1, f"{name}_project")
 
 
-def widened(
-    x: keras.KerasTensor, block: Block, name: str, expanded: int, stride: int, dilation: int = 1
-) -> keras.KerasTensor:
+def widened(x: keras.KerasTensor, block: Block, name: str, dilation: int = 1) -> keras.KerasTensor:
     """The beginning of a block: more channels, then a depthwise convolution."""
-    if expanded != x.shape[-1]:
-        x = convolution(x, expanded, 1, 1, f"{name}_expand")
+    if block.expanded != x.shape[-1]:
+        x = convolution(x, block.expanded, 1, 1, f"{name}_expand")
         x = normalization(x, f"{name}_expand", block.activation)
-    x = depthwise(x, block.kernel, stride, dilation, f"{name}_depthwise")
+    x = depthwise(x, block.kernel, block.stride, dilation, f"{name}_depthwise")
     return normalization(x, f"{name}_depthwise", block.activation)
 
 
