@@ -1,11 +1,10 @@
 from .architectures import build, load_published, mean_of
 from .checkpoint import load_state_dict
 from .complexity import macs, parameters
-from .conversion import convert
+from .conversion import carry_over, convert, matching_classes
 from .embedding import embedding_network
 from .files import ModelCard, card, load, save
 from .frames import FrameSteps, frame_level, frame_steps, longest_frames, shortest_frames
-from .head_transfer import carry_over, matching_classes
 from .presets import PRESETS, Preset, preset
 from .vocabularies import audioset_labels, yamnet_labels
 

@@ -12,6 +12,7 @@ import keras
 
 from audiotag.errors import AudiotagError, suggest
 from audiotag.models import presets
+from audiotag.models.blocks import Architecture
 from audiotag.models.weights import resolve
 
 _PASST_GRIDS = {
@@ -39,23 +40,18 @@ _NAMED: dict[str, tuple[str, str, dict[str, Any]]] = {
 }
 _MN_NAME = re.compile(r"mn(?P<width>\d\d)(?P<head>_fc)?(?:_s(?P<strides>[12]{4}))?")
 _DYMN_NAME = re.compile(r"dymn(?P<width>\d\d)(?P<replace_se>_replace_se)?")
-_EXAMPLES = (
-    *("mn01", "mn02", "mn04", "mn05", "mn10", "mn20", "mn30", "mn40", "mn10_fc", "mn10_fc_s2221"),
-    *("dymn04", "dymn10", "dymn20", "dymn04_replace_se", *_NAMED),
-)
+_EXAMPLES = sorted({preset.architecture for preset in presets.PRESETS.values()} - {presets.ENSEMBLE} | _NAMED.keys())
 
 
-def architecture(name: str, **options: Any) -> Any:
+def architecture(name: str, **options: Any) -> Architecture:
     """The architecture of a name, some of its settings changed.
 
     Args:
-        name: "mn" and ten times the width in two digits, then "_fc" for the fully convolutional head and "_s2211" for
-            strides; "dymn" and ten times the width, then "_replace_se"; a PaSST ("passt", "passt_s", "passt_s_s16" …);
-            "crnn", "cnn_transformer", "transformer_gru"; "yamnet", "cnn6", "cnn10", "cnn14".
+        name: as of `build`.
         options: fields of the architecture's dataclass to change.
 
     Returns:
-        A frozen dataclass whose `network(name, classes, mels, frames)` makes the model.
+        A frozen dataclass of its settings.
 
     Raises:
         AudiotagError: an unknown name or option; the nearest is suggested.
@@ -100,9 +96,10 @@ def build(
         network = audiotag.models.build("mn04", classes=10, weights="audioset")
 
     Args:
-        name: architecture: "mn04" (two digits: ten times the width), "mn10_fc", "mn10_fc_s2221", "dymn10",
-            "passt_s", "passt" with a size of your own (`width`, `depth`, `heads`, `patch`, `stride`), "crnn",
-            "cnn_transformer", "transformer_gru", "yamnet", "cnn14" …
+        name: "mn" and ten times the width in two digits, then "_fc" for the fully convolutional head and "_s2211" for
+            strides ("mn04", "mn10_fc_s2221"); "dymn" and ten times the width, then "_replace_se"; a PaSST ("passt_s",
+            "passt_s_s16" …, or "passt" with a size of your own: `width`, `depth`, `heads`, `patch`, `stride`);
+            "crnn", "cnn_transformer", "transformer_gru"; "yamnet", "cnn6", "cnn10", "cnn14".
         classes: number of classes, at least 1.
         weights: None (random, as published), "audioset" (the published AudioSet weights of this architecture), the
             name of a preset ("mn04_as"), or a `.pt`, `.pth`, `.h5`, `.safetensors` or `.keras` file. Every tensor

@@ -1,9 +1,51 @@
-"""The parts that convolutional networks are made of, padded and initialised as the published PyTorch ones are."""
+"""What families of networks share: their contract, and parts padded and initialised as the published PyTorch ones."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import keras
 from keras import layers
+
+from audiotag.errors import AudiotagError, suggest
+
+
+class Architecture:
+    """A network to be: of each family a frozen dataclass of settings, which are checked when it is made."""
+
+    def network(self, name: str, classes: int, mels: int, frames: int | None) -> keras.Model:
+        """The model: (batch, frames, mels, 1) -> logits (batch, classes), float32.
+
+        Args:
+            name: name of the model.
+            classes: number of classes.
+            mels: mel bands of the input.
+            frames: of a PaSST the longest input, frames; of a network that takes one length only, that; of any other
+                only checked, as it takes any length that it needs: a run on fewer frames fails.
+
+        Raises:
+            AudiotagError: an input that the family cannot take.
+        """
+        spectrogram = keras.Input((self._length(frames), mels, 1), name="log_mel")
+        return keras.Model(spectrogram, self._logits(spectrogram, classes, frames), name=name)
+
+    def _length(self, frames: int | None) -> int | None:
+        """The only length that the network takes, frames; None: any."""
+        return None
+
+    def _logits(self, spectrogram: keras.KerasTensor, classes: int, frames: int | None) -> keras.KerasTensor:
+        raise NotImplementedError
+
+    def _check_counts(self, kind: str, *names: str) -> None:
+        for name in names:
+            if getattr(self, name) < 1:
+                raise AudiotagError(f"{name} of a {kind} must be at least 1, received {getattr(self, name)}")
+
+
+def check_choice(what: str, value: str, known: Iterable[str]) -> None:
+    """Refuse a name that is none of those known; the nearest is suggested."""
+    if value not in known:
+        raise AudiotagError(f"no {what} is named {value!r}: {suggest(str(value), known)}")
 
 
 def make_divisible(value: float, divisor: int = 8) -> int:
@@ -60,8 +102,13 @@ def normalization(x: keras.KerasTensor, name: str, activation: str | None = None
 
 
 def dense(
-    x: keras.KerasTensor, units: int, name: str, activation: str | None = None, dtype: str | None = None
+    x: keras.KerasTensor,
+    units: int,
+    name: str,
+    activation: str | None = None,
+    dtype: str | None = None,
+    deviation: float = 0.01,
 ) -> keras.KerasTensor:
-    """Dense layer `name` with a narrow normal start."""
-    initializer = keras.initializers.RandomNormal(stddev=0.01)
+    """Dense layer `name` with a normal start of a given standard deviation."""
+    initializer = keras.initializers.RandomNormal(stddev=deviation)
     return layers.Dense(units, activation, kernel_initializer=initializer, dtype=dtype, name=name)(x)

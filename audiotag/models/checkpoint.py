@@ -27,17 +27,10 @@ class _Storage(NamedTuple):
     is_bfloat16: bool = False
 
 
-_STORAGES = {
-    "DoubleStorage": _Storage(np.dtype("<f8")),
-    "FloatStorage": _Storage(np.dtype("<f4")),
-    "HalfStorage": _Storage(np.dtype("<f2")),
+_DTYPES = {"Double": "<f8", "Float": "<f4", "Half": "<f2", "Bool": "?"}
+_DTYPES |= {"Long": "<i8", "Int": "<i4", "Short": "<i2", "Char": "<i1", "Byte": "<u1"}
+_STORAGES = {f"{kind}Storage": _Storage(np.dtype(dtype)) for kind, dtype in _DTYPES.items()} | {
     "BFloat16Storage": _Storage(np.dtype("<u2"), is_bfloat16=True),
-    "LongStorage": _Storage(np.dtype("<i8")),
-    "IntStorage": _Storage(np.dtype("<i4")),
-    "ShortStorage": _Storage(np.dtype("<i2")),
-    "CharStorage": _Storage(np.dtype("<i1")),
-    "ByteStorage": _Storage(np.dtype("<u1")),
-    "BoolStorage": _Storage(np.dtype("?")),
 }
 
 # What NumPy's arrays and numbers are pickled by, before NumPy 2 and since.

@@ -1,4 +1,4 @@
-"""Published weights into Keras networks: every tensor exactly once, and all of them or none."""
+"""Weights into a network, all of them or none: published ones, another network's, or single outputs of its head."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import keras
 import numpy as np
 
 from audiotag.errors import AudiotagError
+from audiotag.labels import Labels
 from audiotag.models import published
 from audiotag.models.parts import HEAD, Parts
+from audiotag.models.published import Shape
 
 SHOWN = 3
 
@@ -25,22 +27,14 @@ def convert(state_dict: Mapping[str, np.ndarray], model: keras.Model, *, new_hea
     Raises:
         AudiotagError: a tensor is missing, of another shape, or more than the model has; the first three are named.
     """
-    state_dict, entries, dropped = published.entries(state_dict, model)
-    known = {entry.name for entry in entries}
-    missing = [entry.name for entry in entries if entry.name not in state_dict]
-    extra = [name for name in state_dict if name not in known and name not in dropped]
-    misshaped = [
-        f"{entry.name} (needs {expected}, received {state_dict[entry.name].shape})"
-        for entry in entries
-        if entry.name in state_dict
-        and not (new_head and entry.by_class)
-        and (expected := entry.layout.published_shape(tuple(entry.variable.shape))) != state_dict[entry.name].shape
-    ]
-    _refuse_misfits(model, missing, extra, misshaped)
-    for entry in entries:
-        if not (new_head and entry.by_class):
-            tensor = np.asarray(state_dict[entry.name], np.float32)
-            entry.variable.assign(entry.layout.to_keras(tensor, tuple(entry.variable.shape)))
+    state_dict, entries, unused = published.entries(state_dict, model)
+    loaded = [entry for entry in entries if not (new_head and entry.by_class)]
+    needed = dict.fromkeys(entry.name for entry in entries)
+    needed |= {entry.name: entry.layout.published_shape(tuple(entry.variable.shape)) for entry in loaded}
+    _check_fit(model, needed, {name: tensor.shape for name, tensor in state_dict.items() if name not in unused})
+    for entry in loaded:
+        tensor = np.asarray(state_dict[entry.name], np.float32)
+        entry.variable.assign(entry.layout.to_keras(tensor, tuple(entry.variable.shape)))
 
 
 def classes_of(state_dict: Mapping[str, np.ndarray]) -> int | None:
@@ -61,13 +55,8 @@ def copy_weights(source: keras.Model, model: keras.Model, *, new_head: bool = Fa
     theirs, ours = (of.weights for of in parts)
     if new_head:
         theirs, ours = (_below_head(one, other) for one, other in (parts, reversed(parts)))
-    misshaped = [
-        f"{path} (needs {tuple(weight.shape)}, received {tuple(theirs[path].shape)})"
-        for path, weight in ours.items()
-        if path in theirs and tuple(weight.shape) != tuple(theirs[path].shape)
-    ]
-    missing, extra = [path for path in ours if path not in theirs], [path for path in theirs if path not in ours]
-    _refuse_misfits(model, missing, extra, misshaped)
+    needed, received = ({path: tuple(weight.shape) for path, weight in weights.items()} for weights in (ours, theirs))
+    _check_fit(model, needed, received)
     for path, weight in ours.items():
         weight.assign(keras.ops.convert_to_numpy(theirs[path]))
 
@@ -81,14 +70,73 @@ def _below_head(parts: Parts, other: Parts) -> dict[str, keras.Variable]:
     return {path: weight for path, weight in below.items() if path.split("/")[0] not in head or path in other.weights}
 
 
-def _refuse_misfits(model: keras.Model, missing: list[str], extra: list[str], misshaped: list[str]) -> None:
-    faults = (("missing", missing), ("extra", extra), ("misshaped", misshaped))
+def _check_fit(model: keras.Model, needed: Mapping[str, Shape | None], received: Mapping[str, Shape]) -> None:
+    """Refuse weights of other names or shapes than a network needs; None: any shape."""
+    faults = {
+        "missing": [name for name in needed if name not in received],
+        "extra": [name for name in received if name not in needed],
+        "misshaped": [
+            f"{name} (needs {shape}, received {received[name]})"
+            for name, shape in needed.items()
+            if shape is not None and name in received and shape != received[name]
+        ],
+    }
     shown = [
         f"{kind} {', '.join(names[:SHOWN])}" + (f" … {len(names)} in all" if len(names) > SHOWN else "")
-        for kind, names in faults
+        for kind, names in faults.items()
         if names
     ]
     if shown:
         raise AudiotagError(
             f"the weights do not fit {model.name}: {'; '.join(shown)}: build the architecture they were trained as"
         )
+
+
+def matching_classes(theirs: Labels, ours: Labels) -> list[tuple[int, int]]:
+    """Classes that two vocabularies share, as `Labels.matching` finds them.
+
+    Args:
+        theirs: the old vocabulary.
+        ours: the new one.
+
+    Returns:
+        (their output, our output) for each shared class, in our order.
+    """
+    return [
+        (their, output)
+        for output, (key, name) in enumerate(zip(ours.ids, ours.names, strict=True))
+        for their in theirs.matching(key, name)[:1]
+    ]
+
+
+def carry_over(source: keras.Model, network: keras.Model, pairs: list[tuple[int, int]]) -> None:
+    """Copy the weights of single outputs from a network of the same architecture with other classes.
+
+    Args:
+        source: the network with the old head.
+        network: the one with the new head, changed in place.
+        pairs: (output of `source`, output of `network`), as `matching_classes` gives them.
+
+    Raises:
+        AudiotagError: the heads are not of the same kind and width.
+    """
+    classes = source.output_shape[-1], network.output_shape[-1]
+    old, new = Parts(source).class_weights, Parts(network).class_weights
+    shapes = [
+        {name: (*variable.shape[:-1], variable.shape[-1] / count) for name, variable in head.items()}
+        for head, count in zip((old, new), classes, strict=True)
+    ]
+    if shapes[0] != shapes[1]:
+        raise AudiotagError(
+            f"outputs carry over between heads of the same architecture, received {source.name} and {network.name}"
+        )
+    from_, to = np.array(pairs, int).reshape(-1, 2).T
+    for name, variable in new.items():
+        ours = _by_class(variable, classes[1])
+        ours[..., to] = _by_class(old[name], classes[0])[..., from_]
+        variable.assign(ours.reshape(variable.shape))
+
+
+def _by_class(variable: keras.Variable, classes: int) -> np.ndarray:
+    # Where a class has several columns (attention pooling), the class is what varies fastest.
+    return np.array(keras.ops.convert_to_numpy(variable)).reshape(*variable.shape[:-1], -1, classes)

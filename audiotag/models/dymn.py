@@ -8,9 +8,9 @@ import keras
 from keras import layers, ops
 
 from audiotag.errors import AudiotagError
-from audiotag.models.blocks import convolution, depthwise, make_divisible, normalization
+from audiotag.models.blocks import convolution, make_divisible, normalization
 from audiotag.models.dynamic import DynamicDepthwise, DynamicPointwise, DynamicReLU
-from audiotag.models.mn import Block, MobileNet
+from audiotag.models.mn import Block, MobileNet, widened
 
 CONTEXT_RATIO = 4  # channels of a block over those of its context
 CONTEXT_RANGE = (32, 128)  # channels of a context at width 1
@@ -39,28 +39,19 @@ class DyMN(MobileNet):
         if not self.temperature > 0:
             raise AudiotagError(f"temperature of a DyMN is positive, 1 or more as a rule, received {self.temperature}")
 
-    def _block(self, x: keras.KerasTensor, block: Block, number: int) -> keras.KerasTensor:
-        name = f"block{number}"
-        expanded, channels = self.channels(block.expanded), self.channels(block.channels)
-        stride = 1 if block.stride is None else self.strides[block.stride]
-        inside = _plain if self.replace_se and not block.squeezes else self._dynamic
-        left = inside(x, block, name, expanded, channels, stride)
-        left = normalization(left, f"{name}_project")
-        return layers.Add(name=f"{name}_add")([left, x]) if stride == 1 and channels == x.shape[-1] else left
-
-    def _dynamic(
-        self, x: keras.KerasTensor, block: Block, name: str, expanded: int, channels: int, stride: int
-    ) -> keras.KerasTensor:
-        context, over_mels, over_frames = self._context(x, expanded, stride, f"{name}_context")
+    def _inside(self, x: keras.KerasTensor, block: Block, name: str) -> keras.KerasTensor:
+        if self.replace_se and not block.squeezes:
+            return convolution(widened(x, block, name), block.channels, 1, 1, f"{name}_project")
+        context, over_mels, over_frames = self._context(x, block.expanded, block.stride, f"{name}_context")
         mixed = {"temperature": self.temperature}
-        if expanded != x.shape[-1]:
-            x = DynamicPointwise(expanded, **mixed, name=f"{name}_expand_convolution")([x, context])
+        if block.expanded != x.shape[-1]:
+            x = DynamicPointwise(block.expanded, **mixed, name=f"{name}_expand_convolution")([x, context])
             x = normalization(x, f"{name}_expand", block.activation)
-        x = DynamicDepthwise(block.kernel, stride, **mixed, name=f"{name}_depthwise_convolution")([x, context])
+        x = DynamicDepthwise(block.kernel, block.stride, **mixed, name=f"{name}_depthwise_convolution")([x, context])
         x = normalization(x, f"{name}_depthwise")
         x = DynamicReLU(name=f"{name}_depthwise_activation")([x, context])
         x = layers.Multiply(name=f"{name}_attention")([x, over_mels, over_frames])
-        return DynamicPointwise(channels, **mixed, name=f"{name}_project_convolution")([x, context])
+        return DynamicPointwise(block.channels, **mixed, name=f"{name}_project_convolution")([x, context])
 
     def _context(
         self, x: keras.KerasTensor, expanded: int, stride: int, name: str
@@ -83,17 +74,6 @@ class DyMN(MobileNet):
             gate = _dense(part, expanded, f"{name}_{axis}", activation="sigmoid")
             gates.append(layers.Reshape(shape, name=f"{name}_{axis}_gate")(gate))
         return layers.GlobalAveragePooling1D(name=f"{name}_mean")(sequence), *gates
-
-
-def _plain(
-    x: keras.KerasTensor, block: Block, name: str, expanded: int, channels: int, stride: int
-) -> keras.KerasTensor:
-    if expanded != x.shape[-1]:
-        x = convolution(x, expanded, 1, 1, f"{name}_expand")
-        x = normalization(x, f"{name}_expand", block.activation)
-    x = depthwise(x, block.kernel, stride, 1, f"{name}_depthwise")
-    x = normalization(x, f"{name}_depthwise", block.activation)
-    return convolution(x, channels, 1, 1, f"{name}_project")
 
 
 def _dense(x: keras.KerasTensor, units: int, name: str, **settings: object) -> keras.KerasTensor:

@@ -8,11 +8,12 @@ from typing import Any
 import keras
 from keras import ops
 
-Shape = tuple[int | None, ...]
+from audiotag.models.layers import SettingsLayer, Shape
+
 LINES = 2  # of the dynamic ReLU
 
 
-class DynamicConvolution(keras.layers.Layer):
+class DynamicConvolution(SettingsLayer):
     """A convolution without bias whose kernel every example mixes for itself, from its context.
 
     The weights of the mixture are `softmax(dense(context) / temperature)`. A high temperature makes them even, so that
@@ -27,6 +28,7 @@ class DynamicConvolution(keras.layers.Layer):
     def __init__(self, kernels: int = 4, temperature: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.kernels, self.start_temperature = kernels, temperature
+        self.temperature: keras.Variable | None = None  # once it is built
 
     def build_mixture(self, context: int, kernel: Shape, fan_out: int) -> None:
         """Make the weights for `context` channels of context and one kernel's shape."""
@@ -53,7 +55,7 @@ class DynamicConvolution(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Settings that make the same layer again."""
-        return {**super().get_config(), "kernels": self.kernels, "temperature": self.start_temperature}
+        return {**super().get_config(), "temperature": self.start_temperature}
 
 
 @keras.saving.register_keras_serializable(package="audiotag")
@@ -87,10 +89,6 @@ class DynamicPointwise(DynamicConvolution):
     def compute_output_shape(self, input_shape: list[Shape]) -> Shape:
         """Shape of the output for the shapes of the inputs."""
         return (*input_shape[0][:-1], self.channels)
-
-    def get_config(self) -> dict[str, Any]:
-        """Settings that make the same layer again."""
-        return {**super().get_config(), "channels": self.channels}
 
 
 @keras.saving.register_keras_serializable(package="audiotag")
@@ -126,10 +124,6 @@ class DynamicDepthwise(DynamicConvolution):
         """Shape of the output for the shapes of the inputs."""
         batch, *sides, channels = input_shape[0]
         return (batch, *(None if side is None else -(-side // self.stride) for side in sides), channels)
-
-    def get_config(self) -> dict[str, Any]:
-        """Settings that make the same layer again."""
-        return {**super().get_config(), "size": self.size, "stride": self.stride}
 
 
 def _side_by_side(x: Any, kernel: Any, stride: int) -> Any:

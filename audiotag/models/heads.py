@@ -5,23 +5,10 @@ from __future__ import annotations
 import keras
 from keras import layers, ops
 
-from audiotag.errors import AudiotagError, suggest
 from audiotag.models.blocks import convolution, dense
 
 HEADS = ("mlp", "fully_convolutional", "multihead_attention_pooling", "frames")
 POOLINGS = ("linear_softmax", "attention", "max", "mean")
-
-
-def check_head(head: str) -> None:
-    """Refuse an unknown head; the nearest is suggested."""
-    if head not in HEADS:
-        raise AudiotagError(f"no head is named {head!r}: {suggest(str(head), HEADS)}")
-
-
-def check_pooling(pooling: str) -> None:
-    """Refuse an unknown pooling of the "frames" head; the nearest is suggested."""
-    if pooling not in POOLINGS:
-        raise AudiotagError(f"no pooling over time is named {pooling!r}: {suggest(str(pooling), POOLINGS)}")
 
 
 def mlp(x: keras.KerasTensor, classes: int, units: int, dropout: float) -> keras.KerasTensor:

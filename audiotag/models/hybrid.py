@@ -7,9 +7,16 @@ from dataclasses import dataclass
 import keras
 from keras import layers
 
-from audiotag.errors import AudiotagError, suggest
+from audiotag.errors import AudiotagError
 from audiotag.models import heads
-from audiotag.models.blocks import convolution, make_divisible, normalization, require_frames
+from audiotag.models.blocks import (
+    Architecture,
+    check_choice,
+    convolution,
+    make_divisible,
+    normalization,
+    require_frames,
+)
 
 CONTEXTS = ("gru", "transformer", "transformer_gru")
 CHANNELS = (16, 32, 64, 128, 128, 128)
@@ -20,7 +27,7 @@ PLACE_KERNEL = 15
 
 
 @dataclass(frozen=True)
-class Hybrid:
+class Hybrid(Architecture):
     """A small CNN, then layers in which every step of time sees the others, then the "frames" head of `heads`.
 
     Six blocks (3x3 convolution, batch normalisation, ReLU, mean pooling) bring time to steps of 4 frames (40 ms at a
@@ -52,13 +59,11 @@ class Hybrid:
     pooling: str = "linear_softmax"
 
     def __post_init__(self) -> None:
-        if self.context not in CONTEXTS:
-            raise AudiotagError(f"no context is named {self.context!r}: {suggest(str(self.context), CONTEXTS)}")
+        check_choice("context", self.context, CONTEXTS)
+        check_choice("pooling over time", self.pooling, heads.POOLINGS)
         if not self.width > 0:
             raise AudiotagError(f"width of a hybrid is a positive multiplier, received {self.width}")
-        for name in ("units", "depth", "heads"):
-            if getattr(self, name) < 1:
-                raise AudiotagError(f"{name} of a hybrid must be at least 1, received {getattr(self, name)}")
+        self._check_counts("hybrid", "units", "depth", "heads")
         if not 0 <= self.dropout < 1:
             raise AudiotagError(f"dropout of a hybrid is a rate in 0 to 1, received {self.dropout}")
         if 2 * self.units % self.heads:
@@ -66,25 +71,12 @@ class Hybrid:
                 f"the heads of a hybrid share twice its units evenly, received {self.units} units and {self.heads} "
                 "heads: choose units that are a multiple of heads"
             )
-        heads.check_pooling(self.pooling)
 
-    def network(self, name: str, classes: int, mels: int, frames: int | None) -> keras.Model:
-        """The model: (batch, frames, mels, 1) -> logits (batch, classes), any number of frames from 4 on.
-
-        Args:
-            name: name of the model.
-            classes: number of classes.
-            mels: mel bands of the input.
-            frames: frames of the input; only checked: any length from 4 on is welcome, a run on fewer fails.
-
-        Raises:
-            AudiotagError: fewer than 4 frames.
-        """
+    def _logits(self, spectrogram: keras.KerasTensor, classes: int, frames: int | None) -> keras.KerasTensor:
         if frames is not None and frames < STEP_FRAMES:
             raise AudiotagError(
                 f"a hybrid needs at least {STEP_FRAMES} frames, one step of time, received {frames}: take longer clips"
             )
-        spectrogram = keras.Input((None, mels, 1), name="log_mel")
         x = require_frames(spectrogram, STEP_FRAMES)
         for number, channels in enumerate(CHANNELS, 1):
             x = self._block(x, make_divisible(channels * self.width), number)
@@ -93,7 +85,7 @@ class Hybrid:
             x = self._encoder(x)
         if self.context != "transformer":
             x = self._recurrent(x)
-        return keras.Model(spectrogram, heads.frames(x, classes, self.pooling), name=name)
+        return heads.frames(x, classes, self.pooling)
 
     def _block(self, x: keras.KerasTensor, channels: int, number: int) -> keras.KerasTensor:
         name = f"block{number}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import keras
@@ -10,11 +11,21 @@ from keras import ops
 from audiotag.errors import AudiotagError
 
 Shape = tuple[int | None, ...]
+# The published trunc_normal_(std=.02) cuts at +-2, a hundred deviations away: a plain normal.
+DEVIATION = 0.02
+
+
+class SettingsLayer(keras.layers.Layer):
+    """A layer that keeps what it was made with in attributes of the same names, and is saved with all of it."""
+
+    def get_config(self) -> dict[str, Any]:
+        """Settings that make the same layer again."""
+        names = inspect.signature(type(self).__init__).parameters.keys() - {"self", "kwargs"}
+        return {**super().get_config(), **{name: getattr(self, name) for name in sorted(names)}}
 
 
 def _normal() -> keras.initializers.Initializer:
-    # The published trunc_normal_(std=.02) cuts at +-2, a hundred deviations away: a plain normal.
-    return keras.initializers.RandomNormal(stddev=0.02)
+    return keras.initializers.RandomNormal(stddev=DEVIATION)
 
 
 def _refusal(message: str) -> AudiotagError:
@@ -33,7 +44,7 @@ def _sorted_choice(count: int, kept: int, seed: keras.random.SeedGenerator) -> A
 
 
 @keras.saving.register_keras_serializable(package="audiotag")
-class LeastFrames(keras.layers.Layer):
+class LeastFrames(SettingsLayer):
     """The spectrogram unchanged, made sure to be long enough for one patch.
 
     Shorter input is refused; in a TensorFlow graph that leaves the length open, the run fails there.
@@ -69,13 +80,9 @@ class LeastFrames(keras.layers.Layer):
         self._check(input_shape[1])
         return input_shape
 
-    def get_config(self) -> dict[str, Any]:
-        """Settings that make the same layer again."""
-        return {**super().get_config(), "frames": self.frames}
-
 
 @keras.saving.register_keras_serializable(package="audiotag")
-class PositionEmbedding(keras.layers.Layer):
+class PositionEmbedding(SettingsLayer):
     """Adds what says when and at which pitch a patch lies: two learned embeddings, one an axis.
 
     Input shorter than the grid takes the first columns of the time embedding, in training a random run of them. Longer
@@ -124,14 +131,9 @@ class PositionEmbedding(keras.layers.Layer):
         """Shape of the output for a shape of the input."""
         return input_shape
 
-    def get_config(self) -> dict[str, Any]:
-        """Settings that make the same layer again."""
-        settings = {"columns": self.columns, "patch": self.patch, "stride": self.stride, "seed": self.seed}
-        return {**super().get_config(), **settings}
-
 
 @keras.saving.register_keras_serializable(package="audiotag")
-class Patchout(keras.layers.Layer):
+class Patchout(SettingsLayer):
     """Lays the grid of patches out as a sequence; in training it leaves random ones out (arXiv 2110.05069, 2.2).
 
     One draw serves the whole batch, so the count left is fixed.
@@ -180,11 +182,6 @@ class Patchout(keras.layers.Layer):
         fixed = None if drops or columns is None or rows is None else columns * rows
         return (batch, fixed, width)
 
-    def get_config(self) -> dict[str, Any]:
-        """Settings that make the same layer again."""
-        settings = {"time": self.time, "frequency": self.frequency, "unstructured": self.unstructured}
-        return {**super().get_config(), **settings, "seed": self.seed}
-
 
 @keras.saving.register_keras_serializable(package="audiotag")
 class ClassTokens(keras.layers.Layer):
@@ -225,7 +222,7 @@ class TakeTokens(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="audiotag")
-class TimeTokens(keras.layers.Layer):
+class TimeTokens(SettingsLayer):
     """The mean of the patches of each column: the sequence, its first two tokens left out, as steps of time.
 
     Args:
@@ -248,13 +245,9 @@ class TimeTokens(keras.layers.Layer):
         batch, tokens, width = input_shape
         return (batch, None if tokens is None else (tokens - 2) // self.rows, width)
 
-    def get_config(self) -> dict[str, Any]:
-        """Settings that make the same layer again."""
-        return {**super().get_config(), "rows": self.rows, "left_out": self.left_out}
-
 
 @keras.saving.register_keras_serializable(package="audiotag")
-class SelfAttention(keras.layers.Layer):
+class SelfAttention(SettingsLayer):
     """Scaled dot-product attention between the tokens of one sequence; the projections are layers of their own.
 
     Args:
@@ -278,7 +271,3 @@ class SelfAttention(keras.layers.Layer):
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Shape of the output for a shape of the input."""
         return (*input_shape[:-1], input_shape[-1] // 3)
-
-    def get_config(self) -> dict[str, Any]:
-        """Settings that make the same layer again."""
-        return {**super().get_config(), "heads": self.heads}

@@ -8,9 +8,17 @@ from typing import NamedTuple
 import keras
 from keras import layers
 
-from audiotag.errors import AudiotagError, suggest
+from audiotag.errors import AudiotagError
 from audiotag.models import heads
-from audiotag.models.blocks import convolution, dense, depthwise, make_divisible, normalization
+from audiotag.models.blocks import (
+    Architecture,
+    check_choice,
+    convolution,
+    dense,
+    depthwise,
+    make_divisible,
+    normalization,
+)
 
 FUSIONS = {"max": layers.Maximum, "avg": layers.Average, "add": layers.Add, "min": layers.Minimum}
 STEM_CHANNELS = 16
@@ -19,7 +27,11 @@ HIDDEN_UNITS = 1280
 
 
 class Block(NamedTuple):
-    """One inverted residual block at width 1; `stride` is 0 … 3 for s0 … s3, None for stride 1."""
+    """One inverted residual block.
+
+    In `BLOCKS` channels are those of width 1, and `stride` is 0 … 3 for s0 … s3, None for stride 1; in a network both
+    are what they are there.
+    """
 
     kernel: int
     expanded: int
@@ -46,11 +58,11 @@ BLOCKS = (
     Block(5, 960, 160, True, "hard_silu"),
     Block(5, 960, 160, True, "hard_silu"),
 )
-DILATED_BLOCKS = (13, 14, 15)
+DILATED_BLOCKS = ("block13", "block14", "block15")
 
 
 @dataclass(frozen=True)
-class MobileNet:
+class MobileNet(Architecture):
     """What MN and DyMN have in common: a stem, fifteen blocks, a last convolution, a head.
 
     Args:
@@ -81,8 +93,8 @@ class MobileNet:
         object.__setattr__(self, "strides", tuple(self.strides))
         if not self.width > 0:
             raise AudiotagError(f"width of {kind} is a positive multiplier, received {self.width}")
-        heads.check_head(self.head)
-        heads.check_pooling(self.pooling)
+        check_choice("head", self.head, heads.HEADS)
+        check_choice("pooling over time", self.pooling, heads.POOLINGS)
         if len(self.strides) != 4 or not set(self.strides) <= {1, 2}:
             raise AudiotagError(f"strides of {kind} are four of 1 or 2, received {self.strides}")
         if self.attention_heads < 1 or not 0 <= self.dropout < 1:
@@ -95,31 +107,15 @@ class MobileNet:
         """A channel count of width 1, at this width."""
         return make_divisible(count * self.width)
 
-    def network(self, name: str, classes: int, mels: int, frames: int | None) -> keras.Model:
-        """The model: (batch, frames, mels, 1) -> logits (batch, classes).
-
-        Args:
-            name: name of the model.
-            classes: number of classes.
-            mels: mel bands of the input.
-            frames: frames of the input; used, and then fixed, only where an MN's `se_dims` has a "t".
-
-        Raises:
-            AudiotagError: `se_dims` has a "t" and `frames` is not given.
-        """
-        spectrogram = keras.Input((self._fixed_frames(frames), mels, 1), name="log_mel")
+    def _logits(self, spectrogram: keras.KerasTensor, classes: int, frames: int | None) -> keras.KerasTensor:
         x = convolution(spectrogram, self.channels(STEM_CHANNELS), 3, 2, "stem")
         x = normalization(x, "stem", "hard_silu")
         for number, block in enumerate(BLOCKS, 1):
-            x = self._block(x, block, number)
+            channels = {"expanded": self.channels(block.expanded), "channels": self.channels(block.channels)}
+            stride = 1 if block.stride is None else self.strides[block.stride]
+            x = self._block(x, block._replace(stride=stride, **channels), f"block{number}")
         x = convolution(x, FINAL_KERNEL_SCALE * x.shape[-1], 1, 1, "last")
         x = normalization(x, "last", "hard_silu")
-        return keras.Model(spectrogram, self._head(x, classes), name=name)
-
-    def _fixed_frames(self, frames: int | None) -> int | None:
-        return None
-
-    def _head(self, x: keras.KerasTensor, classes: int) -> keras.KerasTensor:
         if self.head == "mlp":
             return heads.mlp(x, classes, self.channels(HIDDEN_UNITS), self.dropout)
         if self.head == "fully_convolutional":
@@ -127,6 +123,16 @@ class MobileNet:
         if self.head == "frames":
             return heads.frames(x, classes, self.pooling)
         return heads.attention_pooling(x, classes, self.attention_heads)
+
+    def _block(self, entry: keras.KerasTensor, block: Block, name: str) -> keras.KerasTensor:
+        x = normalization(self._inside(entry, block, name), f"{name}_project")
+        # As published, a stride that dilation replaces still rules out the residual.
+        residual = block.stride == 1 and block.channels == entry.shape[-1]
+        return layers.Add(name=f"{name}_add")([x, entry]) if residual else x
+
+    def _inside(self, x: keras.KerasTensor, block: Block, name: str) -> keras.KerasTensor:
+        """A block up to its projection."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -153,38 +159,34 @@ class MN(MobileNet):
         if self.se_dims != "none":
             # Published blocks number their gates in this order.
             object.__setattr__(self, "se_dims", "".join(sorted(self.se_dims)))
-        if self.se_fusion not in FUSIONS:
-            known = suggest(str(self.se_fusion), FUSIONS)
-            raise AudiotagError(f"no se_fusion of an MN is named {self.se_fusion!r}: {known}")
+        check_choice("se_fusion of an MN", self.se_fusion, FUSIONS)
         dims = "" if self.se_dims == "none" else self.se_dims
         if not set(dims) <= set("cft") or len(set(dims)) != len(dims) or self.se_dims == "":
             raise AudiotagError(f"se_dims are letters of 'cft', each once, or 'none', received {self.se_dims!r}")
 
-    def _fixed_frames(self, frames: int | None) -> int | None:
+    def _length(self, frames: int | None) -> int | None:
         if self.se_dims == "none" or "t" not in self.se_dims:
             return None
         if frames is None:
             raise AudiotagError(f"se_dims {self.se_dims!r} gates time and fixes the input's length: give frames")
         return frames
 
-    def _block(self, x: keras.KerasTensor, block: Block, number: int) -> keras.KerasTensor:
-        name, entry = f"block{number}", x
-        expanded, channels = self.channels(block.expanded), self.channels(block.channels)
-        stride = 1 if block.stride is None else self.strides[block.stride]
-        dilation = 2 if self.dilated and number in DILATED_BLOCKS else 1
-        # As published, a stride that dilation replaces still rules out the residual.
-        residual = stride == 1 and channels == x.shape[-1]
-        if expanded != x.shape[-1]:
-            x = convolution(x, expanded, 1, 1, f"{name}_expand")
-            x = normalization(x, f"{name}_expand", block.activation)
-        x = depthwise(x, block.kernel, 1 if dilation > 1 else stride, dilation, f"{name}_depthwise")
-        x = normalization(x, f"{name}_depthwise", block.activation)
+    def _inside(self, x: keras.KerasTensor, block: Block, name: str) -> keras.KerasTensor:
+        dilation = 2 if self.dilated and name in DILATED_BLOCKS else 1
+        x = widened(x, block if dilation == 1 else block._replace(stride=1), name, dilation)
         if block.squeezes and self.se_dims != "none":
             gated = [_squeeze_excitation(x, dim, f"{name}_squeeze_{dim}") for dim in self.se_dims]
             x = gated[0] if len(gated) == 1 else FUSIONS[self.se_fusion](name=f"{name}_squeeze_fusion")(gated)
-        x = convolution(x, channels, 1, 1, f"{name}_project")
-        x = normalization(x, f"{name}_project")
-        return layers.Add(name=f"{name}_add")([x, entry]) if residual else x
+        return convolution(x, block.channels, 1, 1, f"{name}_project")
+
+
+def widened(x: keras.KerasTensor, block: Block, name: str, dilation: int = 1) -> keras.KerasTensor:
+    """The beginning of a block: more channels, then a depthwise convolution."""
+    if block.expanded != x.shape[-1]:
+        x = convolution(x, block.expanded, 1, 1, f"{name}_expand")
+        x = normalization(x, f"{name}_expand", block.activation)
+    x = depthwise(x, block.kernel, block.stride, dilation, f"{name}_depthwise")
+    return normalization(x, f"{name}_depthwise", block.activation)
 
 
 def _squeeze_excitation(x: keras.KerasTensor, dim: str, name: str) -> keras.KerasTensor:

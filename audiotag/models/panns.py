@@ -9,15 +9,19 @@ from keras import layers
 
 from audiotag.errors import AudiotagError
 from audiotag.models import heads
-from audiotag.models.blocks import require_frames
+from audiotag.models.blocks import Architecture, require_frames
 
 FIRST_CHANNELS = 64
 BLOCK_DROPOUT, HEAD_DROPOUT = 0.2, 0.5
 
 
 @dataclass(frozen=True)
-class PANN:
+class PANN(Architecture):
     """A PANN; each block doubles the channels and halves frames and mel bands, beginning at 64 channels.
+
+    Layer "features" holds the published embedding: 512 numbers, or 2048 with 14 layers. The published models have 64
+    mel bands; they mask and mix spectrograms after "mel_normalization" in training, which is here the input pipeline's
+    work before it.
 
     Args:
         layers: 6 (four blocks of one 5x5 convolution), 10 (four blocks of two 3x3 convolutions) or 14 (six such blocks,
@@ -48,28 +52,13 @@ class PANN:
         """Fewest frames, and fewest mel bands, that its poolings leave something of: 16, or 32 with 14 layers."""
         return 2 ** min(self.blocks, 5)
 
-    def network(self, name: str, classes: int, mels: int, frames: int | None) -> keras.Model:
-        """The model: (batch, frames, mels, 1) -> logits (batch, classes).
-
-        Layer "features" holds the published embedding: 512 numbers, or 2048 with 14 layers. The published models mask
-        and mix spectrograms after "mel_normalization" in training; here the input pipeline does that before it.
-
-        Args:
-            name: name of the model.
-            classes: number of classes.
-            mels: mel bands of the input, at least `smallest`; 64 as published.
-            frames: frames of the input; only checked: any length from `smallest` on is welcome, a run on fewer fails.
-
-        Raises:
-            AudiotagError: fewer frames or mel bands than `smallest`.
-        """
-        for value, what in ((mels, "mel bands"), (frames, "frames")):
+    def _logits(self, spectrogram: keras.KerasTensor, classes: int, frames: int | None) -> keras.KerasTensor:
+        for value, what in ((spectrogram.shape[2], "mel bands"), (frames, "frames")):
             if value is not None and value < self.smallest:
                 raise AudiotagError(
                     f"a PANN of {self.layers} layers needs at least {self.smallest} {what}, received {value}: "
                     "take longer clips, more bands, or fewer layers"
                 )
-        spectrogram = keras.Input((None, mels, 1), name="log_mel")
         x = require_frames(spectrogram, self.smallest)
         x = layers.BatchNormalization(axis=2, epsilon=1e-5, momentum=0.9, name="mel_normalization")(x)
         for number in range(1, self.blocks + 1):
@@ -80,7 +69,7 @@ class PANN:
         x = layers.Dropout(HEAD_DROPOUT, name="pooled_dropout")(x)
         x = layers.Dense(x.shape[-1], "relu", name="features")(x)
         x = layers.Dropout(HEAD_DROPOUT, name="dropout")(x)
-        return keras.Model(spectrogram, layers.Dense(classes, dtype="float32", name="logits")(x), name=name)
+        return layers.Dense(classes, dtype="float32", name="logits")(x)
 
     def _block(self, x: keras.KerasTensor, channels: int, number: int) -> keras.KerasTensor:
         kernel = 5 if self.layers == 6 else 3

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import keras
 from keras import layers
 
-from audiotag.errors import AudiotagError, suggest
+from audiotag.errors import AudiotagError
 from audiotag.models import heads
+from audiotag.models.blocks import Architecture, check_choice, dense
 from audiotag.models.layers import (
+    DEVIATION,
     ClassTokens,
     LeastFrames,
     Patchout,
@@ -24,7 +26,7 @@ HEADS = ("tokens", "frames")
 
 
 @dataclass(frozen=True)
-class PaSST:
+class PaSST(Architecture):
     """A patchout spectrogram transformer.
 
     Args:
@@ -64,9 +66,7 @@ class PaSST:
         object.__setattr__(self, "stride", stride)
         if len(stride) != 2 or min(stride) < 1:
             raise AudiotagError(f"stride is one positive number or two (frames, mel bands), received {stride}")
-        for name in ("width", "depth", "heads", "patch"):
-            if getattr(self, name) < 1:
-                raise AudiotagError(f"{name} of a PaSST must be at least 1, received {getattr(self, name)}")
+        self._check_counts("PaSST", "width", "depth", "heads", "patch")
         if self.width % self.heads:
             raise AudiotagError(
                 f"the heads of a PaSST share its width evenly, received width {self.width} and {self.heads} heads: "
@@ -75,9 +75,8 @@ class PaSST:
         for name in ("patchout_time", "patchout_frequency", "patchout"):
             if getattr(self, name) < 0:
                 raise AudiotagError(f"{name} is 0 or more, received {getattr(self, name)}")
-        if self.head not in HEADS:
-            raise AudiotagError(f"no head of a PaSST is named {self.head!r}: {suggest(str(self.head), HEADS)}")
-        heads.check_pooling(self.pooling)
+        check_choice("head of a PaSST", self.head, HEADS)
+        check_choice("pooling over time", self.pooling, heads.POOLINGS)
         if self.head == "frames" and self.patchout:
             raise AudiotagError(
                 f"the frames head needs whole columns, received patchout {self.patchout}: "
@@ -93,17 +92,9 @@ class PaSST:
             )
         return (frames - self.patch) // self.stride[0] + 1, (mels - self.patch) // self.stride[1] + 1
 
-    def network(self, name: str, classes: int, mels: int, frames: int | None) -> keras.Model:
-        """The model: (batch, frames, mels, 1) -> logits (batch, classes); any length from a patch up to the grid's.
-
-        Args:
-            name: name of the model.
-            classes: number of classes.
-            mels: mel bands of the input.
-            frames: longest input, frames. Default 998 (10 s at a hop of 10 ms), or what `columns` holds.
-        """
+    def _logits(self, spectrogram: keras.KerasTensor, classes: int, frames: int | None) -> keras.KerasTensor:
+        mels = spectrogram.shape[2]
         columns = self._checked_columns(frames, mels)
-        spectrogram = keras.Input((None, mels, 1), name="log_mel")
         limit = (self.patch * self.patch) ** -0.5
         tokens = layers.Conv2D(
             self.width,
@@ -119,9 +110,9 @@ class PaSST:
         for number in range(1, self.depth + 1):
             tokens = self._block(tokens, f"block{number}")
         _, rows = self.grid(frames or FRAMES, mels)
-        return keras.Model(spectrogram, self._logits(tokens, classes, rows), name=name)
+        return self._of_tokens(tokens, classes, rows)
 
-    def _logits(self, tokens: keras.KerasTensor, classes: int, rows: int) -> keras.KerasTensor:
+    def _of_tokens(self, tokens: keras.KerasTensor, classes: int, rows: int) -> keras.KerasTensor:
         if self.head == "frames":
             tokens = _normalize(tokens, "normalization")
             steps = TimeTokens(rows, self.patchout_frequency, name="steps")(tokens)
@@ -131,7 +122,7 @@ class PaSST:
         tokens = _normalize(TakeTokens(name="read_tokens")(tokens), "normalization")
         features = layers.GlobalAveragePooling1D(name="features")(tokens)
         hidden = layers.LayerNormalization(epsilon=1e-5, name="logits_normalization")(features)
-        return _dense(hidden, classes, "logits", dtype="float32")
+        return dense(hidden, classes, "logits", dtype="float32", deviation=DEVIATION)
 
     def _checked_columns(self, frames: int | None, mels: int) -> int:
         columns, _ = self.grid(frames or FRAMES, mels)
@@ -147,23 +138,15 @@ class PaSST:
 
     def _block(self, tokens: keras.KerasTensor, name: str) -> keras.KerasTensor:
         hidden = _normalize(tokens, f"{name}_attention_normalization")
-        hidden = _dense(hidden, 3 * self.width, f"{name}_attention_projection")
+        hidden = dense(hidden, 3 * self.width, f"{name}_attention_projection", deviation=DEVIATION)
         hidden = SelfAttention(self.heads, name=f"{name}_attention")(hidden)
-        hidden = _dense(hidden, self.width, f"{name}_attention_output")
+        hidden = dense(hidden, self.width, f"{name}_attention_output", deviation=DEVIATION)
         tokens = layers.Add(name=f"{name}_attention_add")([tokens, hidden])
         hidden = _normalize(tokens, f"{name}_mlp_normalization")
-        hidden = _dense(hidden, 4 * self.width, f"{name}_mlp_hidden", "gelu")
-        hidden = _dense(hidden, self.width, f"{name}_mlp_output")
+        hidden = dense(hidden, 4 * self.width, f"{name}_mlp_hidden", "gelu", deviation=DEVIATION)
+        hidden = dense(hidden, self.width, f"{name}_mlp_output", deviation=DEVIATION)
         return layers.Add(name=f"{name}_mlp_add")([tokens, hidden])
 
 
 def _normalize(tokens: keras.KerasTensor, name: str) -> keras.KerasTensor:
     return layers.LayerNormalization(epsilon=1e-6, name=name)(tokens)
-
-
-def _dense(
-    tokens: keras.KerasTensor, units: int, name: str, activation: str | None = None, dtype: str | None = None
-) -> keras.KerasTensor:
-    # The published trunc_normal_(std=.02) cuts at +-2, a hundred deviations away: a plain normal.
-    initializer = keras.initializers.RandomNormal(stddev=0.02)
-    return layers.Dense(units, activation, kernel_initializer=initializer, dtype=dtype, name=name)(tokens)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -57,30 +57,6 @@ LAYOUTS = {
     "lines_kernel": Layout(lambda s: (s[1], s[0]), _lines),
     "lines_bias": Layout(lambda s: s, _lines),
 }
-# By the class of a layer and the name of its weight, and by the name of the weight alone; other weights lie the same.
-_USUAL = {
-    "Dense kernel": "dense",
-    "Conv2D kernel": "convolution",
-    "DepthwiseConv2D kernel": "depthwise",
-    "DynamicPointwise kernel": "mixed_pointwise",
-    "DynamicDepthwise kernel": "mixed_depthwise",
-    "DynamicReLU kernel": "lines_kernel",
-    "DynamicReLU bias": "lines_bias",
-    "attention_kernel": "dense",
-    "time": "time",
-    "frequency": "frequency",
-    **dict.fromkeys(("class_token", "distillation_token", "positions"), "tokens"),
-}
-_PYTORCH = {
-    "kernel": ".weight",
-    "bias": ".bias",
-    "gamma": ".weight",
-    "beta": ".bias",
-    "moving_mean": ".running_mean",
-    "moving_variance": ".running_var",
-    "attention_kernel": ".residuals.0.weight",
-    "attention_bias": ".residuals.0.bias",
-}
 _BLOCK_PARTS = ("expand", "depthwise", "squeeze", "project")
 
 
@@ -90,17 +66,23 @@ class Names:
 
     layers: dict[str, str]
     bias: tuple[str, ...]
+    weights: dict[str, str]
+    layouts: dict[str, str]
     first: int = 1
     head: str | None = None
     unused: str = "(?!)"  # no name at all
-    weights: dict[str, str] = field(default_factory=lambda: _PYTORCH)
-    layouts: dict[str, str] = field(default_factory=dict)
 
 
-NAMES = {
-    family: Names(**table)
-    for family, table in tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8")).items()
-}
+def _tables() -> dict[str, Names]:
+    tables = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+    usual = tables.pop("usual")
+    return {
+        family: Names(**usual | table | {"layouts": usual["layouts"] | table.get("layouts", {})})
+        for family, table in tables.items()
+    }
+
+
+NAMES = _tables()
 
 
 class Entry(NamedTuple):
@@ -154,8 +136,8 @@ def _entry(path: str, parts: Parts, names: Names) -> Entry | None:
             return None
         name = names.layers[key] + names.weights[weight]
     kind = type(parts.network.get_layer(layer)).__name__
-    layouts = _USUAL | names.layouts
-    layout = next((layouts[of] for of in (f"{key} {weight}", f"{kind} {weight}", weight) if of in layouts), "same")
+    keys = (f"{key} {weight}", f"{kind} {weight}", weight)
+    layout = next((names.layouts[key] for key in keys if key in names.layouts), "same")
     return Entry(name.format(**places), parts.weights[path], LAYOUTS[layout], path in parts.class_weights)
 
 

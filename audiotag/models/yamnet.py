@@ -8,7 +8,7 @@ import keras
 from keras import layers, ops
 
 from audiotag.errors import AudiotagError
-from audiotag.models.blocks import require_frames
+from audiotag.models.blocks import Architecture, require_frames
 
 PATCH_FRAMES = 96  # 0.96 s at a hop of 10 ms
 PATCH_HOP = 48
@@ -28,35 +28,24 @@ BLOCKS = (
 
 
 @dataclass(frozen=True)
-class YAMNet:
+class YAMNet(Architecture):
     """YAMNet, which hears patches of 96 frames, one every 48.
 
     Frames after the last whole patch are left out. The published program first fills the waveform up with silence to
     15600 + n * 7680 samples, so that nothing is left out: fill a waveform up so, and the scores are the published ones.
+
+    Layer "frame_logits" holds the logits of every patch, (batch, patches, classes); the logits of a clip are those of
+    the mean of its patches' scores. Layer "patch_features" holds the embedding of every patch, (batch, patches, 1024).
+    The published one has 64 mel bands.
     """
 
-    def network(self, name: str, classes: int, mels: int, frames: int | None) -> keras.Model:
-        """The model: (batch, frames, mels, 1) -> logits (batch, classes), of Keras' own layers and operations only.
-
-        Layer "frame_logits" holds the logits of every patch, (batch, patches, classes); the logits of a clip are those
-        of the mean of its patches' scores. Layer "patch_features" holds the embedding of every patch, (batch, patches,
-        1024).
-
-        Args:
-            name: name of the model.
-            classes: number of classes.
-            mels: mel bands of the input; 64 as published.
-            frames: frames of the input; only checked: any length from 96 on is welcome, a run on fewer fails.
-
-        Raises:
-            AudiotagError: fewer than 96 frames.
-        """
+    def _logits(self, spectrogram: keras.KerasTensor, classes: int, frames: int | None) -> keras.KerasTensor:
         if frames is not None and frames < PATCH_FRAMES:
             raise AudiotagError(
                 f"YAMNet hears patches of {PATCH_FRAMES} frames (0.975 s: 0.96 s and the rest of its last window), "
                 f"received {frames} frames: fill the clips up"
             )
-        spectrogram = keras.Input((None, mels, 1), name="log_mel")
+        mels = spectrogram.shape[2]
         x = layers.Reshape((-1, mels), name="frames")(require_frames(spectrogram, PATCH_FRAMES))
         # Last frames of patches, every 48th.
         ends = layers.Cropping1D((PATCH_FRAMES - 1, 0), name="patch_ends")(x)[:, ::PATCH_HOP, 0]
@@ -68,7 +57,7 @@ class YAMNet:
         x = layers.GlobalAveragePooling2D(name="pooling")(x)
         x = _by_clip(x, ends)
         x = layers.Dense(classes, dtype="float32", name="frame_logits")(x)
-        return keras.Model(spectrogram, _mean_score(x), name=name)
+        return _mean_score(x)
 
 
 def _patches(x: keras.KerasTensor) -> keras.KerasTensor:

@@ -11,7 +11,7 @@ import keras
 from audiotag import models
 from audiotag.errors import AudiotagError
 from audiotag.labels import Labels
-from audiotag.models.head_transfer import carry_over, matching_classes
+from audiotag.models.conversion import carry_over, matching_classes
 from audiotag.models.parts import Parts
 from audiotag.models.weights import resolve
 from audiotag.training.freezing import freeze, freeze_normalization

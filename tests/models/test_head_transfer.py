@@ -9,7 +9,7 @@ import pytest
 from audiotag import models
 from audiotag.errors import AudiotagError
 from audiotag.labels import Labels
-from audiotag.models.head_transfer import carry_over, matching_classes
+from audiotag.models.conversion import carry_over, matching_classes
 
 TINY = {"width": 8, "depth": 1, "heads": 2}
 KINDS = {
