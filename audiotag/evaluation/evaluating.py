@@ -18,10 +18,11 @@ from audiotag.tensorboard.scalars import last_epoch
 if TYPE_CHECKING:
     from audiotag.records import Data, Declaration
     from audiotag.report.report import Report
+    from audiotag.scorers.opening import Source
 
 
 def evaluate(
-    source: str | Path | Sequence[str | Path],
+    source: Source | Sequence[Source | Sequence[Source]],
     *,
     data: Data | Path | str | None = None,
     split: str | None = None,
@@ -39,8 +40,9 @@ def evaluate(
     """Measure every class, and write `report.html`, the tables, the predictions, a model card and TensorBoard's folder.
 
     Args:
-        source: a run folder; a `.keras`, LiteRT, ONNX or SavedModel; the name of published weights; a table of scores;
-            or several of these, each of which was held out of other clips: the folds of a cross-validation.
+        source: whatever `scorers.open` takes: a run folder; a `.keras`, LiteRT, ONNX or SavedModel; the name of
+            published weights; a function or a Keras model; a table of scores; a scorer. Or several of these, each of
+            which was held out of other clips: the folds of a cross-validation; a list in the list is an ensemble.
         data: data set, open or its folder. Default: that of the run's recipe.
         split: expression of splits. Default: "test" where the data set has it, else what the run was validated on.
         out: folder of what is written. Default: the run; of anything else `evaluation-<name>` in the current folder.
@@ -67,12 +69,12 @@ def evaluate(
     """
     if unit not in ("recording", "clip"):
         raise AudiotagError(f"a bootstrap draws by recording or by clip, received {unit!r}: choose one of them")
-    sources = [source] if isinstance(source, str | Path) else list(source)
+    sources = list(source) if isinstance(source, list | tuple) else [source]
     if not sources:
         raise AudiotagError("nothing to evaluate: name a run folder, a model or a table of scores")
     recordings = Path(recordings) if isinstance(recordings, str) else recordings
     given = {"labels": labels, "sample_rate": sample_rate, "outputs": outputs}
-    heard = [_hear(Path(one), data, split, recordings, truth, given) for one in sources]
+    heard = [_hear(one, data, split, recordings, truth, given) for one in sources]
     written = _out(sources, heard, out)
     command = _command(
         sources, data=data, split=split, out=out, slice_by=columns, resamples=resamples, unit=unit,
@@ -87,7 +89,7 @@ def evaluate(
 
 
 def _hear(
-    source: Path,
+    source: Source | Sequence[Source],
     data: Data | Path | str | None,
     split: str | None,
     recordings: Declaration | Path | str | None,
@@ -100,7 +102,7 @@ def _hear(
     if isinstance(data, str | Path):
         data = records.open(Path(data))
     subject = scorers.open(source, data, **given)
-    run = source if subject.kind == "run" else None
+    run = subject.path if subject.kind == "run" else None
     if data is None and run is not None:
         data = records.open(run_folder.data_folder(run))
     if data is None and isinstance(subject, scorers.Scorer):
@@ -120,7 +122,7 @@ def _validation(run: Path | None, data: Data) -> str:
     return run_folder.validation(run)
 
 
-def _out(sources: list[str | Path], heard: list[Heard], out: Path | str | None) -> Path:
+def _out(sources: list[Source], heard: list[Heard], out: Path | str | None) -> Path:
     if out is not None:
         return Path(out)
     if len(sources) > 1:
@@ -128,10 +130,10 @@ def _out(sources: list[str | Path], heard: list[Heard], out: Path | str | None) 
     return heard[0].run or Path(f"evaluation-{heard[0].predicted.subject.name}")
 
 
-def _command(sources: list[str | Path], **options: Any) -> str:
+def _command(sources: list[Source], **options: Any) -> str:
     """The command line that asks for the same; what only Python can give is left out."""
     names = {"noise_folder": "noise", "recordings": "source"}
-    words = ["audiotag", "evaluate", *map(str, sources)]
+    words = ["audiotag", "evaluate", *(str(getattr(one, "path", one)) for one in sources)]
     for name, value in options.items():
         if value is None or (name, value) in (("resamples", 1000), ("unit", "recording")):
             continue
