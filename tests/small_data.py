@@ -45,8 +45,10 @@ class MemoryData:
     def count(self, expression: str, variants: int | None = None) -> int:
         return sum(self.splits[split] for split in self.select(expression))
 
-    def batches(self, expression: str, *, batch_size: int, **options: Any) -> Iterator[dict[str, Any]]:
-        self.asked.append({"batch_size": batch_size, **options})
+    def batches(
+        self, expression: str, *, batch_size: int, variants: int = 0, waveforms: bool = False
+    ) -> Iterator[dict[str, Any]]:
+        self.asked.append({"batch_size": batch_size, "variants": variants, "waveforms": waveforms})
         rows = np.flatnonzero(np.isin(self.held, self.select(expression)))
         for part in (rows[start : start + batch_size] for start in range(0, len(rows), batch_size)):
             yield {

@@ -23,7 +23,9 @@ _SHOWN = 15
 
 
 def compare(
-    first: Annotated[Path, typer.Argument(help="A run folder or predictions.npz: the old.")],
+    first: Annotated[
+        Path, typer.Argument(help="An evaluated run or predictions.npz; with --data any source: the old.")
+    ],
     second: Annotated[Path, typer.Argument(help="Another one, of the same clips: the new.")],
     metric: Annotated[str, typer.Option(help="AP, AUC, lwlrap, F1, recall … of the classes.")] = "AP",
     resamples: Annotated[int, typer.Option(help="Resamples of the bootstrap.")] = 1000,
@@ -33,12 +35,14 @@ def compare(
     ] = None,
     csv: Annotated[Path | None, typer.Option(help="Write every class and metric to this file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    data: Annotated[Path | None, typer.Option(help="A built data set, to score what was not evaluated.")] = None,
+    split: Annotated[str, typer.Option(help="Its splits.")] = "test",
 ) -> None:
     """Tell what one run does better or worse than another.
 
-    Both need `audiotag evaluate` first. Clips are matched by id, classes by id or name. A class is called better or
-    worse where its q is below 0.05: p of a paired bootstrap, corrected for the number of classes. Thresholds are those
-    of each run.
+    Both need `audiotag evaluate` first, or a data set on which they are scored. Clips are matched by id, classes by id
+    or name. A class is called better or worse where its q is below 0.05: p of a paired bootstrap, corrected for the
+    number of classes. Thresholds are those of each run.
     """
     from rich.console import Console
 
@@ -47,7 +51,7 @@ def compare(
 
     if metric not in bootstrap.METRICS:
         raise AudiotagError(f"no metric of a class is named {metric!r}: {suggest(metric, bootstrap.METRICS)}")
-    pair = [_predictions(path) for path in (first, second)]
+    pair = [_predictions(source, data, split) for source in (first, second)]
     _check_unit(unit, *pair)
     comparison = metrics.compare(*pair, unit or "recording", resamples=resamples, seed=seed)
     if csv is not None:
@@ -60,13 +64,25 @@ def compare(
         _show(comparison, rows, _names(first, second), csv, Console())
 
 
-def _predictions(path: Path) -> Predictions:
+def _predictions(source: Path, data: Path | None, split: str) -> Predictions:
+    """What a run or a file holds; else what the source says of a data set."""
     from audiotag import metrics
 
-    file = path / "predictions.npz" if path.is_dir() else path
-    if not file.is_file():
-        raise AudiotagError(f"{path} has no predictions.npz: run `audiotag evaluate {path}` first")
-    return metrics.load(file)
+    file = source / "predictions.npz" if source.is_dir() else source
+    if file.suffix in (".npz", ".parquet") and file.is_file():
+        return metrics.load(file)
+    if data is None:
+        raise AudiotagError(
+            f"{source} has no predictions.npz: run `audiotag evaluate {source}` first, or name a data set with --data"
+        )
+    from audiotag.startup import import_tensorflow_quietly
+
+    import_tensorflow_quietly()
+    from audiotag import records, scorers
+
+    opened = records.open(data)
+    recordings = None if opened.waveforms else opened.recordings
+    return scorers.predict(scorers.open(source, opened), opened, split, source=recordings).predictions
 
 
 def _check_unit(unit: str | None, first: Predictions, second: Predictions) -> None:

@@ -20,10 +20,11 @@ from audiotag.tensorboard.scalars import last_epoch
 if TYPE_CHECKING:
     from audiotag.metrics.predictions import Predictions
     from audiotag.records import Data, Declaration
+    from audiotag.scorers.opening import Source
 
 
 def evaluate(
-    source: str | Path | Sequence[str | Path],
+    source: Source | Sequence[Source | Sequence[Source]],
     *,
     data: Data | Path | str | None = None,
     split: str | None = None,
@@ -41,8 +42,9 @@ def evaluate(
     """Measure every class, and write `report.html`, the tables, the predictions, a model card and TensorBoard's folder.
 
     Args:
-        source: a run folder; a `.keras`, LiteRT, ONNX or SavedModel; the name of published weights; a table of scores;
-            or several of these, each of which was held out of other clips: the folds of a cross-validation.
+        source: whatever `scorers.open` takes: a run folder; a `.keras`, LiteRT, ONNX or SavedModel; the name of
+            published weights; a function or a Keras model; a table of scores; a scorer. Or several of these, each of
+            which was held out of other clips: the folds of a cross-validation; a list in the list is an ensemble.
         data: data set, open or its folder. Default: that of the run's recipe.
         split: expression of splits. Default: "test" where the data set has it, else what the run was validated on.
         out: folder of what is written. Default: the run; of anything else `evaluation-<name>` in the current folder.
@@ -68,12 +70,12 @@ def evaluate(
         >>> report.table.sort_values("AP").head()
     """
     check_unit(unit)
-    sources = [source] if isinstance(source, str | Path) else list(source)
+    sources = list(source) if isinstance(source, list | tuple) else [source]
     if not sources:
         raise AudiotagError("nothing to evaluate: name a run folder, a model or a table of scores")
     recordings = Path(recordings) if isinstance(recordings, str) else recordings
     stated = {"labels": labels, "sample_rate": sample_rate, "outputs": outputs}
-    scored = [_scored(Path(each), data, split, recordings, truth, stated) for each in sources]
+    scored = [_scored(each, data, split, recordings, truth, stated) for each in sources]
     folder = _out(sources, scored, out)
     command = _command(
         sources, data=data, split=split, out=out, slice_by=columns, resamples=resamples, unit=unit,
@@ -97,7 +99,7 @@ def evaluate(
 
 
 def _scored(
-    source: Path,
+    source: Source | Sequence[Source],
     data: Data | Path | str | None,
     split: str | None,
     recordings: Declaration | Path | None,
@@ -110,7 +112,7 @@ def _scored(
     if isinstance(data, str | Path):
         data = records.open(Path(data))
     subject = scorers.open(source, data, **stated)
-    run = source if subject.kind == "run" else None
+    run = subject.path if subject.kind == "run" else None
     if data is None and run is not None:
         data = records.open(run_folder.data_folder(run))
     if data is None and isinstance(subject, scorers.Scorer):
@@ -178,7 +180,7 @@ def _validation(run: Path | None, data: Data) -> str:
     return run_folder.validation(run)
 
 
-def _out(sources: list[str | Path], scored: list[Scored], out: Path | str | None) -> Path:
+def _out(sources: list[Source], scored: list[Scored], out: Path | str | None) -> Path:
     if out is not None:
         return Path(out)
     if len(sources) > 1:
@@ -186,10 +188,10 @@ def _out(sources: list[str | Path], scored: list[Scored], out: Path | str | None
     return scored[0].run or Path(f"evaluation-{scored[0].predicted.subject.name}")
 
 
-def _command(sources: list[str | Path], **options: Any) -> str:
+def _command(sources: list[Source], **options: Any) -> str:
     """The command line that asks for the same; what only Python can give is left out."""
     names = {"noise_folder": "noise", "recordings": "source"}
-    words = ["audiotag", "evaluate", *map(str, sources)]
+    words = ["audiotag", "evaluate", *(str(getattr(source, "path", source)) for source in sources)]
     for name, value in options.items():
         if value is None or (name, value) in (("resamples", 1000), ("unit", "recording")):
             continue

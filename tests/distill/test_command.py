@@ -31,19 +31,22 @@ def test_a_plain_keras_file_of_waveforms_teaches_by_labels_and_a_map(
     assert records.open(built).waveforms
     inputs = keras.Input((8000,))
     keras.Model(inputs, keras.layers.Dense(3)(inputs)).save(tmp_path / "ear.keras")
-    Labels(("Squeak", "rumble", "other")).write(tmp_path / "labels.csv")
+    (tmp_path / "names").mkdir()
+    Labels(("Squeak", "rumble", "other")).write(names := tmp_path / "names" / "labels.csv")
     (tmp_path / "map.csv").write_text("teacher,data\nsqueak,high\nRumble,low\nother,low\n", encoding="utf-8")
     teach = ["--quiet", "teach", str(built), "--teacher", str(tmp_path / "ear.keras")]
     assert cli.run(app, teach) == 2
-    assert "has logits of 3 classes, in has 2" in capsys.readouterr().err
-    assert cli.run(app, [*teach, "--labels", str(tmp_path / "labels.csv")]) == 2
-    assert "must know a class of the data set, ear has 3 (Squeak, rumble, other)" in capsys.readouterr().err
-    assert cli.run(app, [*teach, "--labels", str(tmp_path / "labels.csv"), "--map", str(tmp_path / "map.csv")]) == 0
+    assert "has 3 outputs, in has 2" in capsys.readouterr().err
+    assert cli.run(app, [*teach, "--labels", str(names)]) == 2
+    assert "ear must know a class of in, it has 3 (Squeak, rumble, other)" in capsys.readouterr().err
+    assert cli.run(app, [*teach, "--labels", str(names), "--map", str(tmp_path / "map.csv")]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"{built / 'teachers' / 'ear'}: 100% of the records, 2 of 2 classes known to the teacher"
     assert lines[1:] == [
-        "  ear does not state what its waveforms must be: taken for 16000 Hz, the data set's",
-        "  ear hears waveforms at 16000 Hz",
+        "  ear does not state its sample rate: taken for the data set's, 16000 Hz",
+        "  ear does not state what its outputs are: taken for logits, since of noise some values lie outside [0, 1]",
+        "  scores are the softmax of the outputs of ear, since in is multiclass",
+        "  ear hears waveforms at 16000 Hz, of the records",
     ]
     assert storage.read_json(built / "teachers" / "ear" / "teacher.json")["classes_without"] == []
     assert cli.run(app, ["--quiet", "verify", str(built)]) == 0

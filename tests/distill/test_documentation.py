@@ -15,9 +15,11 @@ import pytest
 import soxr
 
 from audiotag import distill, models, records
-from audiotag.distill import mapping
+from audiotag.distill import folder
 from audiotag.errors import AudiotagError
 from audiotag.labels import Labels
+from audiotag.scorers.vocabulary import match
+from audiotag.task import Task
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "teachers.md").read_text(encoding="utf-8")
 ESC10 = (
@@ -106,11 +108,11 @@ def test_the_teacher_of_the_page_teaches(
 
 def test_the_table_of_the_page_makes_an_audioset_teacher_know_all_of_esc10(tmp_path: Path) -> None:
     (tmp_path / "map.csv").write_text(*blocks("csv"), encoding="utf-8")
-    data = types.SimpleNamespace(name="esc10", task="multiclass", labels=Labels(ESC10))
+    data = types.SimpleNamespace(name="esc10", task=Task.MULTICLASS, labels=Labels(ESC10))
     labels = models.audioset_labels()
     with pytest.raises(AudiotagError, match="lacks 6 of the 10"):
-        mapping.between("mn04_as", labels, data)
-    matched = mapping.between("mn04_as", labels, data, tmp_path / "map.csv")
+        folder.check_known("mn04_as", match("mn04_as", labels, data.labels, "esc10").unknown(data.labels), data)
+    matched = match("mn04_as", labels, data.labels, "esc10", tmp_path / "map.csv")
     with (tmp_path / "map.csv").open(newline="", encoding="utf-8") as file:
         rows = [(row["teacher"], row["data"]) for row in csv.DictReader(file)]
     by_hand = [*rows, ("Dog", "dog"), ("Rain", "rain"), ("Helicopter", "helicopter"), ("Chainsaw", "chainsaw")]

@@ -27,7 +27,7 @@ def test_a_network_of_another_front_end_hears_its_own_log_mel(
         features = log_mel(waveform, other)[None, :, :, None]
         np.testing.assert_allclose(logits[key], np.asarray(network(features))[0], atol=1e-4)
     assert storage.read_json(folder / "teacher.json")["notes"] == [
-        "teacher hears log-mel 'coarse' of waveforms at 8000 Hz"
+        "teacher hears log-mel 'coarse' of waveforms at 8000 Hz, of the records"
     ]
 
 
@@ -67,7 +67,7 @@ def test_without_waveforms_the_remedy_is_to_keep_them(data: records.Data, teache
         return np.zeros((len(batch), 3))
 
     silent.version = 1
-    with pytest.raises(AudiotagError, match=r"silent takes waveforms, noises was built without.*--keep-waveforms"):
+    with pytest.raises(AudiotagError, match=r"silent takes waveforms, and noises was built without.*--keep-waveforms"):
         distill.teach(data, silent, name="silent")
     other = dataclasses.replace(data.front_end, name="coarse", hop=400)
     with pytest.raises(AudiotagError, match=r"front end 'coarse'.*'small'.*hop.*--keep-waveforms"):
@@ -78,5 +78,5 @@ def test_examples_that_are_too_short_for_a_front_end_are_refused(
     audible: records.Data, teacher_file: Callable[..., Path]
 ) -> None:
     long = LogMelConfig(name="long", sample_rate=8000, window=4000, hop=4000, fft=4096, mels=16, fmax=4000.0)
-    with pytest.raises(AudiotagError, match=r"0\.2 s of the examples .* too short for teacher teacher"):
+    with pytest.raises(AudiotagError, match=r"0\.2 s of the examples .* too short for teacher"):
         distill.teach(audible, teacher_file(front_end=long))

@@ -96,7 +96,7 @@ def bad_logits(value: float) -> np.ndarray:
 @pytest.mark.parametrize(
     ("arrays", "said"),
     [
-        ({"logits": LOGITS[:, :2], "clip_id": CLIPS}, "2 classes, noises has 3"),
+        ({"logits": LOGITS[:, :2], "clip_id": CLIPS}, "has 2 outputs, noises has 3"),
         ({"logits": bad_logits(np.nan), "clip_id": CLIPS}, r"nan in row 2 \(clip 'test1'\)"),
         ({"logits": bad_logits(-np.inf), "clip_id": CLIPS}, "-inf in row 2"),
         ({"logits": LOGITS, "clip_id": CLIPS[:4]}, "5 rows for 4 clips"),

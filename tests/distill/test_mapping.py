@@ -10,17 +10,21 @@ import numpy as np
 import pytest
 
 from audiotag import distill, records, storage
-from audiotag.distill import mapping
 from audiotag.errors import AudiotagError
 from audiotag.labels import Labels
+from audiotag.scorers.vocabulary import Matching, match
 
 BIG = Labels(
     ("Speech", "Rain", "Dog", "Sea, waves", "Bark"), ("/m/09x0r", "/m/06mb1", "/m/0bt9lr", "/m/sea", "/m/bark")
 )
 
 
-def a_data_set(*names: str, ids: tuple[str, ...] = (), task: str = "multilabel") -> SimpleNamespace:
-    return SimpleNamespace(name="small", labels=Labels(names, ids), task=task)
+def a_data_set(*names: str, ids: tuple[str, ...] = ()) -> SimpleNamespace:
+    return SimpleNamespace(name="small", labels=Labels(names, ids))
+
+
+def matched(name: str, theirs: Labels, data: SimpleNamespace, table: Path | None = None) -> Matching:
+    return match(name, theirs, data.labels, data.name, table)
 
 
 def table(path: Path, *rows: str) -> Path:
@@ -38,31 +42,29 @@ def table(path: Path, *rows: str) -> Path:
     ],
 )
 def test_classes_are_matched_by_id_and_then_by_name(data: SimpleNamespace, sources: tuple) -> None:
-    assert mapping.between("big", BIG, data).sources == sources
+    assert matched("big", BIG, data).sources == sources
 
 
 def test_ids_that_only_count_do_not_match() -> None:
     counted = Labels(("Rain", "Dog"), ("0", "1"))
-    assert mapping.between("big", counted, a_data_set("dog", "rain", ids=("0", "1"))).sources == ((1,), (0,))
+    assert matched("big", counted, a_data_set("dog", "rain", ids=("0", "1"))).sources == ((1,), (0,))
 
 
 def test_a_table_decides_for_the_classes_that_it_names_and_no_other(tmp_path: Path) -> None:
     rows = ("Bark,dog", "/m/0bt9lr,dog", '"sea, WAVES",ocean', ",rain")
-    matched = mapping.between(
-        "big", BIG, a_data_set("dog", "ocean", "rain", "speech"), table(tmp_path / "map.csv", *rows)
-    )
-    assert matched.sources == ((2, 4), (3,), (), (0,))
+    found = matched("big", BIG, a_data_set("dog", "ocean", "rain", "speech"), table(tmp_path / "map.csv", *rows))
+    assert found.sources == ((2, 4), (3,), (), (0,))
 
 
 def test_the_largest_logit_of_several_classes_counts_and_unknown_classes_are_nan() -> None:
     logits = np.random.default_rng(0).normal(size=(7, 5)).astype(np.float32)
-    mapped = mapping.Mapping(((2, 4), (), (0,)), 5)
+    mapped = Matching(((2, 4), (), (0,)), 5)
     wanted = np.stack([np.maximum(logits[:, 2], logits[:, 4]), np.full(7, np.nan), logits[:, 0]], axis=1)
     np.testing.assert_array_equal(mapped.apply(logits), wanted)
     assert mapped.known.tolist() == [True, False, True]
-    same = mapping.Mapping(((0,), (1,), (2,), (3,), (4,)), 5)
+    same = Matching(((0,), (1,), (2,), (3,), (4,)), 5)
     assert same.is_identity and same.apply(logits) is logits
-    assert not mapping.Mapping(((0,), (1,)), 5).is_identity
+    assert not Matching(((0,), (1,)), 5).is_identity
 
 
 @pytest.mark.parametrize(
@@ -79,16 +81,24 @@ def test_the_largest_logit_of_several_classes_counts_and_unknown_classes_are_nan
 def test_a_table_that_does_not_fit_is_refused(tmp_path: Path, content: str, said: str) -> None:
     (tmp_path / "map.csv").write_bytes(content.encode(errors="surrogateescape"))
     with pytest.raises(AudiotagError, match=said):
-        mapping.between("big", BIG, a_data_set("dog", "rain"), tmp_path / "map.csv")
+        matched("big", BIG, a_data_set("dog", "rain"), tmp_path / "map.csv")
     with pytest.raises(AudiotagError, match="no such file"):
-        mapping.between("big", BIG, a_data_set("dog"), tmp_path / "gone.csv")
+        matched("big", BIG, a_data_set("dog"), tmp_path / "gone.csv")
 
 
 def test_a_teacher_that_knows_nothing_or_too_little_is_refused() -> None:
-    with pytest.raises(AudiotagError, match=r"big has 5 \(Speech, Rain, Dog …\) and none of the 2 of small .*--map"):
-        mapping.between("big", BIG, a_data_set("cat", "cow"))
-    with pytest.raises(AudiotagError, match=r"multiclass .* big lacks 1 of the 2 of small \(cat\): .*--map"):
-        mapping.between("big", BIG, a_data_set("cat", "dog", task="multiclass"))
+    with pytest.raises(
+        AudiotagError,
+        match=r"big must know a class of small, it has 5 \(Speech, Rain, Dog …\) and none of the 2 .*--map",
+    ):
+        matched("big", BIG, a_data_set("cat", "cow"))
+
+
+def test_where_classes_compete_the_teacher_must_know_them_all(
+    exclusive: records.Data, teacher_file: Callable[..., Path]
+) -> None:
+    with pytest.raises(AudiotagError, match=r"multiclass .* big lacks 1 of the 3 of noises \(sea\): .*--map"):
+        distill.teach(exclusive, teacher_file("big", labels=Labels(("cat", "Rain", "DOG"))))
 
 
 def test_classes_without_a_teacher_keep_their_labels_in_training(

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from audiotag import distill, models, records, storage
-from audiotag.distill.teachers import Teacher
 from audiotag.errors import AudiotagError
+from audiotag.scorers.scorer import Scorer
 
 
 def expected(file: Path, data: records.Data) -> dict[tuple[str, int], np.ndarray]:
@@ -97,8 +97,13 @@ def test_finished_shards_are_kept_and_damaged_ones_made_again(
     whole = contents(folder)
     (folder / data.shards("test")[0].name).write_bytes(b"damaged")
     seen: list[int] = []
-    original = Teacher.logits
-    monkeypatch.setattr(Teacher, "logits", lambda self, log_mel: seen.append(1) or original(self, log_mel))
+    original = Scorer.raw
+
+    def watched(self: Scorer, batch: Any) -> np.ndarray:
+        seen.extend([1] * (self.kind == "ensemble"))
+        return original(self, batch)
+
+    monkeypatch.setattr(Scorer, "raw", watched)
     distill.teach(data, file)
     assert (len(seen), contents(folder)) == (1, whole)
     distill.teach(data, file, resume=False)
@@ -108,16 +113,16 @@ def test_finished_shards_are_kept_and_damaged_ones_made_again(
 KILLED = """
 import os, signal, sys
 from audiotag import distill, records
-from audiotag.distill.teachers import Teacher
+from audiotag.scorers.scorer import Scorer
 
 seen = []
-def logits(self, log_mel, original=Teacher.logits):
-    seen.append(1)
+def raw(self, batch, original=Scorer.raw):
+    seen.extend([1] * (self.kind == "ensemble"))
     if len(seen) == 4:
         os.kill(os.getpid(), signal.SIGKILL)
-    return original(self, log_mel)
+    return original(self, batch)
 
-Teacher.logits = logits
+Scorer.raw = raw
 distill.teach(records.open(sys.argv[1]), sys.argv[2], batch_size=4)
 """
 
@@ -147,7 +152,7 @@ def test_a_run_folder_is_a_teacher_by_its_student(
 ) -> None:
     run = tmp_path / "runs" / "big"
     run.mkdir(parents=True)
-    with pytest.raises(AudiotagError, match=r"no student\.keras"):
+    with pytest.raises(AudiotagError, match=r"holds tagger\.keras or student\.keras"):
         distill.teach(data, run)
     teacher_file().rename(run / "student.keras")
     assert distill.teach(data, run).name == "big"
@@ -180,11 +185,11 @@ def test_a_published_model_that_does_not_suit_is_refused_before_it_is_fetched(
     data: records.Data, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv(storage.CACHE_VARIABLE, str(tmp_path / "cache"))
-    with pytest.raises(AudiotagError, match=r"mn04_as hears through .*--keep-waveforms"):
+    with pytest.raises(AudiotagError, match=r"mn04_as takes log-mel of another front end .*--keep-waveforms"):
         distill.teach(data, "mn04_as")
     with pytest.raises(AudiotagError, match="did you mean 'mn04_as'"):
         distill.teach(data, "mn04_ass")
-    with pytest.raises(AudiotagError, match="mn04_as does: leave them out"):
+    with pytest.raises(AudiotagError, match="mn04_as states it itself: leave it out"):
         distill.teach(data, "mn04_as", labels=["dog"])
 
 
@@ -199,7 +204,7 @@ def test_a_teacher_of_another_front_end_is_refused_naming_both(
 def test_logits_that_are_not_finite_stop_the_teaching_and_name_the_clip(
     data: records.Data, teacher_file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Teacher, "logits", lambda self, log_mel: np.full((len(log_mel), 3), np.nan, np.float32))
+    monkeypatch.setattr(Scorer, "raw", lambda self, batch: np.full((32, 3), np.nan))
     with pytest.raises(AudiotagError, match=r"nan for clip '(train|test)\d', variant \d"):
         distill.teach(data, teacher_file())
     assert "teacher" not in records.open(data.path).teachers

@@ -20,7 +20,7 @@ def test_scores_are_softmax_or_sigmoid_of_the_logits_by_task(memory_data, echo, 
     np.testing.assert_allclose(found.scores, expected, rtol=1e-6)
     assert found.clip_ids.tolist() == data.clip_ids
     assert found.targets.tolist() == data.targets.tolist()
-    assert data.asked == [{"batch_size": 7, "variants": 0, "keys": True}]
+    assert data.asked == [{"batch_size": 7, "variants": 0, "waveforms": False}]
 
 
 def test_only_the_clips_of_the_split_are_scored(memory_data, echo) -> None:
@@ -67,7 +67,7 @@ def test_a_model_with_another_number_of_outputs_is_refused(memory_data, echo) ->
 
     network = echo(3)
     wider = keras.Model(network.input, keras.layers.Dense(4)(network.output))
-    with pytest.raises(AudiotagError, match=r"one logit a class, \(4,\) for 3 classes"):
+    with pytest.raises(AudiotagError, match=r"gives 4 outputs for 3 classes"):
         predict(wider, memory_data(), "test")
 
 
