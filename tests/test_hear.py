@@ -1,10 +1,7 @@
-"""HEAR's common API, checked as its validator does, on TensorFlow here and on PyTorch in a process of its own."""
+"""HEAR's common API, checked as its validator does, on TensorFlow and on PyTorch."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import keras
@@ -18,43 +15,6 @@ from audiotag.labels import Labels
 
 RATE = 16_000
 FRONT_END = LogMelConfig(name="small", sample_rate=RATE, window=400, hop=160, fft=512, mels=32, fmax=8000.0)
-
-VALIDATION = """
-import sys
-import numpy as np
-from audiotag import hear
-
-as_tensor, module, float32 = None, None, None
-if sys.argv[2] == "torch":
-    import torch
-    as_tensor, module, float32 = torch.from_numpy, torch.nn.Module, torch.float32
-else:
-    import tensorflow as tf
-    as_tensor, module, float32 = tf.constant, tf.Module, tf.float32
-
-model = hear.load_model(sys.argv[1])
-assert isinstance(model, module)
-assert model.sample_rate in (16000, 22050, 32000, 44100, 48000)
-assert isinstance(model.scene_embedding_size, int) and isinstance(model.timestamp_embedding_size, int)
-if sys.argv[2] == "torch":
-    model.to("cpu")
-generator, found = np.random.default_rng(0), {}
-for seconds in (1.07, 1.98, 4.0):
-    audio = generator.uniform(-1, 1, (2, int(seconds * model.sample_rate))).astype(np.float32)
-    embeddings, timestamps = hear.get_timestamp_embeddings(as_tensor(audio), model)
-    assert embeddings.dtype == float32
-    embeddings, timestamps = embeddings.numpy(), timestamps.numpy()
-    assert embeddings.shape == (*timestamps.shape, model.timestamp_embedding_size) and len(embeddings) == 2
-    steps = np.diff(timestamps)
-    assert steps.max() <= 50.01 and np.abs(steps - steps.mean()).max() < 1e-2
-    assert timestamps.min() <= steps.mean()
-    assert 1000 * seconds - 50 <= timestamps.max() <= 1000 * seconds
-    assert (timestamps[0] == timestamps[1]).all()
-audio = generator.uniform(-1, 1, (4, int(2.74 * model.sample_rate))).astype(np.float32)
-scenes = hear.get_scene_embeddings(as_tensor(audio), model)
-assert scenes.dtype == float32 and scenes.shape == (4, model.scene_embedding_size)
-np.savez(sys.argv[3], embeddings=embeddings, scenes=scenes.numpy())
-"""
 
 
 @pytest.fixture(scope="module")
@@ -78,18 +38,44 @@ def array(tensor) -> np.ndarray:
     return keras.ops.convert_to_numpy(tensor)
 
 
-@pytest.mark.slow
-def test_what_the_validator_asks_holds_on_tensorflow_and_on_pytorch(path, tmp_path):
-    found = {}
-    for backend in ("tensorflow", "torch"):
-        pytest.importorskip(backend)
-        arguments = [sys.executable, "-c", VALIDATION, str(path), backend, str(tmp_path / f"{backend}.npz")]
-        environment = {**os.environ, "KERAS_BACKEND": backend}
-        done = subprocess.run(arguments, env=environment, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr[-3000:]
-        found[backend] = np.load(tmp_path / f"{backend}.npz")
-    for name in ("embeddings", "scenes"):
-        np.testing.assert_allclose(found["torch"][name], found["tensorflow"][name], atol=1e-4)
+def validated(path: Path, backend: str) -> tuple[np.ndarray, np.ndarray]:
+    """Embeddings over time and of scenes, with all that the validator asks of them."""
+    if backend == "torch":
+        import torch
+
+        as_tensor, module, float32 = torch.from_numpy, torch.nn.Module, torch.float32
+    else:
+        import tensorflow as tf
+
+        as_tensor, module, float32 = tf.constant, tf.Module, tf.float32
+    model = hear.load_model(str(path))
+    assert isinstance(model, module)
+    assert model.sample_rate in (16000, 22050, 32000, 44100, 48000)
+    assert isinstance(model.scene_embedding_size, int) and isinstance(model.timestamp_embedding_size, int)
+    if backend == "torch":
+        model.to("cpu")
+    generator = np.random.default_rng(0)
+    for seconds in (1.07, 1.98, 4.0):
+        audio = generator.uniform(-1, 1, (2, int(seconds * model.sample_rate))).astype(np.float32)
+        embeddings, timestamps = hear.get_timestamp_embeddings(as_tensor(audio), model)
+        assert embeddings.dtype == float32
+        embeddings, timestamps = embeddings.numpy(), timestamps.numpy()
+        assert embeddings.shape == (*timestamps.shape, model.timestamp_embedding_size) and len(embeddings) == 2
+        steps = np.diff(timestamps)
+        assert steps.max() <= 50.01 and np.abs(steps - steps.mean()).max() < 1e-2
+        assert timestamps.min() <= steps.mean()
+        assert 1000 * seconds - 50 <= timestamps.max() <= 1000 * seconds
+        assert (timestamps[0] == timestamps[1]).all()
+    audio = generator.uniform(-1, 1, (4, int(2.74 * model.sample_rate))).astype(np.float32)
+    scenes = hear.get_scene_embeddings(as_tensor(audio), model)
+    assert scenes.dtype == float32 and scenes.shape == (4, model.scene_embedding_size)
+    return embeddings, scenes.numpy()
+
+
+def test_what_the_validator_asks_holds_on_tensorflow_and_on_pytorch(kept_process, path):
+    results = [kept_process(backend).call(validated, path, backend) for backend in ("tensorflow", "torch")]
+    for tensorflow, torch in zip(*results, strict=True):
+        np.testing.assert_allclose(torch, tensorflow, atol=1e-4)
 
 
 @pytest.mark.parametrize("seconds", [0.3, 1.0, 2.6])

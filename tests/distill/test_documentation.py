@@ -91,7 +91,6 @@ def test_the_teacher_of_the_page_teaches(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    pytest.importorskip("torch")
     (code,) = blocks("python")
     (tmp_path / "my_teacher.py").write_text(code, encoding="utf-8")
     monkeypatch.chdir(tmp_path)

@@ -38,7 +38,8 @@ def torch_file(path: Path, content: object) -> Path:
 
 
 def test_the_published_checkpoint_is_read_as_pytorch_reads_it(shared):
-    torch = pytest.importorskip("torch")
+    import torch
+
     path = shared("weights/mn04_as_mAP_432.pt")
     expected = torch.load(path, weights_only=True)
     state = load_state_dict(path)
@@ -49,7 +50,8 @@ def test_the_published_checkpoint_is_read_as_pytorch_reads_it(shared):
 
 @pytest.mark.parametrize("zipped", [True, False])
 def test_views_halves_and_integers_are_read_from_both_formats(tmp_path, zipped):
-    torch = pytest.importorskip("torch")
+    import torch
+
     whole = torch.arange(24, dtype=torch.float32).reshape(4, 6)
     state = collections.OrderedDict(
         transposed=whole.T,
@@ -96,7 +98,8 @@ def test_a_malicious_pickle_is_refused_and_nothing_of_it_runs(tmp_path):
 
 @pytest.mark.parametrize("zipped", [True, False])
 def test_the_table_of_tensors_is_taken_out_of_what_a_training_script_saved(tmp_path, zipped):
-    torch = pytest.importorskip("torch")
+    import torch
+
     state = torch.nn.BatchNorm2d(3).state_dict()  # an OrderedDict with attributes, as every state_dict
     sampler = {"indexes": np.arange(5), "names": np.array(["a", "b"], object), "pointers": [np.int64(3)], "queue": []}
     whole = {"iteration": 600_000, "best": np.float64(0.431), "model": state, "sampler": sampler}
@@ -115,7 +118,8 @@ def test_arrays_of_numpy_are_neither_built_nor_taken_for_tensors(tmp_path):
 
 
 def test_a_payload_hidden_in_an_array_of_objects_is_refused_and_not_run(tmp_path):
-    torch = pytest.importorskip("torch")
+    import torch
+
     witness = tmp_path / "witness"
     hidden = np.array([Payload(f"touch {witness}")], object)
     for zipped in (True, False):
@@ -197,7 +201,8 @@ def test_a_file_of_other_things_is_refused_by_what_it_holds(tmp_path, content, t
 
 
 def test_a_tensor_that_reaches_beyond_its_storage_is_refused(tmp_path):
-    torch = pytest.importorskip("torch")
+    import torch
+
     torch.save({"weight": torch.zeros(4, 300)}, tmp_path / "good.pt")
     with zipfile.ZipFile(tmp_path / "good.pt") as good, zipfile.ZipFile(tmp_path / "bad.pt", "w") as bad:
         for name in good.namelist():

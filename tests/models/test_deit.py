@@ -38,7 +38,8 @@ def state() -> dict[str, np.ndarray]:
 
 
 def test_an_image_transformer_becomes_a_passt_as_pytorch_resizes_it(state):
-    torch = pytest.importorskip("torch")
+    import torch
+
     model = models.build("passt", classes=7, width=WIDTH, depth=DEPTH, heads=2, columns=31)
     models.convert(state, model, new_head=True)
     grid = torch.from_numpy(state["pos_embed"][:, 2:]).reshape(1, EDGE, EDGE, WIDTH).permute(0, 3, 1, 2)
@@ -54,7 +55,8 @@ def test_an_image_transformer_becomes_a_passt_as_pytorch_resizes_it(state):
 
 
 def test_a_passt_has_its_own_head_whatever_the_images_were_called(state, tmp_path):
-    safetensors = pytest.importorskip("safetensors.numpy")
+    import safetensors.numpy as safetensors
+
     safetensors.save_file(state, tmp_path / "deit.safetensors")
     options = {"width": WIDTH, "depth": DEPTH, "heads": 2, "columns": 31}
     model = models.build("passt", classes=7, weights=tmp_path / "deit.safetensors", new_head=True, **options)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
-import json
-import subprocess
-import sys
 from pathlib import Path
 from types import ModuleType
 
 import keras
 import numpy as np
+import plain_keras
 import pytest
+from kept_process import module_of
 
 from audiotag import models
 from audiotag.errors import AudiotagError
@@ -23,23 +21,11 @@ array = keras.ops.convert_to_numpy
 CLASSES = 7
 # Parameters and multiplications and additions, in 10^9, for 10 s: table XII of arXiv 1912.10211.
 TABLE = {6: (4_837_455, 21.986), 10: (5_219_279, 28.166), 14: (80_753_615, 42.220)}
-PLAIN_KERAS = """
-import json, sys
-sys.modules["audiotag"] = None
-import keras, numpy
-model = keras.saving.load_model(sys.argv[1])
-print(json.dumps(model(numpy.load(sys.argv[2])).numpy().tolist()))
-"""
 
 
 @pytest.fixture(scope="module")
 def reference() -> ModuleType:
-    pytest.importorskip("torch")
-    path = Path(__file__).with_name("torch_reference") / "panns.py"
-    specification = importlib.util.spec_from_file_location("torch_reference_panns", path)
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
+    return module_of(Path(__file__).with_name("torch_reference") / "panns.py")
 
 
 def of_shapes(layers: int) -> keras.Model:
@@ -100,15 +86,13 @@ def test_a_checkpoint_of_another_depth_does_not_fit(reference):
         models.convert(state, PANN(6).network("cnn6", CLASSES, 64, None))
 
 
-def test_plain_keras_opens_the_file(tmp_path):
+def test_plain_keras_opens_the_file(kept_process, tmp_path):
     network = PANN(10).network("cnn10", 3, 32, None)
     spectrograms = np.random.default_rng(0).normal(-20, 20, size=(2, 40, 32, 1)).astype(np.float32)
     network.save(tmp_path / "cnn10.keras")
-    np.save(tmp_path / "spectrograms.npy", spectrograms)
-    command = [sys.executable, "-c", PLAIN_KERAS, str(tmp_path / "cnn10.keras"), str(tmp_path / "spectrograms.npy")]
-    process = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
-    assert process.returncode == 0, process.stderr[-3000:]
-    np.testing.assert_allclose(json.loads(process.stdout.splitlines()[-1]), array(network(spectrograms)), atol=1e-5)
+    plain = kept_process("tensorflow", audiotag=False)
+    (logits,) = plain.call(plain_keras.outputs, tmp_path / "cnn10.keras", [spectrograms])
+    np.testing.assert_allclose(logits, array(network(spectrograms)), atol=1e-5)
 
 
 def test_dropout_acts_in_training_only_and_logits_are_float32_in_mixed_precision():

@@ -183,8 +183,8 @@ def test_a_table_in_numpy_s_format_opens_without_pickle(tagger, folder, tmp_path
 
 
 def test_a_table_in_parquet_holds_the_same(tagger, folder, tmp_path):
-    pd = pytest.importorskip("pandas")
-    pytest.importorskip("pyarrow")
+    import pandas as pd
+
     found = [r for r in embed_files(tagger, [folder], "hidden", timestamps=True) if r.embeddings is not None]
     write_embeddings(found, tmp_path / "e.parquet", model="tiny", layers="hidden")
     table = pd.read_parquet(tmp_path / "e.parquet")

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
+from kept_process import outcomes
 from sklearn.metrics import average_precision_score, f1_score, log_loss, roc_auc_score
 
 from audiotag import AudiotagError
@@ -280,33 +276,14 @@ def test_an_epoch_count_below_one_is_refused() -> None:
         PerClassMetrics(clips("multilabel"), every=0)
 
 
-@pytest.mark.parametrize("backend", ["jax", pytest.param("torch", marks=pytest.mark.slow)])
-def test_the_same_metrics_on_another_backend(backend) -> None:
-    pytest.importorskip(backend)
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_the_same_metrics_on_another_backend(kept_process, backend) -> None:
     tests = [
         "test_later_callbacks_and_the_history_see_the_metrics_of_the_trained_weights[multilabel-F1]",
         "test_a_network_inside_a_model_with_two_outputs_is_watched",
         "test_any_form_of_clips_gives_scikit_learns_metrics_of_a_plain_model[tf.data-multilabel]",
         "test_watching_does_not_change_the_training",
     ]
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-n",
-        "0",
-        "-p",
-        "no:cacheprovider",
-        *(f"{__file__}::{name}" for name in tests),
-    ]
-    done = subprocess.run(
-        command,
-        env={**os.environ, "KERAS_BACKEND": backend},
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-        check=False,
+    assert kept_process(backend).call(outcomes, [f"{__file__}::{name}" for name in tests]) == dict.fromkeys(
+        tests, "passed"
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "4 passed" in done.stdout

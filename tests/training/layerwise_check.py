@@ -1,9 +1,8 @@
-"""Run by test_layerwise.py in a process of its own: what layer-wise rates do on the backend of KERAS_BACKEND."""
+"""Called by test_layerwise.py in a process of each backend: what layer-wise rates do."""
 
 from __future__ import annotations
 
 import itertools
-import json
 from typing import Any
 
 import keras
@@ -91,7 +90,6 @@ def report() -> dict[str, Any]:
     expected = reference([0.0, 0.0, *decays[2:]], 0.0)
     again = LayerwiseAdam.from_config(layered.optimizer.get_config())
     return {
-        "backend": keras.backend.backend(),
         "layer-wise": difference(found, reference(decays, SHRINK)),
         "even": difference(same, trained(plain, keras.optimizers.AdamW(1.0, weight_decay=SHRINK))),
         "frozen": difference(upper, expected),
@@ -100,7 +98,3 @@ def report() -> dict[str, Any]:
         == [list(variable.shape) for variable in plain.optimizer.variables],
         "config": again.get_config() == layered.optimizer.get_config(),
     }
-
-
-if __name__ == "__main__":
-    print(json.dumps(report()))

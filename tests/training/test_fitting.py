@@ -1,14 +1,12 @@
 import dataclasses
-import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+import plain_keras
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -313,16 +311,11 @@ def test_weights_spoilt_by_the_last_step_of_an_epoch_are_noticed(
 
 
 def test_the_student_opens_where_audiotag_cannot_be_imported(
-    tones: records.Data, network: Callable[..., Any], tmp_path: Path
+    kept_process: Callable[..., Any], tones: records.Data, network: Callable[..., Any], tmp_path: Path
 ) -> None:
     run = fitted(network(), tones, tmp_path, epochs=1)
-    script = (
-        "import sys, json; sys.modules['audiotag'] = None; import keras; "
-        "network = keras.saving.load_model(sys.argv[1]); "
-        "print(json.dumps([network.input_shape, network.output_shape, network.compiled]))"
-    )
-    done = subprocess.run([sys.executable, "-c", script, str(run.student)], capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout.splitlines()[-1]) == [[None, None, 16, 1], [None, 3], False]
+    plain = kept_process("tensorflow", audiotag=False)
+    assert plain.call(plain_keras.description, run.student) == ((None, None, 16, 1), (None, 3), False)
 
 
 def test_outputs_of_a_teacher_in_another_order_stop_the_run_naming_both_clips(

@@ -2,36 +2,22 @@
 
 from __future__ import annotations
 
-import importlib.util
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import keras
 import pytest
+from kept_process import module_of
 
 from audiotag import models
 from audiotag.errors import AudiotagError
 from audiotag.training import LayerwiseAdam, layer_rates
 
-SCRIPT = Path(__file__).with_name("layerwise_check.py")
+check = module_of(Path(__file__).with_name("layerwise_check.py"))
 
 
 @pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
-def test_every_variable_moves_by_its_own_rate(backend):
-    if importlib.util.find_spec(backend) is None:
-        pytest.skip(f"{backend} is not installed")
-    process = subprocess.run(
-        [sys.executable, str(SCRIPT)],
-        env={**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"},
-        capture_output=True,
-        text=True,
-    )
-    assert process.returncode == 0, process.stderr[-3000:]
-    report = json.loads(process.stdout.splitlines()[-1])
-    assert report["backend"] == backend
+def test_every_variable_moves_by_its_own_rate(kept_process, backend):
+    report = kept_process(backend).call(check.report)
     assert report["way"] > 0.05
     assert {name: report[name] for name in ("layer-wise", "even", "frozen") if not report[name] < 2e-6} == {}
     assert report["shapes"], "a checkpoint of it is one of Adam"
