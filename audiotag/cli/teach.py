@@ -61,7 +61,7 @@ def teach(
         stated = {"labels": labels, "sample_rate": sample_rate, "outputs": outputs}
         options = {"splits": splits, "batch_size": batch_size, "resume": resume}
         folder = distill.teach(opened, teacher, **matched, **stated, **options)
-    _report(folder, teachers.card(opened, folder.name))
+    _report(folder, teachers.read(folder))
 
 
 def _report(folder: Path, card: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Class balance: how often each record is drawn in an epoch, so that rare classes are heard too."""
+"""Class balance: how often each record is drawn in an epoch, so that rare classes are learnt too."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def weights(clip_labels: Sequence[Sequence[int]], classes: int) -> np.ndarray:
     Returns:
         (clips,), float64, positive.
     """
-    held = [tuple(labels) or (classes,) for labels in clip_labels]
-    sizes = np.bincount(np.concatenate(held), minlength=classes + 1)
+    counted = [tuple(labels) or (classes,) for labels in clip_labels]
+    sizes = np.bincount(np.concatenate(counted), minlength=classes + 1)
     rarity = 1000.0 / (100.0 + sizes)
-    return np.array([rarity[list(labels)].sum() for labels in held])
+    return np.array([rarity[list(labels)].sum() for labels in counted])
 
 
 def draws(record_weights: np.ndarray, seed: int, epoch: int) -> np.ndarray:

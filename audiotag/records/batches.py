@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from audiotag import storage
-from audiotag.clip_format import ClipFormat
 from audiotag.errors import AudiotagError
 from audiotag.records.manifest import RECORDS, Shard
-from audiotag.records.parser import parse_examples
+from audiotag.records.parser import Parse
 
 _BUFFER = 1 << 20  # bytes of a file read at once
 
@@ -36,24 +36,27 @@ class Part:
         return self.shard.examples if self.chosen is None else int(self.chosen.sum())
 
 
-def batches(
-    folder: Path, parts: Sequence[Part], clip_format: ClipFormat, batch_size: int, *, waveforms: bool
-) -> Iterator[dict[str, np.ndarray]]:
-    """Records of a data set; see `Data.batches`.
+def batches(folder: Path, parts: Sequence[Part], parse: Parse, batch_size: int) -> Iterator[dict[str, Any]]:
+    """Records of a data set.
 
     Args:
         folder: of the data set.
         parts: shards in the order of reading.
-        clip_format: of the data set.
+        parse: what is wanted of the records; it gives their `clip_id` too.
         batch_size: records at a time.
-        waveforms: give waveforms too.
+
+    Yields:
+        What `parse` gives, as arrays; `clip_id` as a list of str.
+
+    Raises:
+        AudiotagError: a shard is missing or damaged.
     """
     parts = [part for part in parts if part.size]
     if not parts:
         return
     yielded = 0
     with tf.device("CPU:0"):
-        dataset = _chosen(folder, parts).batch(batch_size).map(_parser(clip_format, waveforms)).prefetch(1)
+        dataset = _chosen(folder, parts).batch(batch_size).map(parse).prefetch(1)
     try:
         for batch in dataset.as_numpy_iterator():
             yielded += len(batch["clip_id"])
@@ -80,19 +83,6 @@ def _chosen(folder: Path, parts: Sequence[Part]) -> tf.data.Dataset:
         return flagged.filter(lambda record, chosen: chosen).map(lambda record, chosen: record)
 
     return tf.data.Dataset.range(len(parts)).flat_map(chosen_of_shard)
-
-
-def _parser(clip_format: ClipFormat, waveforms: bool) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
-    def parse(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
-        return parse_examples(
-            serialized,
-            frames=clip_format.frames,
-            mels=clip_format.front_end.mels,
-            classes=len(clip_format.labels),
-            samples=clip_format.samples if waveforms else None,
-        )
-
-    return parse
 
 
 def _damage(folder: Path, parts: Sequence[Part]) -> AudiotagError:

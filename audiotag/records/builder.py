@@ -14,6 +14,7 @@ from typing import Any
 from audiotag import progress, storage
 from audiotag.augment import Policy
 from audiotag.augment import policy as named_policy
+from audiotag.clip_format import ClipFormat
 from audiotag.errors import AudiotagError
 from audiotag.frontend import LogMelConfig, preset
 from audiotag.records import plan
@@ -93,7 +94,7 @@ def build(
     with _disk_errors(out):
         if (manifest := _finished(out, description)) is not None:
             shutil.rmtree(folder, ignore_errors=True)
-            rejected = len(declaration.clips) - sum(one.examples for one in manifest.shards) // (1 + variants)
+            rejected = len(declaration.clips) - sum(shard.examples for shard in manifest.shards) // (1 + variants)
             return _report(out, manifest, rejected, started, existed=True)
         with _claimed(folder):
             finished = _make(declaration, job, folder, description, workers or _cores(), resume, out)
@@ -115,22 +116,11 @@ def _job(
     seed: int,
     keep_waveforms: bool,
 ) -> Job:
-    samples = round(declaration.seconds * front_end.sample_rate)
-    if front_end.frames(samples) < 1:
+    clip_format = ClipFormat(declaration.labels, front_end, declaration.task, declaration.seconds, declaration.pad)
+    if clip_format.frames < 1:
         raise AudiotagError(f"{declaration.seconds:g} s are too short for a frame of {front_end.describe()}: use more")
-    return Job(
-        folder=folder,
-        root=Path(declaration.root).absolute(),
-        read=declaration.read,
-        labels=declaration.labels,
-        front_end=front_end,
-        samples=samples,
-        pad=declaration.pad,
-        policy=policy,
-        variants=variants,
-        seed=seed,
-        keep_waveforms=keep_waveforms,
-    )
+    root = Path(declaration.root).absolute()
+    return Job(folder, root, declaration.read, clip_format, policy, variants, seed, keep_waveforms)
 
 
 def _check(policy: Policy, variants: int, seed: int, workers: int | None) -> None:
@@ -204,7 +194,8 @@ def _make(
 ) -> dict[str, FinishedShard]:
     """Make every shard that an earlier run had not finished."""
     views = 1 + job.variants
-    example_bytes = 2 * job.front_end.mels * job.front_end.frames(job.samples) + 2 * job.samples * job.keep_waveforms
+    example = job.clip_format
+    example_bytes = 2 * example.front_end.mels * example.frames + 2 * example.samples * job.keep_waveforms
     shards = plan.plan_shards(declaration.clips, job.variants, example_bytes)
     journal = Journal(folder / "journal.jsonl", description)
     job.folder.mkdir(parents=True, exist_ok=True)
@@ -216,11 +207,11 @@ def _make(
     total = views * len(declaration.clips)
     with (
         progress.bar(f"Building {out.name}", total, "views", done=done) as advance,
-        closing(make_shards(job, waiting, min(workers, len(waiting)), advance)) as made,
+        closing(make_shards(job, waiting, min(workers, len(waiting)), advance)) as shards_made,
     ):
-        for one in made:
-            journal.add(one)
-            finished[one.shard.name] = one
+        for made_shard in shards_made:
+            journal.add(made_shard)
+            finished[made_shard.shard.name] = made_shard
     _clean(folder / "data", {f"{RECORDS}/{name}" for name in finished})
     return {shard.name: finished[shard.name] for shard in shards}
 
@@ -241,7 +232,7 @@ def _finish(
 ) -> tuple[Manifest, int]:
     """Write the tables and the manifest."""
     data = folder / "data"
-    rejected = {clip_id: reason for one in finished.values() for clip_id, reason in one.rejected.items()}
+    rejected = {clip_id: reason for made in finished.values() for clip_id, reason in made.rejected.items()}
     if len(rejected) == len(declaration.clips):
         shutil.rmtree(folder, ignore_errors=True)
         first = declaration.clips[0].clip_id
@@ -252,7 +243,7 @@ def _finish(
     declaration.labels.write(data / LABELS)
     write_clips(data, declaration.clips, rejected)
     files = {name: storage.sha256(data / name) for name in (LABELS, CLIPS)}
-    shards = tuple(one.shard for one in finished.values())
+    shards = tuple(made.shard for made in finished.values())
     manifest = Manifest(description, declaration.licence, declaration.citation, files, shards, recordings)
     manifest.write(data)
     return manifest, len(rejected)

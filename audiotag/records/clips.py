@@ -127,11 +127,11 @@ def check_complete(clip_ids: list[str], data: Data, split: str) -> None:
     """Refuse records that do not hold every clip of a split once, and no other."""
     if not clip_ids:
         raise AudiotagError(f"split {split!r} of {data.name} holds no clip: choose another split")
-    found, expected = set(clip_ids), set(clips_of(data, split)["clip_id"].astype(str))
-    if len(found) < len(clip_ids):
+    stored_ids, expected = set(clip_ids), set(clips_of(data, split)["clip_id"].astype(str))
+    if len(stored_ids) < len(clip_ids):
         twice = next(key for key in clip_ids if clip_ids.count(key) > 1)
         raise AudiotagError(f"the records of {data.name} hold clip {twice!r} more than once: build the data set again")
-    for wrong, what in ((expected - found, "lack"), (found - expected, "hold, unknown to clips.csv,")):
+    for wrong, what in ((expected - stored_ids, "lack"), (stored_ids - expected, "hold, unknown to clips.csv,")):
         if wrong:
             raise AudiotagError(
                 f"the records of {data.name} {split!r} {what} {len(wrong)} clips, {min(wrong)!r} for one: "

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from audiotag import storage
 from audiotag.clip_format import ClipFormat
 from audiotag.errors import AudiotagError, suggest
 from audiotag.frontend import LogMelConfig
 from audiotag.labels import Labels, split_cell
-from audiotag.records import balance, plan, splits
-from audiotag.records.manifest import CLIPS, LABELS, RECORDS, TEACHERS, Manifest, Shard
+from audiotag.records import balance, splits, teachers
+from audiotag.records.arrangement import Arrangement
+from audiotag.records.manifest import CLIPS, LABELS, RECORDS, Manifest, Shard
 from audiotag.task import Task
 
 if TYPE_CHECKING:
@@ -135,11 +135,11 @@ class Data:
     @property
     def teachers(self) -> list[str]:
         """Names of the teachers whose outputs lie beside the records."""
-        return sorted(path.parent.name for path in (self.path / TEACHERS).glob("*/teacher.json"))
+        return teachers.names(self.path)
 
     def teacher_folder(self, name: str) -> Path:
         """Where a teacher's shards lie, whether they exist or not."""
-        return storage.inside(self.path / TEACHERS, name)
+        return teachers.folder(self.path, name)
 
     def select(self, expression: str) -> list[str]:
         """The splits an expression names: "fold1..4", "train", "train+fold2", "fold1,fold3", "all"."""
@@ -152,7 +152,7 @@ class Data:
             expression: see `select`.
             variants: which views of a clip: None for all, a number for one, or several numbers.
         """
-        views = len(self.chosen_variants(variants))
+        views = len(self._views(variants))
         return views * sum(self.splits[split] for split in self.select(expression))
 
     def steps(self, expression: str, batch_size: int, variants: Variants = None, drop_remainder: bool = False) -> int:
@@ -160,7 +160,7 @@ class Data:
         examples = self.count(expression, variants)
         return examples // batch_size if drop_remainder else -(-examples // batch_size)
 
-    def chosen_variants(self, variants: Variants) -> list[int]:
+    def _views(self, variants: Variants) -> list[int]:
         """The numbers of the views that `variants` chooses, checked and sorted."""
         known = range(1 + self.variants)
         chosen = list(known) if variants is None else [variants] if isinstance(variants, int) else sorted({*variants})
@@ -175,14 +175,17 @@ class Data:
         self.select(split)
         return [self.path / RECORDS / shard.name for shard in self.manifest.shards if shard.split == split]
 
+    def selected_shards(self, expression: str) -> list[Shard]:
+        """The manifest's entries for the shards of some splits, in the order of reading."""
+        return [shard for split in self.select(expression) for shard in self.manifest.shards if shard.split == split]
+
     def keys(self, shard: str | Path) -> list[tuple[str, int]]:
         """Clip id and variant of every record of a shard, in the order of the file.
 
         Args:
             shard: path or name of a shard.
         """
-        clip_ids, clip, variant = self._records_of(self._shard(shard))
-        return [(clip_ids[row], view) for row, view in zip(clip.tolist(), variant.tolist(), strict=True)]
+        return self._arrangement.shard(self._shard(shard)).keys()
 
     def _shard(self, shard: str | Path) -> Shard:
         by_name = {listed.name: listed for listed in self.manifest.shards}
@@ -191,27 +194,9 @@ class Data:
             raise AudiotagError(f"{self.name} has no shard {name!r}: {suggest(name, by_name)}")
         return by_name[name]
 
-    def _records_of(self, shard: Shard) -> tuple[list[str], np.ndarray, np.ndarray]:
-        """Accepted clips of the shard's split; clip and variant of every record of the shard."""
-        siblings = [listed.name for listed in self.manifest.shards if listed.split == shard.split]
-        clip_ids, clip, variant, sizes = self._arrangement(shard.split)
-        end = int(sizes[: siblings.index(shard.name) + 1].sum())
-        begin = end - int(sizes[siblings.index(shard.name)])
-        return clip_ids, clip[begin:end], variant[begin:end]
-
-    def _accepted(self, split: str) -> pandas.DataFrame:
-        return self.clips[(self.clips["split"] == split) & (self.clips["status"] == "ok")]
-
-    def _arrangement(self, split: str) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
-        """Accepted clips of a split; clip and variant of every record in order; records of each shard."""
-        if split not in self._arrangements:
-            clip_ids = self._accepted(split)["clip_id"].tolist()
-            self._arrangements[split] = (clip_ids, *plan.arrange(clip_ids, self.variants, len(self.shards(split))))
-        return self._arrangements[split]
-
     @cached_property
-    def _arrangements(self) -> dict[str, tuple[list[str], np.ndarray, np.ndarray, np.ndarray]]:
-        return {}
+    def _arrangement(self) -> Arrangement:
+        return Arrangement(lambda: self.clips, self.manifest.shards, self.variants)
 
     def record_weights(self, expression: str, variants: Variants = None, *, balanced: bool = False) -> np.ndarray:
         """Sampler weight of every record of some splits, in the order of reading.
@@ -224,43 +209,20 @@ class Data:
         Returns:
             (records,), float64.
         """
-        chosen = self.chosen_variants(variants)
-        selected = self.select(expression)
-        cells = [cell for split in selected for cell in self._accepted(split)["labels"]]
-        clip_weights = np.ones(len(cells))
+        views = self._views(variants)
+        places = [self._arrangement.split(split) for split in self.select(expression)]
+        sizes = [len(some.clips) for some in places]
+        clip_weights = np.ones(sum(sizes))
         if balanced:
-            clip_weights = balance.weights(self._class_indices(cells), len(self.labels))
-        parts, begin = [np.zeros(0)], 0
-        for split in selected:
-            clip_ids, clip, variant, _ = self._arrangement(split)
-            parts.append(np.where(np.isin(variant, chosen), clip_weights[begin:][clip], 0.0))
-            begin += len(clip_ids)
+            cells = (cell for some in places for cell in some.clips["labels"])
+            indices = [[self.labels.index(name) for name in split_cell(cell)] for cell in cells]
+            clip_weights = balance.weights(indices, len(self.labels))
+        by_split = np.split(clip_weights, np.cumsum(sizes)[:-1])
+        parts = [
+            np.where(some.chosen(views, None), weights[some.clip], 0.0)
+            for some, weights in zip(places, by_split, strict=True)
+        ]
         return np.concatenate(parts)
-
-    def _class_indices(self, cells: Iterable[str]) -> list[list[int]]:
-        return [[self.labels.index(name) for name in split_cell(cell)] for cell in cells]
-
-    def draws(self, expression: str, *, variants: Variants = None, seed: int = 0, epoch: int = 0) -> np.ndarray:
-        """How often each class is drawn in one epoch of `read(..., balance=True, first_epoch=0)`.
-
-        Args:
-            expression: see `select`.
-            variants: as in `read`.
-            seed: as in `read`.
-            epoch: which epoch of the endless stream.
-
-        Returns:
-            (classes,), int64: examples that have the class.
-        """
-        drawn = balance.draws(self.record_weights(expression, variants, balanced=True), seed, epoch)
-        totals, begin = np.zeros(len(self.labels), np.int64), 0
-        for split in self.select(expression):
-            clip_ids, clip, _, _ = self._arrangement(split)
-            by_clip = np.bincount(clip, drawn[begin : begin + len(clip)], len(clip_ids)).astype(np.int64)
-            for labels, times in zip(self._class_indices(self._accepted(split)["labels"]), by_clip, strict=True):
-                totals[labels] += times
-            begin += len(clip)
-        return totals
 
     def batches(
         self,
@@ -290,7 +252,7 @@ class Data:
             AudiotagError: no such split, shard, clip or variant, waveforms that the data set does not keep, a
                 batch_size below 1, or a shard that is missing or damaged.
         """
-        from audiotag.records import batches
+        from audiotag.records import batches, parser
 
         if batch_size < 1:
             raise AudiotagError(f"batch_size must be at least 1, received {batch_size}")
@@ -304,21 +266,13 @@ class Data:
             clip_ids = set(map(str, clip_ids))
             splits_of_clips = set(self.rows(sorted(clip_ids))["split"])
             selected = [shard for shard in selected if shard.split in splits_of_clips]
-        chosen = self.chosen_variants(variants)
-        parts = [batches.Part(shard, self._chosen(shard, chosen, clip_ids)) for shard in selected]
-        return batches.batches(self.path, parts, self.clip_format, batch_size, waveforms=waveforms)
-
-    def _chosen(self, shard: Shard, variants: list[int], clip_ids: set[str] | None) -> np.ndarray | None:
-        """Which records of a shard are of some variants and clips, (records,) bool; None: all."""
-        if clip_ids is None and len(variants) == 1 + self.variants:
-            return None
-        known, clip, variant = self._records_of(shard)
-        chosen = np.isin(variant, variants)
-        return chosen if clip_ids is None else chosen & np.array([clip_id in clip_ids for clip_id in known])[clip]
-
-    def selected_shards(self, expression: str) -> list[Shard]:
-        """The manifest's entries for the shards of some splits, in the order of reading."""
-        return [shard for split in self.select(expression) for shard in self.manifest.shards if shard.split == split]
+        views = self._views(variants)
+        whole = clip_ids is None and len(views) == 1 + self.variants
+        parts = [
+            batches.Part(shard, None if whole else self._arrangement.shard(shard).chosen(views, clip_ids))
+            for shard in selected
+        ]
+        return batches.batches(self.path, parts, parser.examples_of(self.clip_format, waveforms=waveforms), batch_size)
 
     def read(
         self,
@@ -371,9 +325,23 @@ class Data:
         """
         from audiotag.records import pipeline
 
-        chosen = tuple(self.chosen_variants(variants))
         options = pipeline.Reading(
-            batch_size, chosen, shuffle, balance, mixup, teacher, label_weight, temperature, separate, keys, seed,
-            first_epoch, drop_remainder,
+            batch_size, shuffle, balance, mixup, teacher, label_weight, temperature, separate, keys, seed, first_epoch,
+            drop_remainder,
         )  # fmt: skip
-        return pipeline.read(self, expression, options)
+        examples, what = self.count(expression, variants), f"split {expression!r} of {self.name}"
+        if not examples:
+            raise AudiotagError(f"{what} holds no clip: choose another split")
+        selected = self.selected_shards(expression)
+        whole = len(self._views(variants)) == 1 + self.variants
+        records = pipeline.Records(
+            what=what,
+            clip_format=self.clip_format,
+            shards=[self.path / RECORDS / shard.name for shard in selected],
+            sizes=[shard.examples for shard in selected],
+            examples=examples,
+            record_bytes=2 * self.frames * self.front_end.mels + 2 * self.samples * self.waveforms,
+            teacher_shards=teachers.shards(self.path, self.manifest, teacher, selected) if teacher is not None else [],
+            weights=None if whole and not balance else self.record_weights(expression, variants, balanced=balance),
+        )
+        return pipeline.read(records, options)

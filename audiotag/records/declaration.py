@@ -19,6 +19,7 @@ import numpy as np
 from audiotag import audio, storage
 from audiotag.errors import AudiotagError, suggest
 from audiotag.labels import Labels
+from audiotag.task import Task
 
 CLIP_COLUMNS = ("clip_id", "source", "start", "end", "split", "labels", "status", "reason")
 """Columns that `clips.csv` always has; a clip's further ones have other names."""
@@ -28,8 +29,6 @@ DATASET_MODULE = "audiotag_dataset_"
 
 # Line ends, and the surrogates by which Python shows file names that are not valid Unicode.
 _NOT_ONE_LINE = re.compile("[\n\r\0\ud800-\udfff]")
-
-Task = Literal["multiclass", "multilabel"]
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ class Declaration:
     Args:
         name: short name, for example "esc10".
         version: changes whenever clips, labels or splits change.
-        task: "multiclass" (one label a clip) or "multilabel".
+        task: "multiclass" (one label a clip) or "multilabel"; then a `Task`.
         licence: licence of the recordings.
         citation: what to cite; a web address where there is no paper.
         labels: vocabulary, in the order of the model's outputs.
@@ -95,7 +94,7 @@ class Declaration:
 
     name: str
     version: str
-    task: Task
+    task: Task | str
     licence: str
     citation: str
     labels: Labels
@@ -106,14 +105,13 @@ class Declaration:
     read: Callable[[Path, Clip, int], np.ndarray] = read_clip
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "task", Task(self.task))
         if not self.clips:
             raise AudiotagError(f"data set {self.name!r} has no clips: is {self.root} the right folder?")
         if not (math.isfinite(self.seconds) and self.seconds > 0):
             raise AudiotagError(f"seconds must be positive and finite, received {self.seconds}")
         if self.pad not in ("repeat", "zero"):
             raise AudiotagError(f"pad must be repeat or zero, received {self.pad!r}")
-        if self.task not in ("multiclass", "multilabel"):
-            raise AudiotagError(f"task must be multiclass or multilabel, received {self.task!r}")
         twice = [clip_id for clip_id, count in Counter(clip.clip_id for clip in self.clips).items() if count > 1]
         if twice:
             raise AudiotagError(
@@ -141,9 +139,9 @@ class Declaration:
                 )
         for label in (*clip.labels, *(event.label for event in clip.events)):
             self.labels.index(label)
-        if self.task == "multiclass" and len(clip.labels) != 1:
+        if self.task.exclusive and len(clip.labels) != 1:
             raise AudiotagError(
-                f"a multiclass clip has exactly one label, {clip.clip_id!r} has {len(clip.labels)}: "
+                f"a {self.task} clip has exactly one label, {clip.clip_id!r} has {len(clip.labels)}: "
                 "give it one, or declare the task multilabel"
             )
 

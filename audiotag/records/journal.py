@@ -53,9 +53,9 @@ class Journal:
             return {}
         finished = (FinishedShard(Shard(**entry["shard"]), entry["rejected"]) for entry in entries[1:])
         return {
-            one.shard.name: one
-            for one in finished
-            if (folder / one.shard.name).is_file() and storage.sha256(folder / one.shard.name) == one.shard.sha256
+            made.shard.name: made
+            for made in finished
+            if (folder / made.shard.name).is_file() and storage.sha256(folder / made.shard.name) == made.shard.sha256
         }
 
     def start(self, finished: dict[str, FinishedShard]) -> None:

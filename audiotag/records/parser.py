@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
+from audiotag.clip_format import ClipFormat
 from audiotag.records.example import FULL_SCALE
 
+Parse = Callable[[tf.Tensor], dict[str, tf.Tensor]]
+"""From serialised records (batch,) to their parts."""
 
-def parse_examples(
-    serialized: tf.Tensor, *, frames: int, mels: int, classes: int, samples: int | None = None
-) -> dict[str, tf.Tensor]:
-    """Parse a batch of records.
+
+def examples_of(clip_format: ClipFormat, *, waveforms: bool = False) -> Parse:
+    """A function that parses a batch of records.
 
     Args:
-        serialized: (batch,), string.
-        frames: frames of every example.
-        mels: mel bands of every example.
-        classes: number of classes.
-        samples: samples of every waveform, where waveforms are kept and wanted. Default: none are parsed.
+        clip_format: of the data set.
+        waveforms: parse the kept waveforms too.
 
     Returns:
-        `log_mel` (batch, frames, mels, 1) float32, `target` (batch, classes) float32, `clip_id` (batch,) string,
-        `variant` (batch,) int64, and with `samples` `waveform` (batch, samples) float32.
+        From serialised records (batch,) to `log_mel` (batch, frames, mels, 1) float32, `target` (batch, classes)
+        float32, `clip_id` (batch,) string, `variant` (batch,) int64, and with `waveforms` `waveform` (batch, samples)
+        float32.
     """
     features: dict[str, Any] = {
         "clip_id": tf.io.FixedLenFeature([], tf.string),
@@ -31,23 +32,29 @@ def parse_examples(
         "log_mel": tf.io.FixedLenFeature([], tf.string),
         "labels": tf.io.VarLenFeature(tf.int64),
     }
-    if samples is not None:
+    if waveforms:
         features["waveform"] = tf.io.FixedLenFeature([], tf.string)
         features["waveform_peak"] = tf.io.FixedLenFeature([], tf.float32)
-    parsed = tf.io.parse_example(serialized, features)
-    batch = serialized.shape[0] or -1  # static where it is known, as compilers like it
-    log_mel = tf.cast(tf.io.decode_raw(parsed["log_mel"], tf.float16), tf.float32)
-    target = tf.cast(tf.sparse.to_indicator(parsed["labels"], classes), tf.float32)
-    examples = {
-        "log_mel": tf.reshape(log_mel, [batch, frames, mels, 1]),
-        "target": tf.reshape(target, [batch, classes]),
-        "clip_id": parsed["clip_id"],
-        "variant": parsed["variant"],
-    }
-    if samples is not None:
-        steps = tf.cast(tf.io.decode_raw(parsed["waveform"], tf.int16), tf.float32)
-        examples["waveform"] = tf.reshape(steps, [batch, samples]) / FULL_SCALE * parsed["waveform_peak"][:, None]
-    return examples
+    classes, log_mel_shape = len(clip_format.labels), (clip_format.frames, clip_format.front_end.mels, 1)
+
+    def parse(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
+        parsed = tf.io.parse_example(serialized, features)
+        batch = serialized.shape[0] or -1  # static where it is known, as compilers like it
+        log_mel = tf.cast(tf.io.decode_raw(parsed["log_mel"], tf.float16), tf.float32)
+        target = tf.cast(tf.sparse.to_indicator(parsed["labels"], classes), tf.float32)
+        examples = {
+            "log_mel": tf.reshape(log_mel, [batch, *log_mel_shape]),
+            "target": tf.reshape(target, [batch, classes]),
+            "clip_id": parsed["clip_id"],
+            "variant": parsed["variant"],
+        }
+        if waveforms:
+            steps = tf.cast(tf.io.decode_raw(parsed["waveform"], tf.int16), tf.float32)
+            scaled = steps / FULL_SCALE * parsed["waveform_peak"][:, None]
+            examples["waveform"] = tf.reshape(scaled, [batch, clip_format.samples])
+        return examples
+
+    return parse
 
 
 def parse_events(serialized: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from audiotag.clip_format import ClipFormat
 from audiotag.errors import AudiotagError
-from audiotag.records import balance, targets, teachers
-from audiotag.records.manifest import RECORDS
-from audiotag.records.parser import parse_examples, parse_teachers
-
-if TYPE_CHECKING:
-    from audiotag.records.data import Data
+from audiotag.records import balance, targets
+from audiotag.records.parser import examples_of, parse_teachers
 
 _SHUFFLE_BYTES = 256 << 20  # of records waiting in the shuffle buffer
 _OPEN_SHARDS = 16  # read side by side where the order is shuffled
@@ -31,7 +30,6 @@ class Reading:
     """How records are read; the fields are the arguments of `Data.read`."""
 
     batch_size: int | None
-    variants: tuple[int, ...]
     shuffle: bool
     balance: bool
     mixup: float
@@ -63,37 +61,63 @@ class Reading:
             raise AudiotagError("separate gives labels and a teacher's outputs apart: name a teacher")
 
 
-def read(data: Data, expression: str, options: Reading) -> tf.data.Dataset:
-    """Records of some splits; see `Data.read`."""
+@dataclass(frozen=True)
+class Records:
+    """What is read.
+
+    Args:
+        what: the records, for messages.
+        clip_format: of the data set.
+        shards: files, in the order of reading.
+        sizes: number of records of each.
+        teacher_shards: a teacher's files beside them; [] without one.
+        weights: (records,) float64, how often a record is drawn beside others, or whether it is, where nothing is
+            balanced. None: each once.
+        examples: records of an epoch.
+        record_bytes: size of a record in memory, about.
+    """
+
+    what: str
+    clip_format: ClipFormat
+    shards: Sequence[Path]
+    sizes: Sequence[int]
+    teacher_shards: Sequence[Path]
+    weights: np.ndarray | None
+    examples: int
+    record_bytes: int
+
+
+def read(records: Records, options: Reading) -> tf.data.Dataset:
+    """Records as tensors; see `Data.read`."""
     with tf.device("CPU:0"):
-        return _read(data, expression, options)
+        return _read(records, options)
 
 
-def _read(data: Data, expression: str, options: Reading) -> tf.data.Dataset:
-    examples = data.count(expression, options.variants)
-    if not examples:
-        raise AudiotagError(f"split {expression!r} of {data.name} holds no clip: choose another split")
+def _read(records: Records, options: Reading) -> tf.data.Dataset:
+    examples = records.examples
     batch_size = options.batch_size or _UNBATCHED
     drop_remainder = options.drop_remainder and options.batch_size is not None
     steps = examples // batch_size if drop_remainder else -(-examples // batch_size)
     if not steps:
         raise AudiotagError(
-            f"split {expression!r} of {data.name} holds {examples} examples, less than one batch of {batch_size}: "
+            f"{records.what} holds {examples} examples, less than one batch of {batch_size}: "
             "choose a smaller batch_size, or keep the incomplete batch"
         )
-    serialized = _epochs_of_records(data, expression, options, examples)
+    serialized = _epochs_of_records(records, options)
 
     @tf.autograph.experimental.do_not_convert
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
         batches = serialized(epoch).batch(batch_size, drop_remainder=drop_remainder)
         batches = batches.apply(tf.data.experimental.assert_cardinality(steps))
-        return batches.enumerate().map(lambda step, records: (epoch, step, records))
+        return batches.enumerate().map(lambda step, batch: (epoch, step, batch))
 
     if options.first_epoch is None:
         epochs = tf.data.Dataset.random(seed=options.seed, rerandomize_each_iteration=True).take(1)
     else:
         epochs = tf.data.Dataset.range(options.first_epoch, np.iinfo(np.int64).max)
-    dataset = epochs.flat_map(one_epoch).map(_decoder(data, options), num_parallel_calls=tf.data.AUTOTUNE)
+    dataset = epochs.flat_map(one_epoch).map(
+        _decoder(records.clip_format, options), num_parallel_calls=tf.data.AUTOTUNE
+    )
     size = steps
     if options.batch_size is None:
         dataset, size = dataset.unbatch(), examples
@@ -108,18 +132,14 @@ def _seed(options: Reading, epoch: tf.Tensor, purpose: int) -> tf.Tensor:
     return tf.random.fold_in(pair, purpose)
 
 
-def _epochs_of_records(data: Data, expression: str, options: Reading, examples: int) -> Any:
+def _epochs_of_records(records: Records, options: Reading) -> Any:
     """A function from an epoch to its serialised records, (record,) or (record, teacher's record)."""
-    shards = data.selected_shards(expression)
-    paths = [tf.constant([str(data.path / RECORDS / shard.name) for shard in shards])]
-    if options.teacher is not None:
-        paths.append(tf.constant([str(path) for path in teachers.shards(data, options.teacher, expression)]))
-    ends = np.cumsum([shard.examples for shard in shards])
-    starts = tf.constant(ends - [shard.examples for shard in shards], tf.int64)
-    sizes = tf.constant([shard.examples for shard in shards], tf.int64)
-    times_drawn = _times_drawn(data, expression, options)
-    record_bytes = 2 * data.frames * data.front_end.mels + 2 * data.samples * data.waveforms
-    buffer_size = min(max(_SHUFFLE_BYTES // record_bytes, 256), examples)
+    paths = [tf.constant([str(path) for path in files]) for files in (records.shards, records.teacher_shards) if files]
+    ends = tf.constant(np.cumsum(records.sizes), tf.int64)
+    sizes = tf.constant(records.sizes, tf.int64)
+    shards = len(records.sizes)
+    times_drawn = _times_drawn(records.weights, options)
+    buffer_size = min(max(_SHUFFLE_BYTES // records.record_bytes, 256), records.examples)
 
     def epoch_of_records(epoch: tf.Tensor) -> tf.data.Dataset:
         # The order is a function of (seed, epoch) alone: the process's global seed must not enter it.
@@ -130,20 +150,20 @@ def _epochs_of_records(data: Data, expression: str, options: Reading, examples: 
             files = [tf.data.TFRecordDataset(some[shard], buffer_size=_FILE_BUFFER) for some in paths]
             # A teacher's shard that ends early must not end the records silently: an empty record has a wrong key.
             files[1:] = [file.concatenate(tf.data.Dataset.from_tensors("").repeat()) for file in files[1:]]
-            records = tf.data.Dataset.zip(tuple(files))
+            serialized = tf.data.Dataset.zip(tuple(files))
             if drawn is None:
-                return records
-            times = tf.data.Dataset.from_tensor_slices(drawn[starts[shard] : starts[shard] + sizes[shard]])
-            together = tf.data.Dataset.zip(records, times).batch(_DRAWN_TOGETHER)
+                return serialized
+            times = tf.data.Dataset.from_tensor_slices(drawn[ends[shard] - sizes[shard] : ends[shard]])
+            together = tf.data.Dataset.zip(serialized, times).batch(_DRAWN_TOGETHER)
             return together.map(_repeat_records).unbatch()
 
-        order = tf.range(len(shards), dtype=tf.int64)
+        order = tf.range(shards, dtype=tf.int64)
         if not options.shuffle:
             return tf.data.Dataset.from_tensor_slices(order).flat_map(shard_of_records)
-        scores = tf.random.stateless_uniform([len(shards)], _seed(options, epoch, _SHARD_ORDER), dtype=tf.float64)
-        records = tf.data.Dataset.from_tensor_slices(tf.gather(order, tf.argsort(scores))).interleave(
+        scores = tf.random.stateless_uniform([shards], _seed(options, epoch, _SHARD_ORDER), dtype=tf.float64)
+        serialized = tf.data.Dataset.from_tensor_slices(tf.gather(order, tf.argsort(scores))).interleave(
             shard_of_records,
-            cycle_length=min(_OPEN_SHARDS, len(shards)),
+            cycle_length=min(_OPEN_SHARDS, shards),
             block_length=1,
             num_parallel_calls=tf.data.AUTOTUNE,
             deterministic=True,
@@ -151,16 +171,15 @@ def _epochs_of_records(data: Data, expression: str, options: Reading, examples: 
         buffer_seed = tf.random.stateless_uniform(
             [], _seed(options, epoch, _BUFFER_ORDER), minval=1, maxval=1 << 62, dtype=tf.int64
         )
-        return records.shuffle(buffer_size, seed=buffer_seed, reshuffle_each_iteration=False)
+        return serialized.shuffle(buffer_size, seed=buffer_seed, reshuffle_each_iteration=False)
 
     return epoch_of_records
 
 
-def _times_drawn(data: Data, expression: str, options: Reading) -> Any:
+def _times_drawn(weights: np.ndarray | None, options: Reading) -> Any:
     """A function from an epoch to how often each record is drawn, (records,) int64; None: each once."""
-    if not options.balance and len(options.variants) == 1 + data.variants:
+    if weights is None:
         return lambda epoch: None
-    weights = data.record_weights(expression, options.variants, balanced=options.balance)
     if not options.balance:
         constant = tf.constant(weights, tf.int64)
         return lambda epoch: constant
@@ -179,19 +198,19 @@ def _repeat_records(records: tuple[tf.Tensor, ...], times: tf.Tensor) -> tuple[t
     return tuple(tf.gather(part, rows) for part in records)
 
 
-def _decoder(data: Data, options: Reading) -> Any:
+def _decoder(clip_format: ClipFormat, options: Reading) -> Any:
     """A function from (epoch, step, serialised batch) to what the user receives."""
-    classes = len(data.labels)
+    parse = examples_of(clip_format)
 
     @tf.autograph.experimental.do_not_convert
     def decode(epoch: tf.Tensor, step: tf.Tensor, records: tuple[tf.Tensor, ...]) -> tuple[Any, ...]:
-        parsed = parse_examples(records[0], frames=data.frames, mels=data.front_end.mels, classes=classes)
+        parsed = parse(records[0])
         parts = {"label": parsed["target"]}
         if options.teacher is not None:
-            taught = parse_teachers(records[1], classes=classes)
+            taught = parse_teachers(records[1], classes=len(clip_format.labels))
             with tf.control_dependencies([targets.same_keys(parsed, taught, options.teacher)]):
                 parts["distillation"] = targets.soften(
-                    parsed["target"], taught, task=data.task, temperature=options.temperature
+                    parsed["target"], taught, task=clip_format.task, temperature=options.temperature
                 )
         log_mel = parsed["log_mel"]
         if options.mixup:

@@ -7,7 +7,6 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from audiotag.records.example import EventRow
-from audiotag.records.manifest import RECORDS
 
 if TYPE_CHECKING:
     from audiotag.records.data import Data
@@ -40,27 +39,22 @@ def has_strong_labels(data: Data, split: str) -> bool:
         split: expression of splits.
     """
     return any(
-        any(events for _, _, events in islice((clip for clip in _untouched(data, one) if clip[1]), _LOOKED_AT))
-        for one in data.select(split)
+        any(events for _, _, events in islice((clip for clip in _untouched(data, name) if clip[1]), _LOOKED_AT))
+        for name in data.select(split)
     )
 
 
 def _untouched(data: Data, split: str) -> Iterator[tuple[str, bool, tuple[EventRow, ...]]]:
     """Id of every untouched clip, whether it has labels, and its events."""
-    import tensorflow as tf
-
+    from audiotag.records.batches import Part, batches
     from audiotag.records.parser import parse_events
 
-    with tf.device("CPU:0"):
-        files = [str(data.path / RECORDS / shard.name) for shard in data.selected_shards(split)]
-        records = tf.data.TFRecordDataset(files).batch(_PARSED_TOGETHER)
-        batches = records.map(parse_events).prefetch(1)
-    for batch in batches:
-        keys = (batch["clip_id"].numpy().tolist(), batch["variant"].numpy().tolist())
-        ragged = (batch[name].to_list() for name in _RAGGED)
-        for clip_id, variant, labels, *events in zip(*keys, *ragged, strict=True):
+    parts = [Part(shard) for shard in data.selected_shards(split)]
+    for batch in batches(data.path, parts, parse_events, _PARSED_TOGETHER):
+        ragged = ([row.tolist() for row in batch[name]] for name in _RAGGED)
+        for clip_id, variant, labels, *events in zip(batch["clip_id"], batch["variant"], *ragged, strict=True):
             if variant == 0:
-                yield clip_id.decode(), bool(labels), tuple(_row(*event) for event in zip(*events, strict=True))
+                yield clip_id, bool(labels), tuple(_row(*event) for event in zip(*events, strict=True))
 
 
 def _row(onset: float, offset: float, index: int) -> EventRow:

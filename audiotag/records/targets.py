@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from audiotag.task import Task
+
 
 def same_keys(parsed: dict[str, tf.Tensor], taught: dict[str, tf.Tensor], teacher: str) -> tf.Operation:
     """An operation that fails, naming both keys, unless every teacher record belongs to its record.
 
     Args:
-        parsed: a batch from `parse_examples`.
+        parsed: a batch of records, parsed.
         taught: the batch beside it from `parse_teachers`.
         teacher: its name, for the message.
     """
@@ -31,24 +33,23 @@ def same_keys(parsed: dict[str, tf.Tensor], taught: dict[str, tf.Tensor], teache
     return tf.debugging.Assert(~tf.reduce_any(different), [message])
 
 
-def soften(target: tf.Tensor, taught: dict[str, tf.Tensor], *, task: str, temperature: float) -> tf.Tensor:
+def soften(target: tf.Tensor, taught: dict[str, tf.Tensor], *, task: Task, temperature: float) -> tf.Tensor:
     """The teacher's probabilities, and the labels themselves where it has none: of a clip, or of a class (NaN).
 
     Args:
         target: (batch, classes) float32.
         taught: a batch from `parse_teachers`.
-        task: "multiclass" (softmax) or "multilabel" (sigmoid).
+        task: whose activation makes probabilities of logits.
         temperature: divides the logits.
 
     Returns:
         (batch, classes) float32.
     """
     unknown = tf.math.is_nan(taught["logits"])
-    if task == "multiclass":  # shares of a whole: with a part missing, the others say nothing
+    if task.exclusive:  # shares of a whole: with a part missing, the others say nothing
         unknown = tf.reduce_any(unknown, axis=-1, keepdims=True)
-    activation = tf.nn.softmax if task == "multiclass" else tf.nn.sigmoid
     logits = tf.where(unknown, 0.0, taught["logits"]) / temperature
-    return tf.where(taught["known"][:, None] & ~unknown, activation(logits), target)
+    return tf.where(taught["known"][:, None] & ~unknown, getattr(tf.nn, task.activation)(logits), target)
 
 
 def mixup(

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from audiotag import storage
 from audiotag.errors import AudiotagError, suggest
-
-if TYPE_CHECKING:
-    from audiotag.records.data import Data
+from audiotag.records.manifest import TEACHERS, Manifest, Shard
 
 CARD = "teacher.json"
+
+
+def names(dataset: Path) -> list[str]:
+    """The teachers whose outputs lie beside the records of a data set."""
+    return sorted(path.parent.name for path in (dataset / TEACHERS).glob(f"*/{CARD}"))
+
+
+def folder(dataset: Path, name: str) -> Path:
+    """Where a teacher's shards lie, whether they exist or not."""
+    return storage.inside(dataset / TEACHERS, name)
 
 
 def read(folder: Path) -> dict[str, Any]:
@@ -27,55 +36,57 @@ def read(folder: Path) -> dict[str, Any]:
     return value
 
 
-def card(data: Data, name: str) -> dict[str, Any]:
+def card(dataset: Path, manifest: Manifest, name: str) -> dict[str, Any]:
     """`teacher.json` of a teacher that fits the data set.
+
+    Args:
+        dataset: folder of the data set.
+        manifest: of the data set.
+        name: of the teacher.
 
     Raises:
         AudiotagError: no such teacher, or its outputs are those of another data set.
     """
-    folder = data.teacher_folder(name)
-    if not (folder / CARD).is_file():
+    path = folder(dataset, name) / CARD
+    if not path.is_file():
         raise AudiotagError(
-            f"{data.path} has no outputs of a teacher {name!r}: {suggest(name, data.teachers)}; "
+            f"{dataset} has no outputs of a teacher {name!r}: {suggest(name, names(dataset))}; "
             f"make them with `audiotag teach`"
         )
-    value = read(folder)
-    if value["fingerprint"] != data.fingerprint:
+    value = read(path.parent)
+    if value["fingerprint"] != manifest.fingerprint:
         raise AudiotagError(
             f"the outputs of teacher {name!r} belong to another data set or another build of it "
-            f"({value['fingerprint'][:12]}…, {data.path} is {data.fingerprint[:12]}…): delete {folder} and teach again"
+            f"({value['fingerprint'][:12]}…, {dataset} is {manifest.fingerprint[:12]}…): "
+            f"delete {path.parent} and teach again"
         )
-    if value["classes"] != len(data.labels):
+    classes = manifest.description["labels"]["count"]
+    if value["classes"] != classes:
         raise AudiotagError(
-            f"teacher {name!r} has {value['classes']} classes, {data.name} has {len(data.labels)}: "
+            f"teacher {name!r} has {value['classes']} classes, {manifest.description['name']} has {classes}: "
             "a teacher must know the same classes"
         )
     return value
 
 
-def unknown_classes(data: Data, name: str) -> list[str]:
-    """Names of the classes that the teacher has no outputs for; their logits are NaN, and their labels are kept."""
-    return card(data, name).get("classes_without", [])
-
-
-def shards(data: Data, name: str, expression: str) -> list[Path]:
-    """The teacher's shards for some splits, in the order of reading.
+def shards(dataset: Path, manifest: Manifest, name: str, selected: Sequence[Shard]) -> list[Path]:
+    """The teacher's shards beside some shards of records.
 
     Raises:
         AudiotagError: see `card`; also a shard that is missing or holds another number of records.
     """
-    listed = card(data, name)["shards"]
+    listed = card(dataset, manifest, name)["shards"]
     paths = []
-    for shard in data.selected_shards(expression):
-        path = data.teacher_folder(name) / shard.name
+    for shard in selected:
+        path = folder(dataset, name) / shard.name
         if shard.name not in listed or not path.is_file():
             raise AudiotagError(
-                f"teacher {name!r} has no outputs for {shard.name}: finish with `audiotag teach {data.path}`"
+                f"teacher {name!r} has no outputs for {shard.name}: finish with `audiotag teach {dataset}`"
             )
         if listed[shard.name]["examples"] != shard.examples:
             raise AudiotagError(
                 f"teacher {name!r} has {listed[shard.name]['examples']} outputs for {shard.name}, which holds "
-                f"{shard.examples} records: delete {data.teacher_folder(name)} and teach again"
+                f"{shard.examples} records: delete {path.parent} and teach again"
             )
         paths.append(path)
     return paths

@@ -61,18 +61,17 @@ def verify(path: str | Path) -> list[Problem]:
         return problems  # without the table of clips nothing can be said about the records
     taught = {name: _card(data, name, problems) for name in data.teachers}
     records = sum(shard.examples for shard in data.manifest.shards)
-    records += sum(one["examples"] for card in taught.values() for one in card.values())
+    records += sum(entry["examples"] for card in taught.values() for entry in card["shards"].values())
     with progress.bar(f"Verifying {data.path.name}", records, "records") as advance:
         for shard in data.manifest.shards:
-            file = f"{RECORDS}/{shard.name}"
-            check = _record_check(data, file, data.keys(shard.name))
-            problems += _shard(data, file, shard.sha256, check, data.keys(shard.name), advance)
-        for name, listed in taught.items():
-            check = _teacher_check(data, teachers.unknown_classes(data, name) if listed else [])
-            for shard, entry in listed.items():
-                problems += _shard(
-                    data, f"{TEACHERS}/{name}/{shard}", entry["sha256"], check, data.keys(shard), advance
-                )
+            keys = data.keys(shard.name)
+            check = _record_check(data, keys)
+            problems += _shard(data, f"{RECORDS}/{shard.name}", shard.sha256, check, keys, advance)
+        for name, card in taught.items():
+            check = _teacher_check(data, card.get("classes_without", []))
+            for shard, entry in card["shards"].items():
+                file = f"{TEACHERS}/{name}/{shard}"
+                problems += _shard(data, file, entry["sha256"], check, data.keys(shard), advance)
     return problems + _strays(data, taught)
 
 
@@ -87,18 +86,18 @@ def _tables(data: Data) -> list[Problem]:
 
 
 def _card(data: Data, name: str, problems: list[Problem]) -> dict[str, Any]:
-    """What the teacher's card lists, for the shards that the data set has."""
+    """The teacher's card, with those shards that the data set has."""
     try:
-        listed = teachers.card(data, name)["shards"]
+        card = teachers.card(data.path, data.manifest, name)
     except AudiotagError as error:
         problems.append(Problem(f"{TEACHERS}/{name}/{teachers.CARD}", None, "", str(error)))
-        return {}
+        return {"shards": {}}
     examples = {shard.name: shard.examples for shard in data.manifest.shards}
-    for shard, entry in listed.items():
+    for shard, entry in card["shards"].items():
         if entry["examples"] != examples.get(shard):
             message = f"{entry['examples']} outputs for {examples.get(shard, 'no')} records"
             problems.append(Problem(f"{TEACHERS}/{name}/{shard}", None, "", message))
-    return {shard: entry for shard, entry in listed.items() if shard in examples}
+    return card | {"shards": {shard: entry for shard, entry in card["shards"].items() if shard in examples}}
 
 
 def _shard(
@@ -117,19 +116,19 @@ def _shard(
     whole = storage.sha256(path) == checksum
     if not whole:
         yield Problem(file, None, "", "the shard does not have its checksum")
-    found = 0
+    count = 0
     for record in tfrecord.walk(path, check=not whole):
-        key = keys[found] if found < len(keys) else ("", 0)
+        key = keys[count] if count < len(keys) else ("", 0)
         message = record.damage or _parsed(record.data, check, key)
-        if found >= len(keys):
+        if count >= len(keys):
             message = f"the shard has more than its {len(keys)} records"
         if message:
             yield Problem(file, record.offset, key[0], message)
-        found += 1
+        count += 1
         advance(1)
-    if found < len(keys):
-        first = keys[found][0]
-        yield Problem(file, path.stat().st_size, first, f"the shard ends after {found} of {len(keys)} records")
+    if count < len(keys):
+        first = keys[count][0]
+        yield Problem(file, path.stat().st_size, first, f"the shard ends after {count} of {len(keys)} records")
 
 
 def _parsed(record: bytes, check: Callable[[tf.train.Example, Key], str], key: Key) -> str:
@@ -148,14 +147,13 @@ def _key_of(example: tf.train.Example) -> Key:
 
 
 def _wrong_key(example: tf.train.Example, key: Key) -> str:
-    found = _key_of(example)
-    return "" if found == key else f"the record is {found[0]!r} variant {found[1]}, not {key[0]!r} variant {key[1]}"
+    stored = _key_of(example)
+    return "" if stored == key else f"the record is {stored[0]!r} variant {stored[1]}, not {key[0]!r} variant {key[1]}"
 
 
-def _record_check(data: Data, file: str, keys: Sequence[Key]) -> Callable[[tf.train.Example, Key], str]:
+def _record_check(data: Data, keys: Sequence[Key]) -> Callable[[tf.train.Example, Key], str]:
     """A function from an example and its expected key to what is wrong with it."""
-    held = {clip_id for clip_id, _ in keys}
-    rows = data.clips[data.clips["clip_id"].isin(held)]
+    rows = data.clips[data.clips["clip_id"].isin({clip_id for clip_id, _ in keys})]
     labels = {
         clip_id: sorted(data.labels.index(name) for name in split_cell(cell))
         for clip_id, cell in zip(rows["clip_id"], rows["labels"], strict=True)
@@ -184,9 +182,9 @@ def _wrong_waveform(example: tf.train.Example, data: Data) -> str:
         return f"the record has {'no' if data.waveforms else 'a'} waveform, unlike what {MANIFEST} says"
     if not data.waveforms:
         return ""
-    held, peak = len(feature["waveform"].bytes_list.value[0]), feature["waveform_peak"].float_list.value[0]
-    if held != 2 * data.samples:
-        return f"the waveform has {held} bytes, {data.samples} samples need 2 each"
+    size, peak = len(feature["waveform"].bytes_list.value[0]), feature["waveform_peak"].float_list.value[0]
+    if size != 2 * data.samples:
+        return f"the waveform has {size} bytes, {data.samples} samples need 2 each"
     return "" if np.isfinite(peak) and peak >= 0 else f"the waveform's peak is {peak}"
 
 
@@ -212,7 +210,7 @@ def _teacher_check(data: Data, without: Sequence[str]) -> Callable[[tf.train.Exa
 def _strays(data: Data, taught: dict[str, Any]) -> list[Problem]:
     """Files that nothing lists."""
     known = {MANIFEST, LABELS, CLIPS} | {f"{RECORDS}/{shard.name}" for shard in data.manifest.shards}
-    for name, listed in taught.items():
-        known |= {f"{TEACHERS}/{name}/{file}" for file in (teachers.CARD, *listed)}
-    found = (path.relative_to(data.path).as_posix() for path in sorted(data.path.rglob("*")) if path.is_file())
-    return [Problem(file, None, "", "the file does not belong to the data set") for file in found if file not in known]
+    for name, card in taught.items():
+        known |= {f"{TEACHERS}/{name}/{file}" for file in (teachers.CARD, *card["shards"])}
+    files = (path.relative_to(data.path).as_posix() for path in sorted(data.path.rglob("*")) if path.is_file())
+    return [Problem(file, None, "", "the file does not belong to the data set") for file in files if file not in known]

@@ -17,15 +17,15 @@ import numpy as np
 
 from audiotag import audio
 from audiotag.augment import Policy
+from audiotag.clip_format import ClipFormat
 from audiotag.errors import AudioError, AudiotagError
-from audiotag.frontend import LogMelConfig, log_mel
-from audiotag.labels import Labels
+from audiotag.frontend import log_mel
 from audiotag.records import tfrecord
 from audiotag.records.declaration import Clip, Event, load_file
 from audiotag.records.example import encode_example
 from audiotag.records.journal import FinishedShard
 from audiotag.records.manifest import Shard
-from audiotag.records.plan import ShardPlan, order_key
+from audiotag.records.plan import ShardPlan, arrange
 
 _MEMORY = 64 << 20  # bytes of a shard held in memory; the rest waits in an unnamed file beside the shards
 
@@ -38,10 +38,7 @@ class Job:
         folder: where shards are written.
         root: folder of the recordings.
         read: the declaration's function.
-        labels: vocabulary.
-        front_end: log-mel configuration.
-        samples: length of every example at the front end's rate.
-        pad: how a short clip is filled up.
+        clip_format: what every example is.
         policy: what variants 1, 2 … are made with.
         variants: number of augmented views of every clip.
         seed: of the augmentation.
@@ -51,10 +48,7 @@ class Job:
     folder: Path
     root: Path
     read: Callable[[Path, Clip, int], np.ndarray]
-    labels: Labels
-    front_end: LogMelConfig
-    samples: int
-    pad: str
+    clip_format: ClipFormat
     policy: Policy
     variants: int
     seed: int
@@ -126,7 +120,8 @@ def make_shard(job: Job, plan: ShardPlan, advance: Callable[[int], None]) -> Fin
         AudiotagError: the shard cannot be written, or the policy refuses its input.
     """
     rejected: dict[str, str] = {}
-    places: dict[tuple[str, int], tuple[int, int]] = {}
+    accepted: list[str] = []
+    places: list[tuple[int, int]] = []
     try:
         with tempfile.SpooledTemporaryFile(_MEMORY, dir=job.folder) as spool:
             for clip in plan.clips:
@@ -135,17 +130,19 @@ def make_shard(job: Job, plan: ShardPlan, advance: Callable[[int], None]) -> Fin
                 except Rejected as reason:
                     rejected[clip.clip_id] = str(reason)
                 else:
-                    for variant, example in enumerate(encoded):
-                        places[clip.clip_id, variant] = (spool.tell(), len(example))
+                    accepted.append(clip.clip_id)
+                    for example in encoded:
+                        places.append((spool.tell(), len(example)))
                         spool.write(example)
                 advance(1 + job.variants)
 
-            def take(place: tuple[int, int]) -> bytes:
-                spool.seek(place[0])
-                return spool.read(place[1])
+            def take(begin: int, size: int) -> bytes:
+                spool.seek(begin)
+                return spool.read(size)
 
-            ordered = sorted(places, key=lambda key: (order_key(*key), key))
-            written = tfrecord.write(job.folder / plan.name, (take(places[key]) for key in ordered))
+            clip_index, variant, _ = arrange(accepted, job.variants, 1)
+            order = (clip_index * (1 + job.variants) + variant).tolist()
+            written = tfrecord.write(job.folder / plan.name, (take(*places[row]) for row in order))
     except (BrokenPipeError, ConnectionResetError):
         raise
     except OSError as error:
@@ -161,11 +158,12 @@ def examples(job: Job, clip: Clip) -> Iterator[bytes]:
     Raises:
         Rejected: it cannot be read, or a view of it has no finite log-mel.
     """
-    rate = job.front_end.sample_rate
+    wanted = job.clip_format
+    rate = wanted.front_end.sample_rate
     read = _read(job, clip)
-    labels = [job.labels.index(label) for label in clip.labels]
-    events = fit_events(clip.events, len(read), job.samples, rate, job.pad)
-    waveform = audio.fit(read, job.samples, job.pad)
+    labels = [wanted.labels.index(label) for label in clip.labels]
+    events = fit_events(clip.events, len(read), wanted.samples, rate, wanted.pad)
+    waveform = audio.fit(read, wanted.samples, wanted.pad)
     for variant in range(1 + job.variants):
         view, view_events = waveform, events
         try:
@@ -173,11 +171,11 @@ def examples(job: Job, clip: Clip) -> Iterator[bytes]:
                 view, view_events = job.policy.apply(
                     waveform, rate, seed=job.seed, clip_id=clip.clip_id, variant=variant, events=events
                 )
-                view_events = fit_events(view_events, len(view), job.samples, rate, job.pad)
-                view = audio.fit(view, job.samples, job.pad)
-            rows = [(event.onset, event.offset, job.labels.index(event.label)) for event in view_events]
+                view_events = fit_events(view_events, len(view), wanted.samples, rate, wanted.pad)
+                view = audio.fit(view, wanted.samples, wanted.pad)
+            rows = [(event.onset, event.offset, wanted.labels.index(event.label)) for event in view_events]
             kept = view if job.keep_waveforms else None
-            yield encode_example(clip.clip_id, variant, log_mel(view, job.front_end), labels, rows, kept)
+            yield encode_example(clip.clip_id, variant, log_mel(view, wanted.front_end), labels, rows, kept)
         except (AudioError, ValueError) as error:
             raise Rejected(f"variant {variant}: {_describe(error)}") from error
 
@@ -185,7 +183,7 @@ def examples(job: Job, clip: Clip) -> Iterator[bytes]:
 def _read(job: Job, clip: Clip) -> np.ndarray:
     """The clip's waveform; whatever goes wrong inside the declaration's `read` rejects the clip, no more."""
     try:
-        waveform = np.asarray(job.read(job.root, clip, job.front_end.sample_rate), np.float32)
+        waveform = np.asarray(job.read(job.root, clip, job.clip_format.front_end.sample_rate), np.float32)
     except Exception as error:
         raise Rejected(_describe(error)) from error
     if waveform.ndim != 1 or not len(waveform):
@@ -216,13 +214,13 @@ def fit_events(events: Sequence[Event], length: int, samples: int, rate: int, pa
     Returns:
         Strong labels within [0, samples / rate], those of no length left out.
     """
-    heard, wanted = length / rate, samples / rate
+    before, after = length / rate, samples / rate
     copies = math.ceil(samples / length) if pad == "repeat" else 1
     fitted = []
     for copy in range(copies):
         for event in events:
-            onset = min(max(event.onset, 0.0), heard) + copy * heard
-            offset = min(min(max(event.offset, 0.0), heard) + copy * heard, wanted)
+            onset = min(max(event.onset, 0.0), before) + copy * before
+            offset = min(min(max(event.offset, 0.0), before) + copy * before, after)
             if offset > onset:
                 fitted.append(replace(event, onset=onset, offset=offset))
     return fitted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 
 import pytest
@@ -11,6 +12,11 @@ from hypothesis import strategies as st
 from audiotag.errors import AudiotagError
 from audiotag.records import Clip, plan
 from audiotag.records.splits import select
+
+
+def first_64_bits(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+
 
 FOLDS = [f"fold{number}" for number in range(1, 11)]
 
@@ -76,7 +82,8 @@ def test_the_arrangement_puts_each_record_where_the_planned_shards_do() -> None:
     for shard, size in zip(shards, sizes, strict=True):
         rows = [(clips[clip[row]].clip_id, int(variant[row])) for row in range(begin, begin + size)]
         expected = [(one.clip_id, view) for one in shard.clips for view in (0, 1)]
-        assert rows == sorted(expected, key=lambda key: plan.order_key(*key))
+        assert rows == sorted(expected, key=lambda key: first_64_bits(f"order {key[1]} {key[0]}"))
+        assert {first_64_bits(f"shard {one.clip_id}") % len(shards) for one in shard.clips} <= {shards.index(shard)}
         begin += size
     assert begin == 600
 

@@ -13,6 +13,7 @@ import tensorflow as tf
 from audiotag import records, storage
 from audiotag.records import targets, tfrecord
 from audiotag.records.example import encode_teacher
+from audiotag.task import Task
 
 GENERATOR = np.random.default_rng(0)
 LOGITS = np.where(GENERATOR.random((9, 5)) < 0.4, np.nan, GENERATOR.normal(scale=3, size=(9, 5))).astype(np.float32)
@@ -22,7 +23,7 @@ KNOWN = np.array([True] * 7 + [False] * 2)
 
 def softened(task: str, temperature: float) -> np.ndarray:
     taught = {"logits": tf.constant(np.where(KNOWN[:, None], LOGITS, 0)), "known": tf.constant(KNOWN)}
-    return targets.soften(tf.constant(LABELS), taught, task=task, temperature=temperature).numpy()
+    return targets.soften(tf.constant(LABELS), taught, task=Task(task), temperature=temperature).numpy()
 
 
 @pytest.mark.parametrize("temperature", [1.0, 2.5])

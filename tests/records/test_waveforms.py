@@ -12,8 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audiotag import augment, records
+from audiotag.clip_format import ClipFormat
 from audiotag.errors import AudiotagError
-from audiotag.frontend import log_mel
+from audiotag.frontend import LogMelConfig, log_mel
+from audiotag.labels import Labels
 from audiotag.records import example, parser, tfrecord
 from audiotag.records.declaration import load_file
 
@@ -134,7 +136,9 @@ def test_a_batch_of_waveforms_parses_to_what_was_encoded() -> None:
     views = np.random.default_rng(0).normal(size=(3, 100)).astype(np.float32)
     views[1] = 0
     rows = [example.encode_example(f"clip{i}", 0, np.zeros((2, 2)), [0], (), view) for i, view in enumerate(views)]
-    parsed = parser.parse_examples(tf.constant(rows), frames=2, mels=2, classes=1, samples=100)["waveform"]
+    front_end = LogMelConfig(sample_rate=8000, window=50, hop=50, fft=64, mels=2, fmax=4000.0)
+    clip_format = ClipFormat(Labels(("a",)), front_end, "multiclass", 100 / 8000)
+    parsed = parser.examples_of(clip_format, waveforms=True)(tf.constant(rows))["waveform"]
     assert parsed.dtype == tf.float32
     np.testing.assert_allclose(parsed, views, atol=0.51 / 32767 * np.abs(views).max())
     np.testing.assert_array_equal(parsed[1], 0)

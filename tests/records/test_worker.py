@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 from audiotag import augment
+from audiotag.clip_format import ClipFormat
 from audiotag.frontend import LogMelConfig
 from audiotag.labels import Labels
 from audiotag.records import Clip, Event, worker
@@ -20,7 +21,9 @@ CLIP = Clip("clip", "x", ("b",), "train", events=(Event(0.1, 0.3, "a"),))
 
 def job(read: Callable, *, pad: str = "repeat", variants: int = 0) -> worker.Job:
     policy = augment.policy("light" if variants else "none")
-    return worker.Job(Path(), Path(), read, Labels(("a", "b")), FRONT_END, 16_000, pad, policy, variants, 0)
+    return worker.Job(
+        Path(), Path(), read, ClipFormat(Labels(("a", "b")), FRONT_END, "multiclass", 1.0, pad), policy, variants, 0
+    )
 
 
 def ramp(root: Path, clip: Clip, sample_rate: int) -> np.ndarray:
