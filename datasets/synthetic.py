@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from scipy import signal
+from scipy import fft, signal
 
 from audiotag import records
 from audiotag.errors import AudiotagError
@@ -92,7 +92,7 @@ def _bursts(generator: np.random.Generator, starts: np.ndarray, samples: int, de
 
 
 def _pulse_train(generator: np.random.Generator, samples: int, sample_rate: int) -> np.ndarray:
-    period = sample_rate / _log_uniform(generator, 12, 40)
+    period = sample_rate / _log_uniform(generator, 10, 24)
     starts = np.arange(0, samples, period).astype(int)
     return _bursts(generator, starts, samples, max(2, round(0.004 * sample_rate)))
 
@@ -105,9 +105,10 @@ def _click(generator: np.random.Generator, samples: int, sample_rate: int) -> np
 
 def _coloured(generator: np.random.Generator, samples: int, sample_rate: int, slope: float) -> np.ndarray:
     """Noise whose power falls as 1 / frequency ** slope above 40 Hz: 0 white, 1 pink, 2 brown."""
-    spectrum = np.fft.rfft(generator.standard_normal(samples))
-    frequencies = np.maximum(np.fft.rfftfreq(samples, 1 / sample_rate), 40.0)
-    return np.fft.irfft(spectrum * frequencies ** (-slope / 2), samples)
+    length = fft.next_fast_len(samples, real=True)  # a prime length would take several times as long
+    spectrum = fft.rfft(generator.standard_normal(length))
+    frequencies = np.maximum(fft.rfftfreq(length, 1 / sample_rate), 40.0)
+    return fft.irfft(spectrum * frequencies ** (-slope / 2), length)[:samples]
 
 
 def _white_noise(generator: np.random.Generator, samples: int, sample_rate: int) -> np.ndarray:
@@ -163,7 +164,7 @@ def render(root: Path, clip: records.Clip, sample_rate: int) -> np.ndarray:
         own = _generator(clip.source, position)
         sound = SOUNDS[event.label](own, offset - onset, sample_rate)
         sound = sound * signal.windows.tukey(offset - onset, min(1.0, 0.02 * sample_rate / (offset - onset)))
-        level = 10 ** (own.uniform(-12.0, 0.0) / 20)
+        level = 10 ** (own.uniform(-8.0, 0.0) / 20)
         mixture[onset:offset] += level * sound / (np.sqrt(np.mean(sound**2)) + 1e-9)
     background = _coloured(generator, total, sample_rate, generator.uniform(0.0, 1.5))
     background *= 10 ** (-generator.uniform(20.0, 40.0) / 20) * np.sqrt(np.mean(mixture**2) / np.mean(background**2))
@@ -215,7 +216,7 @@ def declare(clips: int = 480, seconds: float = 2.0, seed: int = 0, multilabel: b
         )
     return records.Declaration(
         name="synthetic",
-        version="2",
+        version="3",
         task="multilabel" if multilabel else "multiclass",
         licence=LICENCE,
         citation=CITATION,
