@@ -8,10 +8,15 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from kept_process import KeptProcess
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+# How long an example takes is a matter of the machine.
+hypothesis.settings.register_profile("audiotag", deadline=None)
+hypothesis.settings.load_profile("audiotag")
 
 pytest_plugins = ["tests.small_data"]
 

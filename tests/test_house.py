@@ -1,0 +1,71 @@
+"""The house: a room imports from floors below it alone, and no two files import each other."""
+
+from __future__ import annotations
+
+import ast
+import graphlib
+from collections.abc import Iterator
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parents[1] / "audiotag"
+FLOORS = (
+    "errors startup",
+    "progress",
+    "storage",
+    "tables",
+    "audio labels task",
+    "frontend",
+    "clip_format run_folder",
+    "metrics",
+    "augment",
+    "models",
+    "records",
+    "tagging",
+    "scorers",
+    "tensorboard",
+    "report",
+    "distill training evaluation",
+    "hear",
+    "cli",
+    "__main__",
+)
+FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms.split()}
+
+
+def imports(file: Path) -> Iterator[str]:
+    """Modules of the package that a file imports, inside functions too."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "audiotag":
+            for name in node.names:
+                module = f"{node.module}.{name.name}"
+                yield module if located(module) else node.module
+
+
+def located(module: str) -> Path | None:
+    place = PACKAGE.parent / module.replace(".", "/")
+    return next((file for file in (place.with_suffix(".py"), place / "__init__.py") if file.is_file()), None)
+
+
+GRAPH = {file: {located(module) for module in imports(file)} - {file} for file in PACKAGE.rglob("*.py")}
+
+
+def room(file: Path) -> str:
+    return file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def test_no_import_points_up() -> None:
+    upward = [
+        f"{file.relative_to(PACKAGE)} imports {target.relative_to(PACKAGE)}"
+        for file, targets in GRAPH.items()
+        for target in targets - {PACKAGE / "__init__.py"}
+        if file != PACKAGE / "__init__.py"
+        and room(file) != room(target)
+        and FLOOR_OF[room(target)] >= FLOOR_OF[room(file)]
+    ]
+    assert upward == []
+
+
+def test_no_two_files_import_each_other() -> None:
+    lazy = {file for file in GRAPH if file.name == "__init__.py"}
+    files = {file: {target for target in targets if target not in lazy} for file, targets in GRAPH.items()}
+    list(graphlib.TopologicalSorter(files).static_order())  # raises CycleError, which names the files
