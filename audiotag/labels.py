@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from audiotag import storage
+from audiotag import tables
 from audiotag.errors import AudiotagError, suggest
 
 
@@ -59,10 +59,10 @@ class Labels:
 
     @cached_property
     def _indices_of_folded(self) -> dict[str, list[int]]:
-        found: dict[str, list[int]] = {}
+        positions: dict[str, list[int]] = {}
         for position, name in enumerate(self.names):
-            found.setdefault(_fold(name), []).append(position)
-        return found
+            positions.setdefault(_fold(name), []).append(position)
+        return positions
 
     def index(self, name: str) -> int:
         """Output position of a class name; an unknown name is an error that suggests the nearest."""
@@ -97,24 +97,15 @@ class Labels:
 
     def write(self, path: Path) -> None:
         """Write `labels.csv`: index,id,name."""
-        with storage.write_atomically(path) as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(["index", "id", "name"])
-            writer.writerows(zip(range(len(self)), self.ids, self.names, strict=True))
+        tables.write(path, ("index", "id", "name"), zip(range(len(self)), self.ids, self.names, strict=True))
 
     @classmethod
     def read(cls, path: Path) -> Labels:
         """Read `labels.csv` (index,id,name), the indices being 0, 1, 2 … in order."""
-        try:
-            with Path(path).open(newline="", encoding="utf-8") as file:
-                rows = list(csv.DictReader(file))
-            if [int(row["index"]) for row in rows] != list(range(len(rows))):
-                raise ValueError("the indices are not 0, 1, 2 …")
-            return cls(tuple(row["name"] for row in rows), tuple(row["id"] for row in rows))
-        except FileNotFoundError as error:
-            raise AudiotagError(f"no such file: {path}") from error
-        except (KeyError, TypeError, ValueError, UnicodeDecodeError) as error:
-            raise AudiotagError(f"{path} is not a label table (columns index,id,name): {error}") from error
+        table = tables.read(path, ("index", "id", "name"))
+        if tables.whole_numbers(path, table, "index") != list(range(len(table))):
+            raise AudiotagError(f"{path} is not a label table: its indices are not 0, 1, 2 …: put its rows in order")
+        return cls(tuple(table["name"]), tuple(table["id"]))
 
 
 def _fold(name: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import math
 import re
@@ -12,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 
-from audiotag import audio, storage
+from audiotag import audio, storage, tables
 from audiotag.errors import AudioError, AudiotagError
 from audiotag.labels import Labels, split_cell
 from audiotag.records import Clip, Declaration
@@ -60,8 +59,8 @@ class Part:
 def _recordings(root: Path) -> list[str]:
     """Sound files under `root` as sorted relative paths; hidden files and folders are left out."""
     suffixes = audio.SUFFIXES + FOREIGN_SUFFIXES
-    found = (path for path in root.rglob("*") if path.suffix.lower() in suffixes and not path.is_dir())
-    relative = (path.relative_to(root) for path in found)
+    files = (path for path in root.rglob("*") if path.suffix.lower() in suffixes and not path.is_dir())
+    relative = (path.relative_to(root) for path in files)
     names = sorted(path.as_posix() for path in relative if not any(part.startswith(".") for part in path.parts))
     for name in names:
         if re.search("[\udc80-\udcff]", name):  # bytes that are not UTF-8, as Python shows them
@@ -132,8 +131,6 @@ def _split_name(cell: str, column: str, where: str) -> str:
 
 
 def _part_of_row(row: dict[str, str], header: dict[str, str], root: Path, where: str) -> Part:
-    if None in row or None in row.values():
-        raise AudiotagError(f"{where} does not have {len(row.keys() - {None})} cells: quote cells that hold commas")
     cells = {meaning: row[column].strip() for meaning, column in header.items()}
     if not cells["path"]:
         raise AudiotagError(f"{where}: the cell {header['path']} is empty: name the recording")
@@ -149,15 +146,12 @@ def _part_of_row(row: dict[str, str], header: dict[str, str], root: Path, where:
 
 
 def _parts_of_table(root: Path, table: Path) -> list[Part]:
-    try:
-        with table.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, strict=True)
-            header = _header(list(reader.fieldnames or ()), table)
-            parts = [_part_of_row(row, header, root, f"{table} line {reader.line_num}") for row in reader]
-    except OSError as error:
-        raise AudiotagError(f"the table {table} cannot be read ({error.strerror}): is the path right?") from error
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise AudiotagError(f"{table} is not a UTF-8 table with commas ({error}): export it as CSV") from error
+    rows = tables.read(table)
+    header = _header(list(rows.columns), table)
+    parts = [
+        _part_of_row(row, header, root, f"{table} {tables.place(rows, position)}")
+        for position, row in enumerate(rows.to_dict("records"))
+    ]
     if not any(part.labels for part in parts):
         raise AudiotagError(f"{table} names no label in any row: fill the column {header['labels']}")
     return parts
@@ -196,8 +190,8 @@ def _draw_splits(parts: list[Part]) -> list[Part]:
         members = [recording for recording in order if label in labels_of[recording]]
         free = [recording for recording in members if recording not in split_of]
         for split in ("validation", "test"):
-            held = sum(split_of.get(recording) == split for recording in members)
-            wanted = max(round(HELD_OUT * len(members)) - held, 0)
+            taken = sum(split_of.get(recording) == split for recording in members)
+            wanted = max(round(HELD_OUT * len(members)) - taken, 0)
             split_of.update(dict.fromkeys(free[:wanted], split))
             free = free[wanted:]
         split_of.update(dict.fromkeys(free, "train"))

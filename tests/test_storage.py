@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.server
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -67,7 +68,7 @@ def test_paths_that_leave_the_root_are_refused(tmp_path, relative):
 def test_paths_that_leave_a_relative_root_are_refused(tmp_path, monkeypatch, relative):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(AudiotagError, match="inside"):
-        storage.inside(storage.Path(), relative)
+        storage.inside(Path(), relative)
 
 
 def test_paths_that_stay_inside_are_joined(tmp_path):

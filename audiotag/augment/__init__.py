@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from audiotag.augment.policy import Policy, policy
-from audiotag.augment.randomness import seed_for
+import lazy_loader
 
-__all__ = ["Policy", "policy", "seed_for"]
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__, submod_attrs={"policies": ["Policy", "policy"], "randomness": ["seed_for"]}
+)

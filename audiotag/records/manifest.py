@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import importlib.metadata
 from collections.abc import Sequence
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from audiotag import __version__, storage
+from audiotag import __version__, storage, tables
 from audiotag.errors import AudiotagError
 from audiotag.labels import join_cell
 from audiotag.records.declaration import CLIP_COLUMNS, Clip
@@ -117,13 +116,18 @@ def write_clips(folder: Path, clips: Sequence[Clip], rejected: dict[str, str]) -
         rejected: reason by clip id.
     """
     further = list(dict.fromkeys(column for clip in clips for column in clip.columns))
-    with storage.write_atomically(folder / CLIPS) as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*CLIP_COLUMNS, *further])
-        for clip in clips:
-            reason = " ".join(rejected.get(clip.clip_id, "").split())
-            status = "rejected" if clip.clip_id in rejected else "ok"
-            end = "" if clip.end is None else clip.end
-            labels = join_cell(clip.labels)
-            common = [clip.clip_id, clip.source, clip.start, end, clip.split, labels, status, reason]
-            writer.writerow([*common, *(clip.columns.get(column, "") for column in further)])
+    rows = (
+        (
+            clip.clip_id,
+            clip.source,
+            clip.start,
+            "" if clip.end is None else clip.end,
+            clip.split,
+            join_cell(clip.labels),
+            "rejected" if clip.clip_id in rejected else "ok",
+            " ".join(rejected.get(clip.clip_id, "").split()),
+            *(clip.columns.get(column, "") for column in further),
+        )
+        for clip in clips
+    )
+    tables.write(folder / CLIPS, (*CLIP_COLUMNS, *further), rows)

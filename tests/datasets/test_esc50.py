@@ -81,7 +81,7 @@ def test_missing_columns_are_named_all_at_once(tmp_path):
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ("3-1-A-0.wav,three,0,dog,True,1,A", "line 5: target and fold must be whole numbers"),
+        ("3-1-A-0.wav,three,0,dog,True,1,A", "line 5: fold must be a whole number, received 'three'"),
         ("3-1-A-0.wav,3,0,cat,True,1,A", "line 5: target 0 is both dog and cat"),
         ("../../3-1-A-0.wav,3,0,dog,True,1,A", "must stay inside"),
         ("2-200-A-0.wav,3,0,dog,True,1,A", "more than once, '2-200-A-0'"),

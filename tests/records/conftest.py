@@ -124,7 +124,7 @@ def run_script(dataset_file: Path) -> Callable[..., subprocess.CompletedProcess[
         script.write_text(
             f"{before}\nfrom audiotag import AudiotagError, augment, records\n"
             "from audiotag.frontend import LogMelConfig\n"
-            f"declaration = records.declare({str(dataset_file)!r})\n"
+            f"declaration = records.declare({str(dataset_file)!r}, sources='clip5=bad')\n"
             f"front_end = LogMelConfig.from_dict({FRONT_END.to_dict()!r})\n"
             "try:\n"
             "    report = records.build(declaration, 'out', front_end=front_end, policy=augment.policy('light'),"

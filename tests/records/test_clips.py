@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -101,8 +102,8 @@ def test_recordings_are_read_again_as_the_build_read_them(data, sounds, tmp_path
         clips.recorded(data, tmp_path, RATE)("7é")
 
 
-def test_a_shard_that_is_gone_is_one_clear_error(sounds, tmp_path) -> None:
-    broken = build(sounds, tmp_path / "noises")
+def test_a_shard_that_is_gone_is_one_clear_error(data, tmp_path) -> None:
+    broken = records.open(shutil.copytree(data.path, tmp_path / "noises"))
     for shard in broken.shards("fold1"):
         shard.write_bytes(shard.read_bytes()[:-7])
     with pytest.raises(AudiotagError, match="missing or damaged: run `audiotag verify"):

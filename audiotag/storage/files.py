@@ -1,0 +1,78 @@
+"""Files: atomic writes, JSON, checksums, and paths that stay inside a folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from audiotag.errors import AudiotagError
+
+
+@contextmanager
+def write_atomically(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
+    """Open a file that appears under `path` only when the block ends well: a torn write is never seen.
+
+    Args:
+        path: the file to write; its folder is made if missing.
+        mode: "w" (UTF-8 text, newlines as given) or "wb".
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+    text = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
+    try:
+        with temporary.open(mode, **text) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        if error.errno is None or error.filename not in (None, str(temporary)):
+            raise
+        # A full disk is noticed by `write`, which does not know its file.
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON atomically, keys in the order given, indented."""
+    with write_atomically(path) as file:
+        json.dump(value, file, indent=2, ensure_ascii=False)
+        file.write("\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON; a missing or broken file is one clear error."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise AudiotagError(f"no such file: {path}") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise AudiotagError(f"{path} is not valid JSON ({error}): restore it or make it again") from error
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def fingerprint(value: Any) -> str:
+    """SHA-256 of a JSON-able value, independent of the order of keys."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def inside(root: Path, relative: str) -> Path:
+    """The file `relative` under `root`; an absolute path or one that leaves `root` through `..` is refused."""
+    path = Path(os.path.normpath(Path(root) / relative))
+    if Path(relative).is_absolute() or not Path(os.path.abspath(path)).is_relative_to(os.path.abspath(root)):
+        raise AudiotagError(f"a path must stay inside {root}, received {relative!r}: use a relative path without '..'")
+    return path
