@@ -52,6 +52,7 @@ def kept_process() -> Iterator[Callable[..., KeptProcess]]:
         each.close()
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Workers share the tests out by files, but those that need kept processes go to one, which starts each once."""
     for item in items:

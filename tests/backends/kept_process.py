@@ -45,7 +45,8 @@ class KeptProcess:
         return self.executor.submit(_run, function.__code__.co_filename, function.__name__, arguments).result()
 
     def close(self) -> None:
-        """Ends the process."""
+        """Ends the process at once: taking down Keras and its backend in good order lasts half as long as a start."""
+        self.executor.submit(os._exit, 0)
         self.executor.shutdown()
 
 

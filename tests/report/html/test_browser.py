@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from playwright.sync_api import Error, sync_playwright
 
 from audiotag.report.html import page
 
@@ -24,13 +25,12 @@ HOSTILE = (
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as started:
+    with sync_playwright() as started:
         try:
             path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
             browser = started.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        except playwright.Error as error:
-            pytest.skip(f"no chromium starts: {str(error).splitlines()[0]}")
+        except Error as error:
+            pytest.skip(f"no chromium starts ({str(error).splitlines()[0]}): apt-get install chromium")
         yield browser
         browser.close()
 
