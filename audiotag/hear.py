@@ -93,16 +93,16 @@ def get_scene_embeddings(audio: Any, model: Model) -> Any:
     """
     sounds = _sounds(audio)
     samples, step = model.tagger.window_and_hop()
-    held: list[int] = []
+    lengths: list[int] = []
 
     def rows() -> Iterator[np.ndarray]:
         for sound in sounds:
             for part in windows_of(sound, model.sample_rate, window=samples, hop=step, pad=model.tagger.pad):
-                held.extend(part.ends - part.starts)
+                lengths.extend(part.ends - part.starts)
                 yield from part.waveforms
 
     vectors = _embedded(rows(), model).reshape(len(sounds), -1, model.scene_embedding_size)
-    weights = np.array(held, np.float64).reshape(len(sounds), -1, 1)
+    weights = np.array(lengths, np.float64).reshape(len(sounds), -1, 1)
     return _tensor((vectors * weights).sum(axis=1) / weights.sum(axis=1))
 
 

@@ -14,8 +14,7 @@ from audiotag.errors import AudiotagError
 if TYPE_CHECKING:
     from audiotag.records import Data
     from audiotag.scorers.opening import Source
-    from audiotag.scorers.scorer import Outputs, Scorer
-    from audiotag.scorers.vocabulary import Vocabulary
+    from audiotag.scorers.scorer import Scorer
 
 
 def teach(
@@ -23,13 +22,11 @@ def teach(
     teacher: Source | Sequence[Source],
     *,
     name: str | None = None,
-    labels: Vocabulary | None = None,
-    sample_rate: int | None = None,
-    outputs: Outputs | None = None,
     label_map: str | Path | None = None,
     splits: str | None = None,
     batch_size: int = 32,
     resume: bool = True,
+    **stated: Any,
 ) -> Path:
     """Store a teacher's logits for every record, augmented views included ("consistent teaching", arXiv 2308.11957).
 
@@ -39,16 +36,14 @@ def teach(
             SavedModel, name of a published model, `module:function`, a Keras model or a function; or a list of them,
             whose logits are averaged. A model that gives scores teaches by their log-odds or logarithms.
         name: what to call the outputs. Default: the teacher's name; of several, their names joined by +.
-        labels: classes in the order of the outputs, of a teacher that does not state its own; see `scorers.open`,
-            as for the next two.
-        sample_rate: of the waveforms that such a teacher takes, Hz.
-        outputs: what such a teacher gives, "scores" or "logits".
         label_map: CSV table (columns teacher,data) of classes that have neither id nor name in common; of several
             classes of the teacher for one of the data set, the largest logit counts. Where the task is multilabel, a
             class that the teacher does not know keeps its labels; where it is multiclass, the teacher must know all.
         splits: expression of the splits to judge. Default: all.
         batch_size: records at a time. Default 32.
         resume: keep the shards that an interrupted run finished (True), or compute all again.
+        stated: labels, front_end, sample_rate, task and outputs of a teacher that does not state them; see
+            `scorers.open`.
 
     Returns:
         The folder with the teacher's shards and `teacher.json`.
@@ -64,7 +59,6 @@ def teach(
 
     if batch_size < 1:
         raise AudiotagError(f"batch_size must be at least 1, received {batch_size}")
-    stated = {"labels": labels, "sample_rate": sample_rate, "outputs": outputs}
     members = _members(data, teacher, stated, label_map)
     mean = _in_classes_of(data, members, label_map)
     reading, known = Reading(mean, data), np.isin(data.labels.names, mean.labels.names)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -115,8 +114,7 @@ def load(name: str | Path) -> AudioTagger:
 
 def _scorer(source: Source, description: Description) -> Scorer:
     if isinstance(source, Scorer):
-        description_of_options = replace(description, data=None)
-        description_of_options.refuse(f"{source.name} is open already")
+        description.refuse(f"{source.name} is open already")
         return source
     opened = _model(source, description)
     if isinstance(opened, Foreign):

@@ -61,12 +61,12 @@ def open(path: Path, outputs: Outputs | None = None) -> ScoreTable:
             clip twice: naming row and column.
     """
     if path.suffix == ".npz" or (path.suffix == ".parquet" and _is_own(path)):
-        found = prediction_files.load(path)
-        about = {"classes": str(len(found.labels)), "clips": str(len(found.clip_ids)), "file": file_size(path)}
-        keys = tuple(map(str, found.clip_ids))
-        return ScoreTable(path.stem, path, keys, found.scores, found.labels, "scores", found, about)
-    with rows.read(path) as (names, found):
-        keys, scores = _numbers(path, names, found, logits=outputs == "logits")
+        saved = prediction_files.load(path)
+        about = {"classes": str(len(saved.labels)), "clips": str(len(saved.clip_ids)), "file": file_size(path)}
+        keys = tuple(map(str, saved.clip_ids))
+        return ScoreTable(path.stem, path, keys, saved.scores, saved.labels, "scores", saved, about)
+    with rows.read(path) as (names, lines):
+        keys, scores = _numbers(path, names, lines, logits=outputs == "logits")
     about = {"classes": str(len(names)), "rows": str(len(keys)), "file": file_size(path)}
     return ScoreTable(path.stem, path, keys, scores, Labels(names), outputs or "scores", None, about)
 
@@ -76,11 +76,11 @@ def _is_own(path: Path) -> bool:
 
 
 def _numbers(
-    path: Path, names: Sequence[str], found: Iterable[rows.Row], *, logits: bool
+    path: Path, names: Sequence[str], lines: Iterable[rows.Row], *, logits: bool
 ) -> tuple[tuple[str, ...], np.ndarray]:
     """Keys and numbers of the rows, all of them checked."""
     keys, numbers = [], []
-    for row in found:
+    for row in lines:
         try:
             values = np.fromiter(map(float, row.cells), np.float64, len(row.cells))
         except (TypeError, ValueError):

@@ -69,9 +69,9 @@ def of_table(path: Path, scored: Labels) -> Truth:
         AudiotagError: no such table, a clip twice, or another cell; naming row and column.
     """
     keys, cells = [], []
-    with rows.read(path) as (columns, found):
+    with rows.read(path) as (columns, lines):
         long = columns == ("labels",)
-        for row in found:
+        for row in lines:
             keys.append(row.key)
             cells.append(split_cell(row.cells[0] or "") if long else _judgements(path, columns, row))
     if not cells:
@@ -107,11 +107,11 @@ def restricted(truth: Truth, data: Data, split: str) -> Truth:
     """The part of a table's truth that is about the clips of a split, in their order."""
     wanted = clips_of(data, split)["clip_id"].astype(str)
     position = {clip_id: row for row, clip_id in enumerate(truth.clip_ids.tolist())}
-    held = [position[clip_id] for clip_id in wanted if clip_id in position]
-    if not held:
+    kept = [position[clip_id] for clip_id in wanted if clip_id in position]
+    if not kept:
         raise AudiotagError(
             f"{truth.owner} has no clip of {data.name} {split} ({len(wanted)} clips, {wanted.iloc[0]!r} for one): "
             "name the table of this data set"
         )
-    known = None if truth.known is None else truth.known[held]
-    return replace(truth, clip_ids=truth.clip_ids[held], targets=truth.targets[held], known=known)
+    known = None if truth.known is None else truth.known[kept]
+    return replace(truth, clip_ids=truth.clip_ids[kept], targets=truth.targets[kept], known=known)
