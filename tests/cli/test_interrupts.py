@@ -40,11 +40,16 @@ def declare():
 '''
 
 
-MAIN = "from audiotag.cli import main; main()"
+# What a shell runs in the background ignores Ctrl-C, and so would all that it starts.
+MAIN = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from audiotag.cli import main
+main()
+"""
 
 # Every line on standard error is followed by a wait: the epochs are too short to be hit.
 WAITS = f"""
-import signal
 from audiotag import progress
 say = progress.say
 progress.say = lambda line: (say(line), signal.pause())

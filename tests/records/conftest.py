@@ -122,7 +122,9 @@ def run_script(dataset_file: Path) -> Callable[..., subprocess.CompletedProcess[
     def run(folder: Path, before: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
         script = folder / "script.py"
         script.write_text(
-            f"{before}\nfrom audiotag import AudiotagError, augment, records\n"
+            # What a shell runs in the background ignores Ctrl-C, and so would all that it starts.
+            f"import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n{before}\n"
+            "from audiotag import AudiotagError, augment, records\n"
             "from audiotag.frontend import LogMelConfig\n"
             f"declaration = records.declare({str(dataset_file)!r}, sources='clip5=bad')\n"
             f"front_end = LogMelConfig.from_dict({FRONT_END.to_dict()!r})\n"
@@ -142,7 +144,6 @@ def run_script(dataset_file: Path) -> Callable[..., subprocess.CompletedProcess[
             env={**os.environ, **environment},
             capture_output=True,
             text=True,
-            timeout=60,
         )
 
     return run

@@ -119,7 +119,11 @@ def test_a_value_outside_its_range_is_refused(settings: dict, told: str) -> None
         ("mn04", None, 200, []),
     ],
 )
-def test_a_run_cools_a_dymn_that_has_heard_nothing_yet(tones, tmp_path, model, weights, epochs, falls) -> None:
+def test_a_run_cools_a_dymn_that_has_heard_nothing_yet(
+    tones, tmp_path, monkeypatch, model, weights, epochs, falls
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "known.keras").touch()
     recipe = resolve(Recipe(tones.path, model=model, weights=weights, epochs=epochs), tones)
     network = models.build(model, classes=3, mels=16)
     callbacks = fitting._callbacks(network, tones, recipe, tmp_path, Checkpoints(tmp_path), Progress())
