@@ -42,7 +42,8 @@ def teach(
         splits: expression of the splits to judge. Default: all.
         batch_size: records at a time. Default 32.
         resume: keep the shards that an interrupted run finished (True), or compute all again.
-        stated: labels, front_end, sample_rate, task and outputs of a teacher that does not state them; see `scorers.open`.
+        stated: labels, front_end, sample_rate, task and outputs of a teacher that does not state them; see
+            `scorers.open`.
 
     Returns:
         The folder with the teacher's shards and `teacher.json`.

@@ -235,7 +235,7 @@ def test_logits_that_do_not_fit_are_refused(refuse: Refuse, data: Path, student:
     assert "leave it out" in refuse("teach", data, "--teacher", logits, "--ids", ids, "--splits", "train")
     assert "leave it out" in refuse("teach", data, "--teacher", student, "--ids", ids)
     np.save(logits, np.zeros((2, 7), np.float32))
-    assert "7 classes" in refuse("teach", data, "--teacher", logits, "--ids", ids)
+    assert "has 7 outputs" in refuse("teach", data, "--teacher", logits, "--ids", ids)
     assert not (data / "teachers" / "other").exists()
 
 
@@ -252,7 +252,7 @@ def test_folders_of_another_kind_are_refused(refuse: Refuse, data: Path, folder:
     assert "student.keras" in refuse("train", data, "--out", tmp_path / "run", "--weights", folder)
     assert "student.keras" in refuse("evaluate", data)
     assert "student.keras" in refuse("teach", data, "--teacher", folder)
-    assert "finished run" in refuse("tag", folder, "--model", data)
+    assert "finished `audiotag train`" in refuse("tag", folder, "--model", data)
     assert not (tmp_path / "run").exists()
     assert not (folder / "recipe.toml").exists()
 
