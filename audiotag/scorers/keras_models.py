@@ -45,8 +45,8 @@ def from_run(run: Path) -> Scorer:
 
 def from_published(preset: Preset) -> Scorer:
     """Published weights, which are downloaded once."""
+    parts = (preset.vocabulary, preset.front_end, Task.MULTILABEL, preset.seconds)  # weights without sounds are refused
     network = models.load_published(preset.name)
-    parts = (preset.vocabulary, preset.front_end, Task.MULTILABEL, preset.seconds)
     scorer = from_tagger(AudioTagger(network, *parts, pad="none"), preset.name, "Keras model", Path(preset.name))
     return replace(scorer, about=scorer.about | {"published": preset.source, "licence": preset.licence})
 
