@@ -52,15 +52,6 @@ def kept_process() -> Iterator[Callable[..., KeptProcess]]:
         each.close()
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Workers share the tests out by files, but those that need kept processes go to one, which starts each once."""
-    for item in items:
-        if not item.get_closest_marker("xdist_group"):
-            group = "kept processes" if "kept_process" in item.fixturenames else item.location[0]
-            item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.fixture(scope="module", autouse=True)
 def memory() -> Iterator[None]:
     """A module leaves none of its networks behind."""
