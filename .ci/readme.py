@@ -123,7 +123,10 @@ def run(kind: str, command: str) -> int:
     print(f"+ {command}", flush=True)
     words = shlex.split(command)
     if words[0] == "audiotag":
-        return cli.run(app, words[1:])
+        try:
+            return cli.run(app, words[1:])
+        except SystemExit as end:  # a recipe is a program of its own
+            return end.code or 0
     if words[0] == "tensorboard":
         return serves(words)
     return subprocess.run(command, shell=True).returncode
