@@ -80,3 +80,34 @@ class ClipFormat:
         labels = Labels(tuple(fields["labels"]["names"]), tuple(fields["labels"]["ids"]))
         front_end = LogMelConfig.from_dict(fields["front_end"])
         return cls(labels, front_end, fields["task"], fields["seconds"], fields["pad"])
+
+
+class HoldsClipFormat:
+    """What a clip format says, as attributes of what holds one: a data set, a tagger."""
+
+    clip_format: ClipFormat
+
+    @property
+    def labels(self) -> Labels:
+        """Classes in the order of the outputs."""
+        return self.clip_format.labels
+
+    @property
+    def front_end(self) -> LogMelConfig:
+        """The log-mel."""
+        return self.clip_format.front_end
+
+    @property
+    def task(self) -> Task:
+        """What is asked of a clip."""
+        return self.clip_format.task
+
+    @property
+    def seconds(self) -> float:
+        """Length of a clip, or of a window of a recording."""
+        return self.clip_format.seconds
+
+    @property
+    def pad(self) -> Pad:
+        """How what is shorter is filled up: "repeat" itself, "zero", or "none" at all."""
+        return self.clip_format.pad

@@ -11,6 +11,8 @@ from audiotag import storage
 from audiotag.errors import AudiotagError
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     import pandas
     import pyarrow
 
@@ -106,18 +108,29 @@ def whole_numbers(path: str | Path, table: pandas.DataFrame, column: str) -> lis
     return numbers
 
 
+def parquet_library(path: Path) -> ModuleType:
+    """pyarrow, with its Parquet.
+
+    Raises:
+        AudiotagError: it is not installed.
+    """
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise AudiotagError(f"{path} needs pyarrow, which is not here: pip install pyarrow") from error
+    return pyarrow
+
+
 def parquet(path: Path) -> pyarrow.Table:
     """A Parquet table as pyarrow has it, with its metadata.
 
     Raises:
         AudiotagError: pyarrow is not installed, no such file, or not such a table.
     """
+    arrow = parquet_library(path)
     try:
-        from pyarrow import parquet as arrow
-    except ImportError as error:
-        raise AudiotagError(f"{path} needs pyarrow, which is not here: pip install pyarrow") from error
-    try:
-        return arrow.read_table(path)
+        return arrow.parquet.read_table(path)
     except FileNotFoundError as error:
         raise AudiotagError(f"no such file: {path}") from error
     except (OSError, ValueError) as error:

@@ -11,17 +11,14 @@ from __future__ import annotations
 import json
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from audiotag import storage
+from audiotag import storage, tables
 from audiotag.errors import AudiotagError
 from audiotag.labels import Labels
 from audiotag.metrics.predictions import Predictions
-
-if TYPE_CHECKING:
-    from types import ModuleType
 
 METADATA = b"audiotag"
 _OPTIONAL = ("known", "recordings", "thresholds")
@@ -79,7 +76,7 @@ def _read_npz(path: Path) -> Predictions:
 
 
 def _write_parquet(predictions: Predictions, path: Path) -> None:
-    arrow = parquet_library(path)
+    arrow = tables.parquet_library(path)
     columns: dict[str, Any] = {"clip_id": predictions.clip_ids.astype(str).tolist()}
     if predictions.recordings is not None:
         columns["recording"] = predictions.recordings.astype(str).tolist()
@@ -97,7 +94,7 @@ def _write_parquet(predictions: Predictions, path: Path) -> None:
 
 
 def _read_parquet(path: Path) -> Predictions:
-    table = parquet_library(path).parquet.read_table(path)
+    table = tables.parquet(path)
     about = json.loads((table.schema.metadata or {})[METADATA])
     scores, labels = ([table[f"{what}: {name}"] for name in about["names"]] for what in ("score", "label"))
     known = np.stack([column.is_valid().to_numpy() for column in labels], axis=1)
@@ -111,17 +108,3 @@ def _read_parquet(path: Path) -> Predictions:
         np.array(table["recording"].to_pylist()) if "recording" in table.column_names else None,
         np.array(about["thresholds"]) if "thresholds" in about else None,
     )
-
-
-def parquet_library(path: Path) -> ModuleType:
-    """pyarrow, with its Parquet.
-
-    Raises:
-        AudiotagError: it is not installed.
-    """
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError as error:
-        raise AudiotagError(f"{path} needs pyarrow, which is not here: pip install pyarrow") from error
-    return pyarrow

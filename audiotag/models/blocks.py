@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 
 import keras
@@ -10,7 +11,7 @@ from keras import layers
 from audiotag.errors import AudiotagError, suggest
 
 
-class Architecture:
+class Architecture(ABC):
     """A network to be: of each family a frozen dataclass of settings, which are checked when it is made."""
 
     def network(self, name: str, classes: int, mels: int, frames: int | None) -> keras.Model:
@@ -33,8 +34,9 @@ class Architecture:
         """The only length that the network takes, frames; None: any."""
         return None
 
+    @abstractmethod
     def _logits(self, spectrogram: keras.KerasTensor, classes: int, frames: int | None) -> keras.KerasTensor:
-        raise NotImplementedError
+        """Logits (batch, classes) of the input."""
 
     def _check_counts(self, kind: str, *names: str) -> None:
         for name in names:

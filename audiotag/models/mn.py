@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -130,9 +131,9 @@ class MobileNet(Architecture):
         residual = block.stride == 1 and block.channels == entry.shape[-1]
         return layers.Add(name=f"{name}_add")([x, entry]) if residual else x
 
+    @abstractmethod
     def _inside(self, x: keras.KerasTensor, block: Block, name: str) -> keras.KerasTensor:
         """A block up to its projection."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from audiotag.clip_format import ClipFormat
+from audiotag.clip_format import ClipFormat, HoldsClipFormat
 from audiotag.errors import AudiotagError, suggest
 from audiotag.frontend import LogMelConfig
 from audiotag.labels import Labels, split_cell
 from audiotag.records import balance, splits, teachers
 from audiotag.records.arrangement import Arrangement
 from audiotag.records.manifest import CLIPS, LABELS, RECORDS, Manifest, Shard
-from audiotag.task import Task
 
 if TYPE_CHECKING:
     import pandas
@@ -34,7 +33,7 @@ def open(path: str | Path) -> Data:
     return Data(Path(path))
 
 
-class Data:
+class Data(HoldsClipFormat):
     """A data set on disk; nothing but its manifest and labels is read before it is needed.
 
     Args:
@@ -56,31 +55,6 @@ class Data:
         self.variants: int = description["variants"]
         self.waveforms: bool = "waveforms" in description
         self.fingerprint: str = self.manifest.fingerprint
-
-    @property
-    def labels(self) -> Labels:
-        """Classes in the order of the targets."""
-        return self.clip_format.labels
-
-    @property
-    def front_end(self) -> LogMelConfig:
-        """The log-mel of the records."""
-        return self.clip_format.front_end
-
-    @property
-    def task(self) -> Task:
-        """What is asked of a clip."""
-        return self.clip_format.task
-
-    @property
-    def seconds(self) -> float:
-        """Length of every example."""
-        return self.clip_format.seconds
-
-    @property
-    def pad(self) -> str:
-        """How short clips were filled up: "repeat" or "zero"."""
-        return self.clip_format.pad
 
     @property
     def samples(self) -> int:

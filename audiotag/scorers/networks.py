@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from audiotag import progress
 from audiotag.metrics.predictions import Predictions
 from audiotag.records.clips import check_complete
 from audiotag.scorers.reading import Reading
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def predict(model: keras.Model, data: Data, split: str, batch_size: int = 32) -> Predictions:
-    """Scores of every clip of a split, untouched (variant 0), with a progress bar.
+    """Scores of every clip of a split, untouched (variant 0).
 
     Args:
         model: (batch, frames, mels, 1) -> logits (batch, classes).
@@ -33,15 +31,6 @@ def predict(model: keras.Model, data: Data, split: str, batch_size: int = 32) ->
     Raises:
         AudiotagError: a score is not finite, or the records and `clips.csv` disagree about the clips of the split.
     """
-    total = data.count(split, variants=0)
-    with progress.bar(f"Predicting {data.name} {split}", total, "clips") as advance:
-        return gather(model, data, split, batch_size, advance)
-
-
-def gather(
-    model: keras.Model, data: Data, split: str, batch_size: int, advance: Callable[[int], None] | None = None
-) -> Predictions:
-    """What `predict` does, reporting each batch's number of clips to `advance`."""
     from audiotag.scorers.keras_models import of_network
 
     scorer = of_network(model, data)
@@ -50,8 +39,6 @@ def gather(
         clip_ids += batch["clip_id"]
         targets.append(batch["target"])
         outputs.append(raw)
-        if advance is not None:
-            advance(len(raw))
     check_complete(clip_ids, data, split)
     truth, scores = np.concatenate(targets).astype(np.uint8), scorer.uncalibrated(np.concatenate(outputs))
     return Predictions(np.array(clip_ids), truth, scores, data.labels, data.task)

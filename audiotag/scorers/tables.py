@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from audiotag import tables
 from audiotag.errors import AudiotagError
 from audiotag.labels import Labels
 from audiotag.metrics import prediction_files
 from audiotag.metrics.predictions import Predictions
-from audiotag.scorers import rows
 from audiotag.scorers.foreign import file_size
 
 if TYPE_CHECKING:
+    import pandas
+
     from audiotag.scorers.scorer import Outputs
 
 
@@ -65,40 +66,38 @@ def open(path: Path, outputs: Outputs | None = None) -> ScoreTable:
         about = {"classes": str(len(saved.labels)), "clips": str(len(saved.clip_ids)), "file": file_size(path)}
         keys = tuple(map(str, saved.clip_ids))
         return ScoreTable(path.stem, path, keys, saved.scores, saved.labels, "scores", saved, about)
-    with rows.read(path) as (names, lines):
-        keys, scores = _numbers(path, names, lines, logits=outputs == "logits")
-    about = {"classes": str(len(names)), "rows": str(len(keys)), "file": file_size(path)}
-    return ScoreTable(path.stem, path, keys, scores, Labels(names), outputs or "scores", None, about)
+    keys, table = tables.read_clips(path)
+    labels = Labels(tuple(table.columns))
+    scores = _numbers(path, table, logits=outputs == "logits")
+    about = {"classes": str(len(labels)), "rows": str(len(keys)), "file": file_size(path)}
+    return ScoreTable(path.stem, path, tuple(keys), scores, labels, outputs or "scores", None, about)
 
 
 def _is_own(path: Path) -> bool:
-    return prediction_files.METADATA in (rows.parquet(path).schema.metadata or {})
+    return prediction_files.METADATA in (tables.parquet(path).schema.metadata or {})
 
 
-def _numbers(
-    path: Path, names: Sequence[str], lines: Iterable[rows.Row], *, logits: bool
-) -> tuple[tuple[str, ...], np.ndarray]:
-    """Keys and numbers of the rows, all of them checked."""
-    keys, numbers = [], []
-    for row in lines:
+def _numbers(path: Path, table: pandas.DataFrame, *, logits: bool) -> np.ndarray:
+    """The cells as (rows, classes) float64, all of them checked."""
+    numbers = []
+    for position, cells in enumerate(table.itertuples(index=False, name=None)):
         try:
-            values = np.fromiter(map(float, row.cells), np.float64, len(row.cells))
+            values = np.fromiter(map(float, cells), np.float64, len(cells))
         except (TypeError, ValueError):
-            values = np.array([_number(cell) for cell in row.cells])
+            values = np.array([_number(cell) for cell in cells])
         wrong = ~np.isfinite(values) if logits else ~((values >= 0) & (values <= 1))
         if wrong.any():
             column = int(np.argmax(wrong))
             rule = "finite numbers" if logits else "numbers in [0, 1]"
             other = "say that they are logits" if np.isfinite(values[column]) else "remove a column that is no class"
             raise AudiotagError(
-                f"scores are {rule}, {path} {row.place}, column {names[column]!r} has {row.cells[column]!r}: "
-                f"correct it, or {other}"
+                f"scores are {rule}, {path} {tables.place(table, position)}, column {table.columns[column]!r} has "
+                f"{cells[column]!r}: correct it, or {other}"
             )
-        keys.append(row.key)
         numbers.append(values)
     if not numbers:
         raise AudiotagError(f"{path} has a header and no row: export it again")
-    return tuple(keys), np.stack(numbers)
+    return np.stack(numbers)
 
 
 def _number(cell: Any) -> float:

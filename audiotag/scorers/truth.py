@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from audiotag import tables
 from audiotag.errors import AudiotagError
 from audiotag.labels import Labels, split_cell
 from audiotag.records.clips import clips_of
-from audiotag.scorers import rows
 
 if TYPE_CHECKING:
+    import pandas
+
     from audiotag.records import Data
 
 _CELLS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "true": 1, "false": 0, "": -1, "none": -1}
+_NEITHER = -2
 
 
 @dataclass(frozen=True)
@@ -68,15 +70,13 @@ def of_table(path: Path, scored: Labels) -> Truth:
     Raises:
         AudiotagError: no such table, a clip twice, or another cell; naming row and column.
     """
-    keys, cells = [], []
-    with rows.read(path) as (columns, lines):
-        long = columns == ("labels",)
-        for row in lines:
-            keys.append(row.key)
-            cells.append(split_cell(row.cells[0] or "") if long else _judgements(path, columns, row))
-    if not cells:
+    keys, table = tables.read_clips(path)
+    columns = tuple(table.columns)
+    long = columns == ("labels",)
+    if not keys:
         raise AudiotagError(f"{path} has a header and no row: export it again")
     if long:
+        cells = [split_cell(cell or "") for cell in table["labels"]]
         extra = dict.fromkeys(name for names in cells for name in names if not scored.matching(name, name))
         labels = Labels((*scored.names, *extra), (*scored.ids, *extra)) if extra else scored
         targets = np.zeros((len(cells), len(labels)), np.uint8)
@@ -84,21 +84,21 @@ def of_table(path: Path, scored: Labels) -> Truth:
             targets[row, [labels.matching(name, name)[0] for name in names]] = 1
         known = None
     else:
-        labels, values = Labels(columns), np.array(cells, np.int8)
+        labels, values = Labels(columns), _judgements(path, table)
         known = None if (values >= 0).all() else values >= 0
         targets = np.maximum(values, 0).astype(np.uint8)
     single = known is None and (targets.sum(axis=1) == 1).all() and len(labels) > 1
     return Truth(np.array(keys), targets, labels, "multiclass" if single else "multilabel", known, str(path), str(path))
 
 
-def _judgements(path: Path, columns: Sequence[str], row: rows.Row) -> list[int]:
-    """1, 0, or -1 where nobody said, of every cell of a row."""
-    judged = [_CELLS.get(str("" if cell is None else cell).strip().lower()) for cell in row.cells]
-    if None in judged:
-        column = judged.index(None)
+def _judgements(path: Path, table: pandas.DataFrame) -> np.ndarray:
+    """1, 0, or -1 where nobody said, of every cell: (rows, classes), int8."""
+    texts = table.map(lambda cell: "" if cell is None else str(cell).strip().lower())
+    judged = texts.map(lambda text: _CELLS.get(text, _NEITHER)).to_numpy(np.int8)
+    for row, column in np.argwhere(judged == _NEITHER)[:1]:
         raise AudiotagError(
-            f"labels are 1 or 0, or empty where nobody said, {path} {row.place}, column {columns[column]!r} has "
-            f"{row.cells[column]!r}: correct it"
+            f"labels are 1 or 0, or empty where nobody said, {path} {tables.place(table, row)}, column "
+            f"{table.columns[column]!r} has {table.iat[row, column]!r}: correct it"
         )
     return judged
 

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from audiotag.clip_format import ClipFormat, Pad
+from audiotag.clip_format import ClipFormat, HoldsClipFormat, Pad
 from audiotag.errors import AudiotagError
 from audiotag.frontend.config import LogMelConfig
 from audiotag.frontend.config import preset as front_end_preset
@@ -27,7 +27,7 @@ from audiotag.task import Task
 
 
 @keras.saving.register_keras_serializable(package="audiotag")
-class AudioTagger(keras.Model):
+class AudioTagger(keras.Model, HoldsClipFormat):
     """Waveform to scores: log-mel front end, network, calibration, sigmoid or softmax.
 
     `tagger.save("tagger.keras")` writes all of it into one file, which `keras.saving.load_model` opens wherever
@@ -100,31 +100,6 @@ class AudioTagger(keras.Model):
                 f"a tagger needs {len(self.labels)} thresholds above 0 and at most 1, one a label, received "
                 f"{len(thresholds)} from {min(thresholds, default=None)} to {max(thresholds, default=None)}"
             )
-
-    @property
-    def labels(self) -> Labels:
-        """Vocabulary in the order of the scores."""
-        return self.clip_format.labels
-
-    @property
-    def front_end(self) -> LogMelConfig:
-        """The log-mel that the network takes."""
-        return self.clip_format.front_end
-
-    @property
-    def task(self) -> Task:
-        """What is asked of a clip."""
-        return self.clip_format.task
-
-    @property
-    def seconds(self) -> float:
-        """Length of a window."""
-        return self.clip_format.seconds
-
-    @property
-    def pad(self) -> Pad:
-        """What a signal shorter than a window is filled up with."""
-        return self.clip_format.pad
 
     @property
     def sample_rate(self) -> int:

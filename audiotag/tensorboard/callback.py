@@ -16,7 +16,7 @@ from audiotag.metrics import per_class
 from audiotag.metrics.checks import check
 from audiotag.metrics.predictions import Predictions, cross_entropy
 from audiotag.records.clips import clips_of
-from audiotag.scorers.networks import gather
+from audiotag.scorers.networks import predict
 from audiotag.task import Task
 from audiotag.tensorboard.events import EventFile
 from audiotag.tensorboard.scalars import add_scalars
@@ -131,7 +131,7 @@ class PerClassMetrics(keras.callbacks.Callback):
         """Truth and scores of the validation as the model is now."""
         model = self.model if self._scorer is None else self._scorer
         if self._is_split:
-            return gather(model, *self.validation, self.batch_size)
+            return predict(model, *self.validation, self.batch_size)
         if isinstance(self.validation, tuple):
             x, y = self.validation[:2]
             pairs = [_pair(model.predict(x, self.batch_size, verbose=0), y)]

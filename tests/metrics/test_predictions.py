@@ -151,7 +151,7 @@ def test_what_is_no_parquet_file_of_predictions_is_one_clear_error(tmp_path) -> 
     with pytest.raises(AudiotagError, match="not a file of predictions"):
         metrics.load(path)
     path.write_bytes(b"PAR1 torn")
-    with pytest.raises(AudiotagError, match="not a file of predictions"):
+    with pytest.raises(AudiotagError, match="not a Parquet table"):
         metrics.load(path)
 
 
