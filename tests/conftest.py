@@ -10,7 +10,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
-from kept_process import KeptProcess
+from kept_process import KeptProcess, ThisProcess
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -39,10 +39,15 @@ def shared() -> Callable[[str], Path]:
 
 @pytest.fixture(scope="session")
 def kept_process() -> Iterator[Callable[..., KeptProcess]]:
-    """The process of a backend, or of one without audiotag: `kept_process("torch").call(function, ...)`."""
+    """The process of a backend, or of one without audiotag: `kept_process("torch").call(function, ...)`.
+
+    What asks for the backend of the tests' own process is run there.
+    """
     started: dict[tuple[str, bool], KeptProcess] = {}
 
-    def process(backend: str, audiotag: bool = True) -> KeptProcess:
+    def process(backend: str, audiotag: bool = True) -> KeptProcess | ThisProcess:
+        if audiotag and backend == os.environ.get("KERAS_BACKEND", "tensorflow"):
+            return ThisProcess()
         if (backend, audiotag) not in started:
             started[backend, audiotag] = KeptProcess(backend, audiotag)
         return started[backend, audiotag]
@@ -58,7 +63,8 @@ def memory() -> Iterator[None]:
     yield
     if keras := sys.modules.get("keras"):
         keras.backend.clear_session()
-        gc.collect()
+        # What is left are the modules of TensorFlow and its like: never to be walked through again.
+        gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -13,6 +13,8 @@ from sklearn.metrics import average_precision_score
 
 from audiotag import metrics
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def quickstart(tmp_path_factory):

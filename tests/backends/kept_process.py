@@ -50,6 +50,14 @@ class KeptProcess:
         self.executor.shutdown()
 
 
+class ThisProcess:
+    """Answers as a `KeptProcess` of this process' backend would."""
+
+    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """What a function gives here."""
+        return _run(function.__code__.co_filename, function.__name__, arguments)
+
+
 def module_of(file: Path | str) -> ModuleType:
     """A Python file by its path, whatever `sys.path` holds; read once a process."""
     name = f"kept_{abs(hash(str(file)))}"
@@ -95,4 +103,4 @@ def _run(file: str, name: str, arguments: tuple[Any, ...]) -> Any:
         return getattr(module_of(file), name)(*arguments)
     finally:
         sys.modules["keras"].backend.clear_session()
-        gc.collect()
+        gc.freeze()

@@ -89,7 +89,8 @@ def test_logits_are_float32_in_mixed_precision():
         keras.config.set_dtype_policy("float32")
 
 
-@pytest.mark.parametrize("backend", [pytest.param("jax", marks=pytest.mark.slow), "torch"])
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_files_open_without_audiotag_and_give_the_same_logits_on_other_backends(kept_process, tmp_path, backend):
     built = [small(context) for context in CONTEXTS]
     built += [

@@ -138,7 +138,7 @@ def opened(path: Path, waveform: np.ndarray) -> tuple[np.ndarray, tuple[str, ...
 
 
 @pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
-def test_the_saved_file_gives_the_same_scores_in_another_process(kept_process, tagger, noise, tmp_path, backend):
+def test_the_saved_file_gives_the_same_scores_on_every_backend(kept_process, tagger, noise, tmp_path, backend):
     tagger.save(tmp_path / "tagger.keras")
     scores, names, ids = kept_process(backend).call(opened, tmp_path / "tagger.keras", noise)
     np.testing.assert_allclose(scores, tagger.scores(noise)[1], atol=1e-5)
