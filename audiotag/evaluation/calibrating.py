@@ -5,16 +5,13 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from audiotag.errors import AudiotagError, suggest
 from audiotag.metrics.predictions import Predictions
+from audiotag.records import Data
 from audiotag.tagging.calibration import METHODS, MOST_KNOTS, Calibration, Knots, logits_of
-
-if TYPE_CHECKING:
-    from audiotag.records import Data
 
 _WIDEST = np.log(50.0)  # of the search for a temperature or scale of a softmax: from a fiftieth to fifty times
 _GRID = 20  # isotonic maps begin and end their steps on a twentieth of a logit

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from audiotag.errors import AudiotagError
+from audiotag.evaluation.evaluated import Evaluation
 from audiotag.records import clips
 from audiotag.report.report import Embeddings
-
-if TYPE_CHECKING:
-    from audiotag.evaluation.evaluated import Evaluation
 
 _MOST = 2000  # clips; a browser turns no more of them smoothly
 _BATCH = 32

@@ -8,19 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas
 
 from audiotag import scorers
 from audiotag.errors import AudiotagError
 from audiotag.evaluation import calibrating
 from audiotag.metrics import per_class
 from audiotag.metrics.predictions import DEFAULT_THRESHOLD, Predictions
+from audiotag.records import Data, Declaration
+from audiotag.scorers.predicting import Predicted
 
 if TYPE_CHECKING:
     import keras
-    import pandas
-
-    from audiotag.records import Data, Declaration
-    from audiotag.scorers.predicting import Predicted
 
 
 @dataclass(frozen=True)
@@ -98,8 +97,6 @@ def pool(scored: Sequence[Scored], **options: Any) -> Evaluation:
     Raises:
         AudiotagError: other classes, another task, or a clip that two of them scored.
     """
-    import pandas
-
     parts = [each.predicted for each in scored]
     _check_alike(parts)
     _check_apart(parts)

@@ -8,13 +8,13 @@ import numpy as np
 
 from audiotag import progress
 from audiotag.errors import AudiotagError
+from audiotag.records import Data
 from audiotag.task import Task
 
 if TYPE_CHECKING:
     import keras
 
     from audiotag.models.frames import FrameSteps
-    from audiotag.records import Data
     from audiotag.tagging.events import FrameScores
 
 

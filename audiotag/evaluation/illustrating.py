@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from audiotag.errors import AudiotagError
-from audiotag.records import clips
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from audiotag.evaluation.evaluated import Evaluation
-    from audiotag.records import Data, Declaration
-    from audiotag.report.section import Exhibit
+from audiotag.evaluation.evaluated import Evaluation
+from audiotag.records import Data, Declaration, clips
+from audiotag.report.section import Exhibit
 
 
 def illustrated(evaluation: Evaluation, exhibits: Sequence[Exhibit]) -> tuple[Exhibit, ...]:

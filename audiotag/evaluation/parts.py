@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from audiotag.metrics import per_class
-
-if TYPE_CHECKING:
-    from audiotag.metrics.predictions import Predictions
+from audiotag.metrics.predictions import Predictions
 
 FIGURES = ("mAP", "AUC", "lwlrap", "F1", "accuracy")
 """What is measured of a part of the clips, see `metrics.summary`."""

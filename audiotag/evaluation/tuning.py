@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,16 +15,11 @@ from audiotag.evaluation import calibrating
 from audiotag.evaluation.sections.noise import built_in, listen, noise_folder
 from audiotag.metrics import thresholds
 from audiotag.metrics.predictions import Predictions
-from audiotag.scorers import calibrations
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from audiotag.metrics.thresholds import Thresholds
-    from audiotag.records import Data
-    from audiotag.scorers import Scorer
-    from audiotag.scorers.opening import Source
-    from audiotag.tagging.calibration import Calibration
+from audiotag.metrics.thresholds import Thresholds
+from audiotag.records import Data
+from audiotag.scorers import Scorer, calibrations
+from audiotag.scorers.opening import Source
+from audiotag.tagging.calibration import Calibration
 
 NONE = "none"
 HELD_OUT = ("test", "eval", "evaluation")

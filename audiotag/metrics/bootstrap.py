@@ -6,18 +6,16 @@ import os
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
+import pandas
 
 from audiotag import progress
 from audiotag.errors import AudiotagError
 from audiotag.metrics import per_class, ranking
 from audiotag.metrics.label_ranking import label_precisions
 from audiotag.metrics.predictions import Predictions
-
-if TYPE_CHECKING:
-    import pandas
 
 METRICS = ("AP", "AUC", "lwlrap", "F1", "precision", "recall", "accuracy", "Brier")
 """Metrics of a class that are computed in every resample."""
@@ -241,8 +239,6 @@ def percentiles(values: np.ndarray, level: float, reason: str = "") -> np.ndarra
 
 def _table(ends: dict[str, np.ndarray], defined: np.ndarray) -> pandas.DataFrame:
     """A row a class, columns `<metric>_low` and `<metric>_high` in the order of `metrics.METRICS`, `resamples`."""
-    import pandas
-
     ordered = [name for name in per_class.METRICS if name in ends]
     columns = {f"{name}_{end}": ends[name][which] for name in ordered for which, end in enumerate(("low", "high"))}
     return pandas.DataFrame({**columns, "resamples": defined}).rename_axis("index")

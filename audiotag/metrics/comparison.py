@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas
 
 from audiotag.errors import AudiotagError
 from audiotag.labels import Labels
 from audiotag.metrics import bootstrap
 from audiotag.metrics.bootstrap import Unit, Units
 from audiotag.metrics.predictions import Predictions
-
-if TYPE_CHECKING:
-    import pandas
 
 _LESS_IS_BETTER = ("Brier",)
 _ALL_CLIPS_TELL = ("accuracy", "Brier")  # those without the class as much as those with it
@@ -174,8 +171,6 @@ def _classes(
     truth: Predictions, columns: np.ndarray, units: Units, drawn: list[bootstrap.Resamples], level: float
 ) -> pandas.DataFrame:
     """The table of classes."""
-    import pandas
-
     positive = truth.targets.astype(bool)
     about = {"index": columns, "id": truth.labels.ids, "class": truth.labels.names, "positives": positive.sum(axis=0)}
     with_positive, with_judged = (_units_with(pairs, units) for pairs in (positive, truth.judged))
@@ -193,8 +188,6 @@ def _classes(
 
 def _means(units: Units, drawn: list[bootstrap.Resamples], level: float) -> pandas.DataFrame:
     """The table of means."""
-    import pandas
-
     names = list(drawn[0].means)
     values = (np.column_stack([each.means[name] for name in names]) for each in drawn)
     evidence = np.full(len(names), units.count)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas
 
 from audiotag.metrics import ranking
 from audiotag.metrics.label_ranking import label_precisions, top_accuracy
 from audiotag.metrics.predictions import Predictions
 from audiotag.metrics.reliability import class_errors
-
-if TYPE_CHECKING:
-    import pandas
 
 METRICS = ("AP", "AUC", "d_prime", "lwlrap", "F1", "precision", "recall", "accuracy", "Brier", "ECE")
 """Columns of `per_class` that measure; of Brier and ECE less is better."""
@@ -55,8 +53,6 @@ def per_class(predictions: Predictions) -> pandas.DataFrame:
         predicted to have it, that are judged), threshold (NaN where the classes exclude each other) and those of
         `METRICS`, indexed by the class's index.
     """
-    import pandas
-
     labels, known = predictions.labels, predictions.judged
     truth, predicted = predictions.targets.astype(bool), decide(predictions)
     counts = {"positives": truth, "predicted": predicted, "clips": known}

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import datetime
 import math
-from typing import TYPE_CHECKING
 
 from audiotag import run_folder
 from audiotag.report import overview, templates
+from audiotag.report.report import Report
 from audiotag.report.tables import versions
-
-if TYPE_CHECKING:
-    from audiotag.report.report import Report
 
 _LOADED = ("run", "Keras model")
 

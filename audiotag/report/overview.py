@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from audiotag.metrics.bootstrap import Intervals
 from audiotag.report import formats
-
-if TYPE_CHECKING:
-    from audiotag.metrics.bootstrap import Intervals
-    from audiotag.report.report import Report
+from audiotag.report.report import Report
 
 CLASS_METRICS = ("AUC", "F1", "precision", "recall")
 _RARE, _WEAK = 10, 0.5

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas
+
+from audiotag.metrics.bootstrap import Intervals
+from audiotag.metrics.predictions import Predictions
+from audiotag.report.section import Section
 
 if TYPE_CHECKING:
     import keras
-    import pandas
-
-    from audiotag.metrics.bootstrap import Intervals
-    from audiotag.metrics.predictions import Predictions
-    from audiotag.report.section import Section
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas
 
 from audiotag.report.chart import Axis, Chart, Plot, nice_ticks
-
-if TYPE_CHECKING:
-    import pandas
 
 
 @dataclass(frozen=True)

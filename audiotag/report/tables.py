@@ -9,17 +9,14 @@ import math
 import platform
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas
 
 from audiotag import __version__, storage
 from audiotag.metrics.per_class import METRICS
-
-if TYPE_CHECKING:
-    import pandas
-
-    from audiotag.report.report import Report
+from audiotag.report.report import Report
 
 FORMAT = 1
 _LIBRARIES = ("keras", "tensorflow", "numpy", "scikit-learn", "pandas")
@@ -40,8 +37,6 @@ def write_table(path: Path, report: Report) -> None:
         path: the file, for example `report.out / "metrics.csv"`.
         report: what an evaluation found.
     """
-    import pandas
-
     table, summary = _with_intervals(report), report.summary
     own = {name: _MEANS.get(name, name) for name in METRICS if name != "lwlrap"}
     mean = {name: summary[key] for name, key in own.items()} | {"lwlrap": table["lwlrap"].mean()}
@@ -137,8 +132,6 @@ def _interval_cells(report: Report, keys: Mapping[str, str]) -> dict[str, float]
 
 def _plain(value: Any) -> Any:
     """A value as JSON knows it."""
-    import pandas
-
     if dataclasses.is_dataclass(value):
         return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, pandas.DataFrame):

@@ -5,15 +5,15 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
+import pandas
+
 from audiotag.report import overview
 from audiotag.report.formats import between, figure, names, percent
+from audiotag.report.report import Report
 
 if TYPE_CHECKING:
-    import pandas
     from rich.console import Console
     from rich.table import Table
-
-    from audiotag.report.report import Report
 
 SHOWN = ("AP", "AUC", "F1", "precision", "recall")
 _ALL_SHOWN, _EXTREMES, _NAMED = 60, 15, 12

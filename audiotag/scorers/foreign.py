@@ -14,6 +14,7 @@ from audiotag import storage
 from audiotag.errors import AudiotagError
 from audiotag.frontend import LogMelConfig, preset
 from audiotag.labels import Labels
+from audiotag.records import Data
 from audiotag.scorers import vocabulary
 from audiotag.scorers.inputs import LogMelInput, Run, WaveformInput, of_clips, of_size
 from audiotag.scorers.scorer import Outputs, Scorer
@@ -21,8 +22,6 @@ from audiotag.task import Task
 
 if TYPE_CHECKING:
     import keras
-
-    from audiotag.records import Data
 
 Shape = tuple[int | None, ...]
 

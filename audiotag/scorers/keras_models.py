@@ -14,6 +14,7 @@ import numpy as np
 from audiotag import models, run_folder
 from audiotag.errors import AudiotagError
 from audiotag.models import files
+from audiotag.records import Data
 from audiotag.scorers.foreign import Foreign, file_size
 from audiotag.scorers.inputs import LogMelInput
 from audiotag.scorers.scorer import Outputs, Scorer
@@ -22,7 +23,6 @@ from audiotag.task import Task
 
 if TYPE_CHECKING:
     from audiotag.models import Preset
-    from audiotag.records import Data
 
 _TASKS = {"sigmoid": Task.MULTILABEL, "softmax": Task.MULTICLASS}
 

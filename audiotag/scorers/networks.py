@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from audiotag.metrics.predictions import Predictions
+from audiotag.records import Data
 from audiotag.records.clips import check_complete
 from audiotag.scorers.reading import Reading
 
 if TYPE_CHECKING:
     import keras
-
-    from audiotag.records import Data
 
 
 def predict(model: keras.Model, data: Data, split: str, batch_size: int = 32) -> Predictions:

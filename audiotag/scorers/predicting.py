@@ -13,7 +13,7 @@ from audiotag import audio, progress
 from audiotag.errors import AudiotagError
 from audiotag.labels import Labels
 from audiotag.metrics.predictions import Predictions
-from audiotag.records import clips
+from audiotag.records import Data, Declaration, clips
 from audiotag.records.clips import check_complete
 from audiotag.scorers import truth, vocabulary
 from audiotag.scorers.reading import Reading
@@ -25,8 +25,6 @@ from audiotag.task import Task
 
 if TYPE_CHECKING:
     import pandas
-
-    from audiotag.records import Data, Declaration
 
 
 @dataclass(frozen=True)

@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from audiotag.errors import AudiotagError
 from audiotag.metrics.checks import NotFiniteError
-from audiotag.records import clips
+from audiotag.records import Data, Declaration, clips
 from audiotag.scorers.inputs import Input, LogMelInput, SeveralInputs, WaveformInput, of_size, resampled_length
-
-if TYPE_CHECKING:
-    from audiotag.records import Data, Declaration
-    from audiotag.scorers.scorer import Scorer
+from audiotag.scorers.scorer import Scorer
 
 Batch = dict[str, Any]
 """Records: `clip_id` and `variant`, `log_mel`, `target`, `waveform` where they are read; see `Data.batches`."""

@@ -14,11 +14,10 @@ from audiotag.labels import Labels
 from audiotag.metrics import prediction_files
 from audiotag.metrics.predictions import Predictions
 from audiotag.scorers.foreign import file_size
+from audiotag.scorers.scorer import Outputs
 
 if TYPE_CHECKING:
     import pandas
-
-    from audiotag.scorers.scorer import Outputs
 
 
 @dataclass(frozen=True)

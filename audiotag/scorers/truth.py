@@ -11,12 +11,11 @@ import numpy as np
 from audiotag import tables
 from audiotag.errors import AudiotagError
 from audiotag.labels import Labels, split_cell
+from audiotag.records import Data
 from audiotag.records.clips import clips_of
 
 if TYPE_CHECKING:
     import pandas
-
-    from audiotag.records import Data
 
 _CELLS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "true": 1, "false": 0, "": -1, "none": -1}
 _NEITHER = -2

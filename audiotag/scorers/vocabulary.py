@@ -8,15 +8,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from audiotag.errors import AudiotagError, suggest
 from audiotag.labels import Labels
-
-if TYPE_CHECKING:
-    from audiotag.records import Data
+from audiotag.records import Data
 
 Vocabulary = Labels | str | Path | Sequence[str]
 """What states classes: a vocabulary, a file of them, or their names in order."""

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
+from audiotag.evaluation.evaluated import Evaluation
 from audiotag.metrics.confusion import confusion, most_confused
 from audiotag.report.chart import Matrix
 from audiotag.report.section import Section, Table
-
-if TYPE_CHECKING:
-    from audiotag.evaluation.evaluated import Evaluation
 
 _LISTED, _DRAWN = 20, 60
 _HOW = {

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from audiotag.evaluation.evaluated import Evaluation
 from audiotag.metrics.curves import curves
 from audiotag.report.chart import DIAGONAL, Axis, Line, Plot
 from audiotag.report.formats import figure
 from audiotag.report.section import Section
-
-if TYPE_CHECKING:
-    from audiotag.evaluation.evaluated import Evaluation
 
 _POINTS = 201
 

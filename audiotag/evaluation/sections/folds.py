@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pandas
 
+from audiotag.evaluation.evaluated import Evaluation
 from audiotag.evaluation.parts import FIGURES, figures, natural
+from audiotag.metrics.predictions import Predictions
 from audiotag.report.section import Section, Table
-
-if TYPE_CHECKING:
-    import pandas
-
-    from audiotag.evaluation.evaluated import Evaluation
-    from audiotag.metrics.predictions import Predictions
 
 
 def measure(evaluation: Evaluation) -> Section | None:
@@ -48,8 +43,6 @@ def folds(predictions: Predictions, fold_of: np.ndarray) -> pandas.DataFrame:
         AUC, lwlrap, F1, accuracy. The last two rows are "mean" and "standard deviation" (of a sample: divided by
         folds - 1) over the folds where the figure is defined; clips and classes are missing there.
     """
-    import pandas
-
     names = sorted(set(fold_of.tolist()), key=natural)
     rows = pandas.DataFrame([{"fold": name} | figures(predictions, fold_of == name) for name in names])
     over = [

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pandas
 
+from audiotag.evaluation.evaluated import Evaluation
 from audiotag.evaluation.illustrating import illustrated
+from audiotag.metrics.predictions import Predictions
 from audiotag.report import formats
 from audiotag.report.section import Exhibit, Section, Table
-
-if TYPE_CHECKING:
-    import pandas
-
-    from audiotag.evaluation.evaluated import Evaluation
-    from audiotag.metrics.predictions import Predictions
 
 _PLAYED, _LISTED, _WRITTEN, _NAMED, _BEST = 12, 40, 1000, 3, 5  # clips, rows, rows of the file, classes, scores
 
@@ -56,8 +51,6 @@ def disputes(predictions: Predictions) -> pandas.DataFrame:
         suggested (class; None where there is none), score (of the class), margin (the suggested class's score, else
         the mean passed, less or more than the score).
     """
-    import pandas
-
     truth, scores, judged = predictions.targets.astype(bool), predictions.scores, predictions.judged
     with np.errstate(invalid="ignore"):
         with_label, without = ((scores * pairs).sum(axis=0) / pairs.sum(axis=0) for pairs in (truth, judged & ~truth))

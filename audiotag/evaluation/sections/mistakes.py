@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
+from audiotag.evaluation.evaluated import Evaluation
 from audiotag.evaluation.illustrating import illustrated
+from audiotag.metrics.predictions import Predictions
 from audiotag.report.formats import figure
 from audiotag.report.section import Exhibit, Section
-
-if TYPE_CHECKING:
-    from audiotag.evaluation.evaluated import Evaluation
-    from audiotag.metrics.predictions import Predictions
 
 Kind = Literal["false alarm", "miss"]
 

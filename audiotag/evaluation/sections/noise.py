@@ -6,17 +6,14 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from audiotag.errors import AudiotagError
+from audiotag.evaluation.evaluated import Evaluation, Scored
 from audiotag.report import formats
 from audiotag.report.formats import rate
 from audiotag.report.section import Section, Table
-
-if TYPE_CHECKING:
-    from audiotag.evaluation.evaluated import Evaluation, Scored
 
 Sounds = Iterable[tuple[str, np.ndarray]]
 

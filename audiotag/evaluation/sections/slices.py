@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas
 
 from audiotag.errors import AudiotagError, suggest
+from audiotag.evaluation.evaluated import Evaluation
 from audiotag.evaluation.parts import FIGURES, figures, natural
+from audiotag.metrics.predictions import Predictions
 from audiotag.report.section import Section, Table
-
-if TYPE_CHECKING:
-    import pandas
-
-    from audiotag.evaluation.evaluated import Evaluation
-    from audiotag.metrics.predictions import Predictions
 
 MISSING = "(none)"
 _FEW = 12
@@ -57,8 +53,6 @@ def slices(predictions: Predictions, clips: pandas.DataFrame, columns: Sequence[
     Raises:
         AudiotagError: an unknown column; one whose cells nearly all differ, as those of an id.
     """
-    import pandas
-
     rows = []
     for column in columns:
         if column not in clips.columns:

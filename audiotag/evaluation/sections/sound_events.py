@@ -11,20 +11,20 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas
 
 from audiotag.errors import AudiotagError
+from audiotag.evaluation.evaluated import Evaluation
+from audiotag.labels import Labels
+from audiotag.records import Data
+from audiotag.records.example import EventRow
 from audiotag.report.formats import count, figure, heading, percent
 from audiotag.report.section import Section, Table
 from audiotag.tagging.events import THRESHOLD
 
 if TYPE_CHECKING:
     import keras
-    import pandas
 
-    from audiotag.evaluation.evaluated import Evaluation
-    from audiotag.labels import Labels
-    from audiotag.records import Data
-    from audiotag.records.example import EventRow
     from audiotag.tagging.events import FrameScores
 
 _TITLE = "Beginnings and ends"
@@ -178,8 +178,6 @@ def judge(
     Raises:
         AudiotagError: no event in any clip, or `sed_scores_eval` cannot be imported.
     """
-    import pandas
-
     package = scorer()
     seconds = {clip_id: float(steps.ends[-1]) for clip_id, steps in scores.items()}
     events = {clip_id: _apart(rows, seconds[clip_id]) for clip_id, rows in truth.items()}
@@ -254,7 +252,6 @@ def _apart(rows: tuple[EventRow, ...], seconds: float) -> list[EventRow]:
 
 def _tables(scores: dict[str, FrameScores], classes: list[int]) -> dict[str, pandas.DataFrame]:
     """A table a clip as the package takes it: a row a step, with onset, offset and the scores of some classes."""
-    import pandas
 
     class Table(pandas.DataFrame):
         """Gives copies: the package's compiled code refuses the read-only arrays of pandas 3."""

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from audiotag.metrics.confusion import confusion
 from audiotag.metrics.curves import curves, histogram
 from audiotag.metrics.per_class import METRICS
-
-if TYPE_CHECKING:
-    from audiotag.report.report import Report
+from audiotag.report.report import Report
 
 _CONFUSED, _BINS = 5, 20
 _SCALE = 1000  # curves are drawn on fewer points than this

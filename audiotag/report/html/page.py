@@ -5,18 +5,16 @@ from __future__ import annotations
 import base64
 import datetime
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from markupsafe import Markup
 
 from audiotag.report import overview, templates
 from audiotag.report.html import media, svg
 from audiotag.report.html.details import details
+from audiotag.report.report import Report
+from audiotag.report.section import Exhibit
 from audiotag.report.tables import versions
-
-if TYPE_CHECKING:
-    from audiotag.report.report import Report
-    from audiotag.report.section import Exhibit
 
 MOST_BYTES = 8_000_000  # of all pictures and sounds together, as they stand in the page
 

@@ -6,17 +6,16 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas
 
+from audiotag.metrics.bootstrap import Intervals
 from audiotag.metrics.curves import curves
 from audiotag.report.formats import short
+from audiotag.report.report import Report
 from audiotag.report.tensorboard.png import BLUE, GREEN, GREY, ORANGE, axes_of, content, legend, new, quiet
 
 if TYPE_CHECKING:
-    import pandas
     from matplotlib.axes import Axes
-
-    from audiotag.metrics.bootstrap import Intervals
-    from audiotag.report.report import Report
 
 _NAMED_CURVES = 5
 _ALL_BARS = 60

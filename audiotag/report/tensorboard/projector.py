@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from audiotag.metrics import per_class
-
-if TYPE_CHECKING:
-    from audiotag.report.report import Report
+from audiotag.report.report import Report
 
 CONFIG, VECTORS, METADATA, BOOKMARKS = "projector_config.pbtxt", "vectors.tsv", "clips.tsv", "bookmarks.json"
 FILES = (CONFIG, VECTORS, METADATA, BOOKMARKS)
