@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from audiotag import run_folder, scorers
 from audiotag.errors import AudiotagError
@@ -17,8 +17,10 @@ from audiotag.metrics.predictions import Predictions
 from audiotag.records import Data, Declaration
 from audiotag.report.report import Report, Subject
 from audiotag.report.writing import write
-from audiotag.scorers.opening import Source
 from audiotag.tensorboard.scalars import last_epoch
+
+if TYPE_CHECKING:
+    from audiotag.scorers.opening import Source
 
 
 def evaluate(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,8 +18,10 @@ from audiotag.metrics.predictions import Predictions
 from audiotag.metrics.thresholds import Thresholds
 from audiotag.records import Data
 from audiotag.scorers import Scorer, calibrations
-from audiotag.scorers.opening import Source
 from audiotag.tagging.calibration import Calibration
+
+if TYPE_CHECKING:
+    from audiotag.scorers.opening import Source
 
 NONE = "none"
 HELD_OUT = ("test", "eval", "evaluation")
