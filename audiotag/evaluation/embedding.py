@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import islice
-
 import numpy as np
 
 from audiotag.errors import AudiotagError
 from audiotag.evaluation.evaluated import Evaluation
-from audiotag.records import clips
 from audiotag.report.report import Embeddings
+from audiotag.scorers.inputs import of_size
 
 _MOST = 2000  # clips; a browser turns no more of them smoothly
 _BATCH = 32
@@ -32,11 +30,8 @@ def embeddings(evaluation: Evaluation) -> Embeddings | None:
     clip_ids = evaluation.predictions.clip_ids
     chosen = np.unique(np.linspace(0, len(clip_ids) - 1, min(len(clip_ids), _MOST)).round().astype(int))
     row_of = {clip_id: row for row, clip_id in zip(chosen.tolist(), clip_ids[chosen].tolist(), strict=True)}
-    rows, vectors = [], []
-    stored = clips.stored(scored.data, clip_ids[chosen])
-    while part := list(islice(stored, _BATCH)):
-        rows += [row_of[clip.clip_id] for clip in part]
-        # A short batch is filled up: a new shape may be a new compilation.
-        filled = np.resize(np.stack([clip.log_mel for clip in part]), (_BATCH, *part[0].log_mel.shape))
-        vectors.append(np.asarray(network.predict_on_batch(filled))[: len(part)])
+    rows, vectors, run = [], [], of_size(network.predict_on_batch, _BATCH)
+    for batch in scored.data.batches(clip_ids=clip_ids[chosen], batch_size=_BATCH):
+        rows += [row_of[clip_id] for clip_id in batch["clip_id"]]
+        vectors.append(run(batch["log_mel"]))
     return Embeddings(np.array(rows), np.concatenate(vectors))

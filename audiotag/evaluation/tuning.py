@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from audiotag import run_folder, scorers
 from audiotag.errors import AudiotagError, suggest
 from audiotag.evaluation import calibrating
-from audiotag.evaluation.sections.noise import built_in, listen, noise_folder
+from audiotag.evaluation.sections.noise import scores_of_noise
 from audiotag.metrics import thresholds
 from audiotag.metrics.predictions import Predictions
 from audiotag.metrics.thresholds import Thresholds
@@ -115,8 +113,10 @@ def calibrate(
     after = before if calibration is None else calibrating.calibrated(before, calibration)
     calibrated, chosen, hours = calibrations.with_calibration(scorer, calibration), None, 0.0
     if quiet:
-        scores, hours = _noise_scores(calibrated, noise)
-        chosen = thresholds.choose(after, aim, scores, hours)
+        folder = None if noise is None else Path(noise)
+        windows = scores_of_noise(calibrated, folder, scorer.seconds, _NOISE_WINDOWS)
+        hours = windows.hours
+        chosen = thresholds.choose(after, aim, windows.scores, hours)
     elif aim != NONE:
         chosen = thresholds.choose(after, aim)
     if chosen is not None:
@@ -143,20 +143,9 @@ def _split(name: str, run: Path | None, data: Data, split: str | None) -> str:
 
 def _check_same(scorer: Scorer, data: Data) -> None:
     """Refuse a data set of other classes or task than the model's."""
-    differences = {"classes": scorer.labels.names != data.labels.names, "task": scorer.task != data.task}
-    for what, differs in differences.items():
-        if differs:
+    for what, own, wanted in (("classes", scorer.labels.names, data.labels.names), ("task", scorer.task, data.task)):
+        if own != wanted:
             raise AudiotagError(
                 f"a model is calibrated on its own classes and task, {data.name} has another {what} than "
                 f"{scorer.name}: name its data set with --data"
             )
-
-
-def _noise_scores(scorer: Scorer, noise: Path | str | None) -> tuple[np.ndarray, float]:
-    """Scores of every window of noise (windows, classes), and how many hours that is."""
-    if noise is None:
-        sounds = built_in(scorer.sample_rate, scorer.seconds, _NOISE_WINDOWS)
-    else:
-        sounds = noise_folder(Path(noise), scorer.sample_rate, scorer.seconds)
-    windows = listen(scorer.predict_on_batch, sounds, scorer.sample_rate)
-    return windows.scores, windows.hours

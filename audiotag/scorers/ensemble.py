@@ -29,7 +29,7 @@ def of(
         labels: the vocabulary, most often a data set's.
         owner: whose it is, for messages.
         task: what is asked of a clip. Default: as of the first member.
-        table: CSV table of classes; see `vocabulary.read_table`.
+        table: CSV table of classes; see `vocabulary.match`.
 
     Raises:
         AudiotagError: a member that knows no class, or members that take different lengths only.

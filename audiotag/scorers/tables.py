@@ -78,25 +78,22 @@ def _is_own(path: Path) -> bool:
 
 def _numbers(path: Path, table: pandas.DataFrame, *, logits: bool) -> np.ndarray:
     """The cells as (rows, classes) float64, all of them checked."""
-    numbers = []
-    for position, cells in enumerate(table.itertuples(index=False, name=None)):
-        try:
-            values = np.fromiter(map(float, cells), np.float64, len(cells))
-        except (TypeError, ValueError):
-            values = np.array([_number(cell) for cell in cells])
-        wrong = ~np.isfinite(values) if logits else ~((values >= 0) & (values <= 1))
-        if wrong.any():
-            column = int(np.argmax(wrong))
-            rule = "finite numbers" if logits else "numbers in [0, 1]"
-            other = "say that they are logits" if np.isfinite(values[column]) else "remove a column that is no class"
-            raise AudiotagError(
-                f"scores are {rule}, {path} {tables.place(table, position)}, column {table.columns[column]!r} has "
-                f"{cells[column]!r}: correct it, or {other}"
-            )
-        numbers.append(values)
-    if not numbers:
+    if not len(table):
         raise AudiotagError(f"{path} has a header and no row: export it again")
-    return np.stack(numbers)
+    cells = table.to_numpy(object)
+    try:
+        numbers = cells.astype(np.float64)
+    except (TypeError, ValueError):
+        numbers = np.vectorize(_number, [np.float64])(cells)
+    right = np.isfinite(numbers) if logits else (numbers >= 0) & (numbers <= 1)
+    for row, column in np.argwhere(~right)[:1]:
+        rule = "finite numbers" if logits else "numbers in [0, 1]"
+        other = "say that they are logits" if np.isfinite(numbers[row, column]) else "remove a column that is no class"
+        raise AudiotagError(
+            f"scores are {rule}, {path} {tables.place(table, row)}, column {table.columns[column]!r} has "
+            f"{cells[row, column]!r}: correct it, or {other}"
+        )
+    return numbers
 
 
 def _number(cell: Any) -> float:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas
 
 from audiotag.evaluation.evaluated import Evaluation
-from audiotag.evaluation.parts import FIGURES, figures, natural
+from audiotag.evaluation.sections.slices import FIGURES, figures, natural
 from audiotag.metrics.predictions import Predictions
 from audiotag.report.section import Section, Table
 
@@ -45,9 +45,5 @@ def folds(predictions: Predictions, fold_of: np.ndarray) -> pandas.DataFrame:
     """
     names = sorted(set(fold_of.tolist()), key=natural)
     rows = pandas.DataFrame([{"fold": name} | figures(predictions, fold_of == name) for name in names])
-    over = [
-        {"fold": "mean"} | rows[list(FIGURES)].mean().to_dict(),
-        {"fold": "standard deviation"} | rows[list(FIGURES)].std(ddof=1).to_dict(),
-    ]
-    counts = {"clips": "Int64", "classes": "Int64"}
-    return pandas.concat([rows.astype(counts), pandas.DataFrame(over)], ignore_index=True).astype(counts)
+    over = rows[list(FIGURES)].agg(["mean", "std"]).assign(fold=["mean", "standard deviation"])
+    return pandas.concat([rows, over], ignore_index=True).astype({"clips": "Int64", "classes": "Int64"})

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas
 
 from audiotag.errors import AudiotagError, suggest
 from audiotag.evaluation.evaluated import Evaluation
-from audiotag.evaluation.parts import FIGURES, figures, natural
+from audiotag.metrics import per_class
 from audiotag.metrics.predictions import Predictions
 from audiotag.report.section import Section, Table
+
+FIGURES = ("mAP", "AUC", "lwlrap", "F1", "accuracy")
+"""What is measured of a part of the clips, see `metrics.summary`."""
 
 MISSING = "(none)"
 _FEW = 12
@@ -60,6 +65,20 @@ def slices(predictions: Predictions, clips: pandas.DataFrame, columns: Sequence[
         values, order = _values(clips[column])
         rows += [{"column": column, "value": value} | figures(predictions, values == value) for value in order]
     return pandas.DataFrame(rows, columns=["column", "value", "clips", "classes", *FIGURES])
+
+
+def figures(predictions: Predictions, chosen: np.ndarray) -> dict[str, Any]:
+    """Counts and figures of the clips chosen by a mask (clips,): clips, classes (that have a positive), `FIGURES`."""
+    part = predictions.take(chosen)
+    table = per_class.per_class(part)
+    summary = per_class.summary(part, table)
+    counts = {"clips": int(chosen.sum()), "classes": int((table["positives"] > 0).sum())}
+    return counts | {name: summary[name] for name in FIGURES}
+
+
+def natural(name: str) -> list[tuple[str, int]]:
+    """A key that sorts "fold2" before "fold10"."""
+    return [(text, int(digits or -1)) for text, digits in re.findall(r"(\D*)(\d*)", name)]
 
 
 def sliceable(clips: pandas.DataFrame) -> list[str]:

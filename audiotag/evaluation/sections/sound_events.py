@@ -8,38 +8,32 @@ import sys
 import warnings
 from dataclasses import dataclass, replace
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import keras
 import numpy as np
 import pandas
 
 from audiotag.errors import AudiotagError
 from audiotag.evaluation.evaluated import Evaluation
+from audiotag.evaluation.frame_scores import frame_scores
 from audiotag.labels import Labels
+from audiotag.models.frames import frame_level, frame_steps
 from audiotag.records import Data
+from audiotag.records.clips import clips_of
 from audiotag.records.example import EventRow
+from audiotag.records.strong_labels import has_strong_labels, strong_labels
 from audiotag.report.formats import count, figure, heading, percent
 from audiotag.report.section import Section, Table
-from audiotag.tagging.events import THRESHOLD
-
-if TYPE_CHECKING:
-    import keras
-
-    from audiotag.tagging.events import FrameScores
+from audiotag.tagging.events import THRESHOLD, FrameScores
 
 _TITLE = "Beginnings and ends"
 
 # The two scenarios of DCASE task 4: quick to react, and not mistaken for another class (dcase.community, 2021).
+_BOTH = {"alpha_st": 1.0, "max_efpr": 100.0}
 PSDS = {
-    "PSDS1": {"dtc_threshold": 0.7, "gtc_threshold": 0.7, "alpha_ct": 0.0, "alpha_st": 1.0, "max_efpr": 100.0},
-    "PSDS2": {
-        "dtc_threshold": 0.1,
-        "gtc_threshold": 0.1,
-        "cttc_threshold": 0.3,
-        "alpha_ct": 0.5,
-        "alpha_st": 1.0,
-        "max_efpr": 100.0,
-    },
+    "PSDS1": {"dtc_threshold": 0.7, "gtc_threshold": 0.7, "alpha_ct": 0.0} | _BOTH,
+    "PSDS2": {"dtc_threshold": 0.1, "gtc_threshold": 0.1, "cttc_threshold": 0.3, "alpha_ct": 0.5} | _BOTH,
 }
 
 
@@ -126,27 +120,18 @@ def compare(network: keras.Model, data: Data, split: str, batch_size: int = 32) 
     Raises:
         AudiotagError: a score that is not finite, or the reason that `note` gives.
     """
-    from audiotag.evaluation.frame_scores import frame_scores
-    from audiotag.records.clips import clips_of
-    from audiotag.records.strong_labels import has_strong_labels, strong_labels
-
     if not has_strong_labels(data, split):
         return None
     truth, scores = strong_labels(data, split), frame_scores(network, data, split, batch_size)
     clips = clips_of(data, split)
     labelled = dict(zip(clips["clip_id"], clips["labels"] != "", strict=True))
-    judged = [clip_id for clip_id in truth if truth[clip_id] or not labelled[clip_id]]
-    result = judge(
-        {clip_id: truth[clip_id] for clip_id in judged}, {clip_id: scores[clip_id] for clip_id in judged}, data.labels
-    )
+    judged = {clip_id: events for clip_id, events in truth.items() if events or not labelled[clip_id]}
+    result = judge(judged, {clip_id: scores[clip_id] for clip_id in judged}, data.labels)
     return replace(result, weakly_labelled=len(truth) - len(judged))
 
 
 def note(network: keras.Model, data: Data, split: str) -> str:
     """Why a split with strong labels cannot be measured; "" where it can, or where there is nothing to measure."""
-    from audiotag.models.frames import frame_level, frame_steps
-    from audiotag.records.strong_labels import has_strong_labels
-
     if not has_strong_labels(data, split):
         return ""
     try:
@@ -185,26 +170,19 @@ def judge(
     if not counts.any():
         raise AudiotagError("sound events need strong labels, no clip has an event: choose another split")
     # Names are free, the package's columns are not: it refuses a backslash, and "macro_average" is its own.
-    compared = {
-        "scores": _tables(scores, np.flatnonzero(counts).tolist()),
-        "ground_truth": {
-            clip_id: [(on, off, str(index)) for on, off, index in rows] for clip_id, rows in events.items()
-        },
-    }
+    named = {clip_id: [(on, off, str(index)) for on, off, index in rows] for clip_id, rows in events.items()}
+    compared = {"scores": _tables(scores, np.flatnonzero(counts).tolist()), "ground_truth": named}
     # The package finds what is above, audiotag what reaches the threshold.
     limit = float(np.nextafter(criteria.threshold, -1.0))
+    segments = {"audio_durations": seconds, "segment_length": criteria.segment}
     collars = {"onset_collar": criteria.collar, "offset_collar": criteria.collar}
     collars["offset_collar_rate"] = criteria.offset_collar_rate
-    segments = {"audio_durations": seconds, "segment_length": criteria.segment}
+    measures = (("segment", package.segment_based, segments), ("event", package.collar_based, collars))
     table, means = pandas.DataFrame({"class": labels.names, "events": counts}).rename_axis("index"), {}
-    for kind, module, options in (
-        ("segment", package.segment_based, segments),
-        ("event", package.collar_based, collars),
-    ):
+    for kind, module, options in measures:
         *_, by_class = module.fscore(**compared, threshold=limit, **options)
-        rates = pandas.DataFrame({int(index): _rates(each) for index, each in by_class.items()}).T.add_prefix(
-            f"{kind}_"
-        )
+        rates = pandas.DataFrame({int(index): _rates(each) for index, each in by_class.items()}).T
+        rates = rates.add_prefix(f"{kind}_")
         table = table.join(rates)
         totals = {key: sum(each[key] for each in by_class.values()) for key in ("tps", "fps", "n_ref")}
         means |= {f"macro_{kind}_F1": float(rates[f"{kind}_F1"].mean()), f"micro_{kind}_F1": _rates(totals)["F1"]}
