@@ -66,11 +66,10 @@ def means(report: Report) -> list[tuple[str, list[tuple[float, tuple[float, floa
 
 def further_figures(report: Report) -> list[tuple[str, float, tuple[float, float] | None]]:
     """Figures that are neither a key figure nor among the averages."""
-    multiclass = report.predictions.task == "multiclass"
     titles = {
         "d_prime": "d′ of the mean AUC",
         "lwlrap": "lwlrap",
-        "accuracy": "accuracy of clips" if multiclass else "right yes-or-no decisions",
+        "accuracy": "accuracy of clips" if report.predictions.task.exclusive else "right yes-or-no decisions",
         "top_3": "right class among the best 3",
         "top_5": "right class among the best 5",
         "Brier": "Brier score, mean of classes",
@@ -115,15 +114,12 @@ def class_rows(report: Report) -> list[dict[str, Any]]:
 
 def left_out(report: Report) -> list[tuple[str, list[str]]]:
     """Classes that means leave out: how many and of which mean, and their names."""
-    summary, reasons = report.summary, (("without_positives", "the means"), ("without_negatives", "the mean of AUC"))
-    return [
-        (
-            f"{len(summary[key])} of {summary['classes']} classes {key.replace('_', ' ')}, left out of {mean}",
-            summary[key],
-        )
-        for key, mean in reasons
-        if summary[key]
-    ]
+    points = []
+    for key, mean in (("without_positives", "the means"), ("without_negatives", "the mean of AUC")):
+        if classes := report.summary[key]:
+            share = f"{len(classes)} of {report.summary['classes']} classes"
+            points.append((f"{share} {key.replace('_', ' ')}, left out of {mean}", classes))
+    return points
 
 
 def limits(report: Report) -> list[tuple[str, list[str]]]:

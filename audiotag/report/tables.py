@@ -67,29 +67,11 @@ def write_json(path: Path, report: Report) -> None:
         "date": datetime.date.today(),
         "command": report.command,
         "versions": versions(),
-        "subject": {
-            "name": report.subject.name,
-            "kind": report.subject.kind,
-            "path": report.subject.path,
-            "about": report.subject.about,
-        },
-        "data_set": report.data_set,
-        "split": report.split,
+        "subject": _fields(report.subject, "name", "kind", "path", "about"),
+        **_fields(report, "data_set", "split"),
         "task": report.predictions.task,
-        "thresholds_from": report.thresholds_from,
-        "calibration": report.calibration,
-        "notes": report.notes,
-        "summary": report.summary,
-        "intervals": None
-        if intervals is None
-        else {
-            "level": intervals.level,
-            "resamples": intervals.resamples,
-            "unit": intervals.unit,
-            "units": intervals.units,
-            "reason": intervals.reason,
-            "means": intervals.means,
-        },
+        **_fields(report, "thresholds_from", "calibration", "notes", "summary"),
+        "intervals": intervals and _fields(intervals, "level", "resamples", "unit", "units", "reason", "means"),
         "classes": _with_intervals(report).reset_index(),
         "hyperparameters": report.hyperparameters,
     }
@@ -104,19 +86,17 @@ def versions() -> dict[str, str]:
     return own | {name: importlib.metadata.version(name) for name in _LIBRARIES}
 
 
+def _fields(value: Any, *names: str) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in names}
+
+
 def _with_intervals(report: Report) -> pandas.DataFrame:
     """The table of classes, each metric followed by the ends of its interval."""
-    table = report.table
     if report.intervals is None:
-        return table
-    ends = report.intervals.classes
-    columns = [
-        column
-        for name in table.columns
-        for column in (name, f"{name}_low", f"{name}_high")
-        if column == name or column in ends.columns
-    ]
-    return table.join(ends)[columns]
+        return report.table
+    joined = report.table.join(report.intervals.classes)
+    columns = [f"{name}{end}" for name in report.table.columns for end in ("", "_low", "_high")]
+    return joined[[name for name in columns if name in joined]]
 
 
 def _interval_cells(report: Report, keys: Mapping[str, str]) -> dict[str, float]:
@@ -133,17 +113,15 @@ def _interval_cells(report: Report, keys: Mapping[str, str]) -> dict[str, float]
 def _plain(value: Any) -> Any:
     """A value as JSON knows it."""
     if dataclasses.is_dataclass(value):
-        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, pandas.DataFrame):
-        return [_plain(row) for row in value.to_dict("records")]
+        value = _fields(value, *(field.name for field in dataclasses.fields(value)))
+    elif isinstance(value, pandas.DataFrame):
+        value = value.to_dict("records")
+    elif isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
     if isinstance(value, Mapping):
         return {str(key): _plain(part) for key, part in value.items()}
-    if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
     if isinstance(value, list | tuple):
         return [_plain(part) for part in value]
-    if isinstance(value, np.generic):
-        return _plain(value.item())
     if value is pandas.NA or (isinstance(value, float) and not math.isfinite(value)):
         return None
     if value is None or isinstance(value, bool | int | float):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import functools
 import json
 import math
@@ -11,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from audiotag.report import formats
+from audiotag.report import formats, overview
+from audiotag.report.report import Report
+from audiotag.report.tables import versions
 
 if TYPE_CHECKING:
     import jinja2
@@ -40,6 +43,26 @@ def environment() -> jinja2.Environment:
     made.filters |= {"quoted": _quoted, "code": _code}
     made.tests["defined_number"] = lambda value: not math.isnan(value)
     return made
+
+
+def render(name: str, report: Report, **values: Any) -> str:
+    """A template filled with what both say of a report, and with further values."""
+    return (
+        environment()
+        .get_template(name)
+        .render(
+            report=report,
+            date=datetime.date.today().isoformat(),
+            versions=versions(),
+            multilabel=not report.predictions.task.exclusive,
+            keys=overview.key_figures(report),
+            interval_text=overview.interval_text(report.intervals),
+            limits=overview.limits(report),
+            columns=overview.class_columns(report),
+            classes=overview.class_rows(report),
+            **values,
+        )
+    )
 
 
 def plain(text: str) -> Markup:

@@ -91,7 +91,7 @@ def _table(parts: dict[str, pandas.DataFrame], report: Report) -> Table:
 
 def _decisions(report: Report) -> list[str]:
     """Accuracy, or where thresholds come from."""
-    if report.predictions.task != "multiclass":
+    if not report.predictions.task.exclusive:
         return [f"thresholds of F1, precision and recall: {report.thresholds_from}"]
     ends = overview.bounds(report.intervals, "accuracy")
     interval = "" if ends is None else f" ({between(*ends, 2)})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,6 +45,16 @@ class Truth:
     owner: str
     vocabulary: str
     recordings: np.ndarray | None = None
+
+    def rows_of(self, clip_ids: Iterable[str]) -> list[int]:
+        """Rows of those of some clips whose truth is known, in the order given."""
+        position = {clip_id: row for row, clip_id in enumerate(self.clip_ids.tolist())}
+        return [position[clip_id] for clip_id in clip_ids if clip_id in position]
+
+    def take(self, rows: Sequence[int] | np.ndarray) -> Truth:
+        """The truth of some clips."""
+        parts = {name: getattr(self, name) for name in ("clip_ids", "targets", "known", "recordings")}
+        return replace(self, **{name: None if part is None else part[rows] for name, part in parts.items()})
 
 
 def of_data(data: Data, split: str) -> Truth:
@@ -105,12 +116,10 @@ def _judgements(path: Path, table: pandas.DataFrame) -> np.ndarray:
 def restricted(truth: Truth, data: Data, split: str) -> Truth:
     """The part of a table's truth that is about the clips of a split, in their order."""
     wanted = clips_of(data, split)["clip_id"].astype(str)
-    position = {clip_id: row for row, clip_id in enumerate(truth.clip_ids.tolist())}
-    kept = [position[clip_id] for clip_id in wanted if clip_id in position]
+    kept = truth.rows_of(wanted)
     if not kept:
         raise AudiotagError(
             f"{truth.owner} has no clip of {data.name} {split} ({len(wanted)} clips, {wanted.iloc[0]!r} for one): "
             "name the table of this data set"
         )
-    known = None if truth.known is None else truth.known[kept]
-    return replace(truth, clip_ids=truth.clip_ids[kept], targets=truth.targets[kept], known=known)
+    return truth.take(kept)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas
 
 from audiotag.metrics.bootstrap import Intervals
-from audiotag.metrics.curves import curves
+from audiotag.metrics.curves import curves, histogram
 from audiotag.report.formats import short
 from audiotag.report.report import Report
 from audiotag.report.tensorboard.png import BLUE, GREEN, GREY, ORANGE, axes_of, content, legend, new, quiet
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _NAMED_CURVES = 5
 _ALL_BARS = 60
 _BARS = 25
-_HISTOGRAMS = 12
+_HISTOGRAMS, _BINS = 12, 25
 _DECADE = 10
 _GRID = 201
 _ROC_CLIPS = "share of the clips without the class that are false alarms"
@@ -63,7 +63,9 @@ def average_precision(report: Report) -> bytes:
     table = report.table[report.table["AP"].notna()].sort_values("AP", ascending=False, kind="stable")
     parts = [table] if len(table) <= _ALL_BARS else [table.head(_BARS), table.tail(_BARS)]
     figure = new(4.2 * len(parts) + 1.4, max(2.6, 0.17 * len(parts[0]) + 1.1))
-    figure.suptitle(_bars_title(report), fontsize=10, parse_math=False)
+    interval = "" if report.intervals is None else f" with {report.intervals.level:.0%} intervals"
+    title = f"Average precision{interval} (in brackets: clips of the class)"
+    figure.suptitle(f"{title}\n{report.subject.name} on {report.split}", fontsize=10, parse_math=False)
     for place, (axes, rows) in enumerate(zip(figure.subplots(1, len(parts), squeeze=False)[0], parts, strict=True)):
         quiet(axes)
         if len(parts) == 2:
@@ -72,11 +74,6 @@ def average_precision(report: Report) -> bytes:
         axes.axvline(report.summary["mAP"], color=ORANGE, linewidth=1.2)
         axes.set(xlim=(0, 1), xlabel=f"average precision (orange: mean {report.summary['mAP']:.3f})")
     return content(figure)
-
-
-def _bars_title(report: Report) -> str:
-    interval = "" if report.intervals is None else f" with {report.intervals.level:.0%} intervals"
-    return f"Average precision{interval} (in brackets: clips of the class)\n{report.subject.name} on {report.split}"
 
 
 def _bars(axes: Axes, rows: pandas.DataFrame, intervals: Intervals | None) -> None:
@@ -121,18 +118,17 @@ def scores_of_worst(report: Report) -> bytes:
     columns = min(4, max(len(table), 1))
     rows = max(-(-len(table) // columns), 1)
     figure = new(2.3 * columns, 1.7 * rows + 0.7)
-    kept = "score (share of clips, dashed: threshold)" if report.predictions.task == "multilabel" else "score"
+    exclusive = report.predictions.task.exclusive
     which = f"the {len(table)} worst of {judged_classes} classes" if len(table) < judged_classes else "every class"
     figure.suptitle(f"Scores of clips with the class (orange) and without (blue): {which}", fontsize=10)
-    figure.supxlabel(kept, fontsize=9)
+    figure.supxlabel("score" if exclusive else "score (share of clips, dashed: threshold)", fontsize=9)
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True).ravel()
-    edges = np.linspace(0.0, 1.0, 26)
     for axes, index in zip(grid, table.index, strict=False):
         truth, scores = report.predictions.of_class(index)
         for chosen, colour in ((~truth, BLUE), (truth, ORANGE)):
-            counts, _ = np.histogram(scores[chosen], edges)
+            counts, edges = histogram(scores[chosen], _BINS)
             axes.stairs(counts / max(counts.sum(), 1), edges, fill=True, color=colour, alpha=0.6)
-        if report.predictions.task == "multilabel":
+        if not exclusive:
             axes.axvline(report.table.loc[index, "threshold"], color="0.2", linewidth=1, linestyle="--")
         quiet(axes)
         title = f"{short(table.loc[index, 'class'])}  AP {table.loc[index, 'AP']:.3f}"

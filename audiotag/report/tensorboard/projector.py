@@ -30,10 +30,8 @@ def write(folder: Path, report: Report) -> None:
     lines = zip(*columns.values(), strict=True)
     content = "".join("\t".join(map(_line, line)) + "\n" for line in (columns, *lines))
     (folder / METADATA).write_text(content, encoding="utf-8")
-    states = [
-        _bookmark("coloured by class", "class", vectors.shape),
-        _bookmark("right or wrong", "found", vectors.shape),
-    ]
+    views = {"coloured by class": "class", "right or wrong": "found"}
+    states = [_bookmark(name, column, vectors.shape) for name, column in views.items()]
     (folder / BOOKMARKS).write_text(json.dumps(states), encoding="utf-8")
     config = (
         f'embeddings {{\n  tensor_name: "{_NAME}"\n  tensor_path: "{VECTORS}"\n'
