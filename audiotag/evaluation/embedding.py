@@ -6,15 +6,14 @@ import numpy as np
 
 from audiotag.errors import AudiotagError
 from audiotag.evaluation.evaluated import Evaluation
-from audiotag.report.report import Embeddings
 from audiotag.scorers.inputs import of_size
 
 _MOST = 2000  # clips; a browser turns no more of them smoothly
 _BATCH = 32
 
 
-def embeddings(evaluation: Evaluation) -> Embeddings | None:
-    """Embeddings of some clips, evenly chosen.
+def embeddings(evaluation: Evaluation) -> tuple[np.ndarray, np.ndarray] | None:
+    """Rows of some clips, evenly chosen, and their embeddings, as `Report` holds them.
 
     None where there are several sources, or no network that takes the records and has a layer of features.
     """
@@ -34,4 +33,4 @@ def embeddings(evaluation: Evaluation) -> Embeddings | None:
     for batch in scored.data.batches(clip_ids=clip_ids[chosen], batch_size=_BATCH):
         rows += [row_of[clip_id] for clip_id in batch["clip_id"]]
         vectors.append(run(batch["log_mel"]))
-    return Embeddings(np.array(rows), np.concatenate(vectors))
+    return np.array(rows), np.concatenate(vectors)

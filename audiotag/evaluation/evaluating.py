@@ -81,18 +81,9 @@ def evaluate(
         sources, data=data, split=split, out=out, slice_by=columns, resamples=resamples, unit=unit,
         noise_folder=noise_folder, recordings=recordings, truth=truth, **stated,
     )  # fmt: skip
-    report = _report(
-        evaluated.pool(
-            scored,
-            columns=columns,
-            noise_folder=None if noise_folder is None else Path(noise_folder),
-            recordings=recordings,
-        ),
-        folder,
-        command,
-        resamples,
-        unit,
-    )
+    noise_folder = None if noise_folder is None else Path(noise_folder)
+    evaluation = evaluated.pool(scored, columns=columns, noise_folder=noise_folder, recordings=recordings)
+    report = _report(evaluation, folder, command, resamples, unit)
     run = scored[0].run if len(scored) == 1 else None
     write(report, step=0 if run is None else last_epoch(run / run_folder.VALIDATION))
     return report

@@ -170,7 +170,6 @@ def _judged_by_both(first: Predictions, second: Predictions) -> list[Predictions
 def _classes(
     truth: Predictions, columns: np.ndarray, units: Units, drawn: list[bootstrap.Resamples], level: float
 ) -> pandas.DataFrame:
-    """The table of classes."""
     positive = truth.targets.astype(bool)
     about = {"index": columns, "id": truth.labels.ids, "class": truth.labels.names, "positives": positive.sum(axis=0)}
     with_positive, with_judged = (_units_with(pairs, units) for pairs in (positive, truth.judged))
@@ -187,7 +186,6 @@ def _classes(
 
 
 def _means(units: Units, drawn: list[bootstrap.Resamples], level: float) -> pandas.DataFrame:
-    """The table of means."""
     names = list(drawn[0].means)
     values = (np.column_stack([each.means[name] for name in names]) for each in drawn)
     evidence = np.full(len(names), units.count)

@@ -78,10 +78,7 @@ class Predictions:
 
     def pairs(self) -> tuple[np.ndarray, np.ndarray]:
         """Truth (bool) and scores of every pair of a clip and a class that counts, (pairs,)."""
-        truth = self.targets.astype(bool)
-        if self.known is None:
-            return truth.ravel(), self.scores.ravel()
-        return truth[self.known], self.scores[self.known]
+        return self.targets[self.judged].astype(bool), self.scores[self.judged]
 
     def take(self, rows: np.ndarray, columns: np.ndarray | None = None) -> Predictions:
         """The predictions of some clips, and of some classes.

@@ -38,19 +38,6 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Embeddings:
-    """What a network makes of some clips before its last layer.
-
-    Args:
-        rows: (points,) int64, which rows of the predictions these clips are.
-        vectors: (points, dim) float32.
-    """
-
-    rows: np.ndarray
-    vectors: np.ndarray
-
-
-@dataclass(frozen=True)
 class Report:
     """What an evaluation found: every class, the means, and sections.
 
@@ -70,7 +57,8 @@ class Report:
         summary: means and the classes left out, see `metrics.summary`.
         intervals: bootstrap intervals of both; None where none were asked for.
         sections: by name, in the order of showing; None where a section has nothing to measure.
-        embeddings: of some clips; None where there is no network that takes the records.
+        embeddings: rows (points,) int64 of some clips in the predictions, and what the network makes of these clips
+            before its last layer, (points, dim) float32; None where there is no network that takes the records.
         notes: what the reader must know: clips or classes left out, labels that did not match, assumptions.
         hyperparameters: of the training, ready for TensorBoard's HParams: name to number, text or bool.
     """
@@ -88,7 +76,7 @@ class Report:
     summary: dict[str, Any]
     intervals: Intervals | None = None
     sections: dict[str, Section | None] = field(default_factory=dict)
-    embeddings: Embeddings | None = None
+    embeddings: tuple[np.ndarray, np.ndarray] | None = None
     notes: tuple[str, ...] = ()
     hyperparameters: dict[str, float | str | bool] = field(default_factory=dict)
 

@@ -53,6 +53,9 @@ def of(
 
     name, first = "+".join(member.name for member in members), members[0]
     same = all(member.pad == first.pad for member in members)
+    stated = [note for member in members for note in member.notes]
+    calibrated = [member.name for member in members if member.calibration is not None]
+    left_out = [f"the calibration of {member} is left out of the mean" for member in calibrated]
     return Scorer(
         name=name,
         kind="ensemble",
@@ -66,12 +69,8 @@ def of(
         pad=first.pad if same else "repeat",
         checksum=lambda: _checksum(members, matchings),
         about={"members": ", ".join(member.name for member in members)},
-        notes=tuple(dict.fromkeys(note for member in members for note in (*member.notes, *_left_out(member)))),
+        notes=tuple(dict.fromkeys((*stated, *left_out))),
     )
-
-
-def _left_out(member: Scorer) -> list[str]:
-    return [f"the calibration of {member.name} is left out of the mean"] if member.calibration is not None else []
 
 
 def _seconds(members: Sequence[Scorer]) -> float:

@@ -149,7 +149,12 @@ def scorer(model: Foreign, description: Description) -> Scorer:
         whose = "nobody states its task" if data is None else f"{data.name} is {data.task}"
         note = f"scores are the {task.activation} of the outputs of {model.name}, since {whose}"
         opened = replace(opened, notes=(*opened.notes, note))
-    return _with_tagger(opened) if takes.is_plain and opened.network is not None else opened
+    if opened.outputs == "logits" and opened.network is not None and takes.is_plain:
+        from audiotag.tagging import AudioTagger
+
+        parts = (labels, takes.front_end, task, opened.seconds, opened.pad)
+        opened = replace(opened, tagger=AudioTagger(opened.network, *parts))
+    return opened
 
 
 def _decided(model: Scorer) -> Scorer:
@@ -158,19 +163,9 @@ def _decided(model: Scorer) -> Scorer:
     noise = np.random.default_rng(0).normal(size=(len(_LEVELS), samples)) * np.array(_LEVELS)[:, None]
     raw = model.raw(model.input.of_waveforms(noise.astype(np.float32), model.sample_rate))
     logits = bool(((raw < 0) | (raw > 1)).any())
-    outputs, seen = ("logits", "some values lie outside") if logits else ("scores", "every value lies in")
-    note = f"{model.name} does not state what its outputs are: taken for {outputs}, since of noise {seen} [0, 1]"
+    outputs, values = ("logits", "some values lie outside") if logits else ("scores", "every value lies in")
+    note = f"{model.name} does not state what its outputs are: taken for {outputs}, since of noise {values} [0, 1]"
     return replace(model, outputs=outputs, notes=(*model.notes, note))
-
-
-def _with_tagger(model: Scorer) -> Scorer:
-    """The scorer with an AudioTagger, where its network gives logits of log-mel as audiotag's own do."""
-    if model.outputs != "logits":
-        return model
-    from audiotag.tagging import AudioTagger
-
-    parts = (model.labels, model.front_end, model.task, model.seconds, model.pad)
-    return replace(model, tagger=AudioTagger(model.network, *parts))
 
 
 def _seconds(takes: LogMelInput | WaveformInput, data: Data | None) -> float:
@@ -245,19 +240,14 @@ def _any_batch(model: Foreign) -> Run:
     return model.run if model.shape[0] is None else of_size(model.run, model.shape[0])
 
 
-def only(what: str, name: str, names: list[str]) -> None:
-    """Refuse a model that has not exactly one input, or output.
-
-    Args:
-        what: "input" or "output".
-        name: of the model.
-        names: of those it has.
-    """
-    if len(names) != 1:
-        raise AudiotagError(
-            f"a scorer has one {what}, {name} has {len(names)} ({', '.join(names) or 'none'}): "
-            f"export it with the one {what} that matters"
-        )
+def check_one_each(model: str, inputs: list[str], outputs: list[str]) -> None:
+    """Refuse a model that has not exactly one input and one output; all are named."""
+    for what, names in (("input", inputs), ("output", outputs)):
+        if len(names) != 1:
+            raise AudiotagError(
+                f"a scorer has one {what}, {model} has {len(names)} ({', '.join(names) or 'none'}): "
+                f"export it with the one {what} that matters"
+            )
 
 
 def _files(path: Path) -> list[Path]:

@@ -169,16 +169,7 @@ def _finish(
     notes: list[str],
     data: Data | None,
 ) -> Predicted:
-    """Predictions of the classes that both know; of a multiclass truth, of the clips whose class is one of them.
-
-    Args:
-        subject: what scored.
-        right: the truth.
-        scores: (clips, classes of the subject), uncalibrated.
-        matching: of the subject's classes to those of the truth.
-        notes: what is to be told already.
-        data: the data set; None: there is none.
-    """
+    """Predictions of the classes that both know; of a multiclass truth, of the clips whose class is one of them."""
     kept, clips_scored = np.flatnonzero(matching.known), len(scores)
     notes = notes + matching.notes(subject.name, right.labels, right.vocabulary)
     if Task(right.task).exclusive and len(kept) < len(right.labels):

@@ -13,9 +13,7 @@ _POINTS = 201
 
 def measure(evaluation: Evaluation) -> Section:
     """Both curves; pairs that nobody judged are left out."""
-    predictions, summary = evaluation.predictions, evaluation.summary
-    pairs = (values[predictions.judged] for values in (predictions.targets.astype(bool), predictions.scores))
-    ranking = curves(*pairs, _POINTS)
+    summary, ranking = evaluation.summary, curves(*evaluation.predictions.pairs(), _POINTS)
     precision_recall = Plot(
         "precision_recall_of_all_pairs",
         "Precision and recall of all pairs",

@@ -6,6 +6,7 @@ import io
 import shutil
 
 import numpy as np
+import soundfile
 
 from audiotag.metrics.curves import at_thresholds, histogram
 from audiotag.report import card
@@ -100,8 +101,6 @@ def describe(exhibit: Exhibit) -> str:
 
 def wav(exhibit: Exhibit) -> bytes:
     """The sound as the content of a WAV file, 16 bits; what is louder than full scale is cut off."""
-    import soundfile
-
     content = io.BytesIO()
     samples = np.clip(exhibit.waveform, -1.0, 1.0)
     soundfile.write(content, samples, exhibit.sample_rate, subtype="PCM_16", format="WAV")

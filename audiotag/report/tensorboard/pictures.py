@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas
+from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator
 
 from audiotag.metrics.bootstrap import Intervals
 from audiotag.metrics.curves import curves, histogram
 from audiotag.report.formats import short
 from audiotag.report.report import Report
 from audiotag.report.tensorboard.png import BLUE, GREEN, GREY, ORANGE, axes_of, content, legend, new, quiet
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 _NAMED_CURVES = 5
 _ALL_BARS = 60
@@ -91,8 +89,6 @@ def _bars(axes: Axes, rows: pandas.DataFrame, intervals: Intervals | None) -> No
 
 def average_precision_by_clips(report: Report) -> bytes:
     """Every class as a dot: its average precision above how many clips it has; of few classes the worst by name."""
-    from matplotlib.ticker import LogLocator
-
     table = report.table[report.table["AP"].notna()]
     figure = new(5.8, 4.2)
     axes = axes_of(figure, f"Rare and frequent classes, {report.subject.name} on {report.split}")

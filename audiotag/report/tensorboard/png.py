@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import io
 import warnings
-from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 from audiotag.report.chart import Chart, Matrix, Plot
 from audiotag.report.formats import short
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 BLUE, ORANGE, GREEN, GREY = "#1f6fb4", "#d1570a", "#2b8a3e", "#868e96"
 _DOTS_PER_INCH = 140  # small figures of many dots: their texts can be read in a card of TensorBoard
@@ -32,9 +30,6 @@ def new(width: float, height: float) -> Figure:
         width: inches of 140 pixels.
         height: inches of 140 pixels.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure

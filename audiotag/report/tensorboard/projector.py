@@ -24,7 +24,7 @@ def write(folder: Path, report: Report) -> None:
         folder: TensorBoard's run.
         report: with `embeddings`.
     """
-    chosen, vectors = report.embeddings.rows, report.embeddings.vectors
+    chosen, vectors = report.embeddings
     np.savetxt(folder / VECTORS, vectors, "%.5g", "\t")
     columns = describe(report, chosen)
     lines = zip(*columns.values(), strict=True)
