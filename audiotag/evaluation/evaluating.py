@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from audiotag import run_folder, scorers
+from audiotag import records, run_folder, scorers
 from audiotag.errors import AudiotagError
 from audiotag.evaluation import evaluated, sections
-from audiotag.evaluation.embedding import embeddings
 from audiotag.evaluation.evaluated import Scored
+from audiotag.evaluation.illustrating import embeddings
 from audiotag.metrics.bootstrap import Unit, bootstrap, check_unit
 from audiotag.metrics.predictions import Predictions
 from audiotag.records import Data, Declaration
@@ -98,8 +98,6 @@ def _scored(
     stated: dict[str, Any],
 ) -> Scored:
     """Scores of one source on the data set that is named, or that its run names."""
-    from audiotag import records
-
     if isinstance(data, str | Path):
         data = records.open(Path(data))
     subject = scorers.open(source, data, **stated)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from audiotag import run_folder, scorers
+from audiotag import records, run_folder, scorers
 from audiotag.errors import AudiotagError, suggest
 from audiotag.evaluation import calibrating
 from audiotag.evaluation.sections.noise import scores_of_noise
@@ -16,7 +16,7 @@ from audiotag.metrics.predictions import Predictions
 from audiotag.metrics.thresholds import Thresholds
 from audiotag.records import Data
 from audiotag.scorers import Scorer, calibrations
-from audiotag.tagging.calibration import Calibration
+from audiotag.tagging.calibration import METHODS, Calibration
 
 if TYPE_CHECKING:
     from audiotag.scorers.opening import Source
@@ -84,9 +84,6 @@ def calibrate(
     Example:
         >>> audiotag.evaluation.calibrate("runs/esc10-mn04", aim="precision=0.9").thresholds.values
     """
-    from audiotag import records
-    from audiotag.tagging.calibration import METHODS
-
     aim = (NONE if method == NONE else "f1") if aim is None else aim
     if method not in (*METHODS, NONE):
         raise AudiotagError(f"no calibration is named {method!r}: {suggest(method, (*METHODS, NONE))}")

@@ -14,7 +14,6 @@ import pandas
 from audiotag import progress
 from audiotag.errors import AudiotagError
 from audiotag.metrics import per_class, ranking
-from audiotag.metrics.label_ranking import label_precisions
 from audiotag.metrics.predictions import Predictions
 
 METRICS = ("AP", "AUC", "lwlrap", "F1", "precision", "recall", "accuracy", "Brier")
@@ -177,7 +176,7 @@ def resample(predictions: Predictions, weights: np.ndarray) -> Resamples:
     from threadpoolctl import threadpool_limits
 
     truth, scores, judged = predictions.targets.astype(bool), predictions.scores, predictions.judged
-    predicted, precisions = per_class.decide(predictions), label_precisions(predictions)
+    predicted, precisions = per_class.decide(predictions), per_class.label_precisions(predictions)
 
     def measure(block: slice) -> list[np.ndarray]:
         """Positives, predicted, hits and judged; sums of squared errors and of label precisions; AP and AUC."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from audiotag.errors import AudiotagError
-from audiotag.metrics.checks import NotFiniteError
+from audiotag.metrics.predictions import NotFiniteError
 from audiotag.records import Data, Declaration, clips
 from audiotag.scorers.inputs import Input, LogMelInput, SeveralInputs, WaveformInput, of_size, resampled_length
 from audiotag.scorers.scorer import Scorer

@@ -60,7 +60,8 @@ def open(path: Path, outputs: Outputs | None = None) -> ScoreTable:
         AudiotagError: no such file or not such a table; a cell that is empty, no finite number or out of range, or a
             clip twice: naming row and column.
     """
-    if path.suffix == ".npz" or (path.suffix == ".parquet" and _is_own(path)):
+    schema = tables.parquet(path).schema if path.suffix == ".parquet" else None
+    if path.suffix == ".npz" or (schema is not None and prediction_files.METADATA in (schema.metadata or {})):
         saved = prediction_files.load(path)
         about = {"classes": str(len(saved.labels)), "clips": str(len(saved.clip_ids)), "file": file_size(path)}
         keys = tuple(map(str, saved.clip_ids))
@@ -70,10 +71,6 @@ def open(path: Path, outputs: Outputs | None = None) -> ScoreTable:
     scores = _numbers(path, table, logits=outputs == "logits")
     about = {"classes": str(len(labels)), "rows": str(len(keys)), "file": file_size(path)}
     return ScoreTable(path.stem, path, tuple(keys), scores, labels, outputs or "scores", None, about)
-
-
-def _is_own(path: Path) -> bool:
-    return prediction_files.METADATA in (tables.parquet(path).schema.metadata or {})
 
 
 def _numbers(path: Path, table: pandas.DataFrame, *, logits: bool) -> np.ndarray:

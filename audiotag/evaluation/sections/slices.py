@@ -90,9 +90,8 @@ def sliceable(clips: pandas.DataFrame) -> list[str]:
     chosen = []
     for column in (str(name) for name in clips.columns if name not in _NEVER):
         cells = _cells(clips[column])
-        numbers = _numbers(cells)
-        several = len(set(cells)) > 1
-        if several and (len(set(cells)) <= _MANY or (numbers is not None and bool((numbers % 1 > 0).any()))):
+        values, numbers = len(set(cells)), _numbers(cells)
+        if 1 < values <= _MANY or (values > 1 and numbers is not None and (numbers % 1 > 0).any()):
             chosen.append(column)
     return chosen
 
@@ -135,17 +134,13 @@ def _quartiles(numbers: np.ndarray) -> tuple[np.ndarray, list[str]]:
     filled = ~np.isnan(numbers)
     cuts = np.quantile(numbers[filled], [0.25, 0.5, 0.75], method="inverted_cdf")
     quartile = np.where(filled, np.searchsorted(cuts, numbers), -1)
-    ranges = [
-        (numbers[quartile == index].min(), numbers[quartile == index].max()) for index in np.unique(quartile[filled])
-    ]
-    names = _range_names(ranges)
-    values = np.full(len(numbers), MISSING, dtype=object)
-    for index, name in zip(np.unique(quartile[filled]), names, strict=True):
-        values[quartile == index] = name
-    return values.astype(str), names + [MISSING] * (not filled.all())
+    ranges = pandas.Series(numbers[filled]).groupby(quartile[filled]).agg(["min", "max"])
+    name_of = dict(zip(ranges.index, _range_names(ranges.to_numpy().tolist()), strict=True))
+    values = [name_of.get(index, MISSING) for index in quartile.tolist()]
+    return np.array(values), [*name_of.values()] + [MISSING] * (not filled.all())
 
 
-def _range_names(ranges: list[tuple[float, float]]) -> list[str]:
+def _range_names(ranges: list[list[float]]) -> list[str]:
     """Names with as few digits, three at least, as tell apart every two ends that differ."""
     ends = np.unique(ranges)
     for digits in range(3, 18):

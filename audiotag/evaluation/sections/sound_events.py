@@ -14,20 +14,25 @@ import keras
 import numpy as np
 import pandas
 
+from audiotag import progress
 from audiotag.errors import AudiotagError
 from audiotag.evaluation.evaluated import Evaluation
-from audiotag.evaluation.frame_scores import frame_scores
 from audiotag.labels import Labels
-from audiotag.models.frames import frame_level, frame_steps
+from audiotag.models.frames import FrameSteps, frame_level, frame_steps
 from audiotag.records import Data
 from audiotag.records.clips import clips_of
 from audiotag.records.example import EventRow
 from audiotag.records.strong_labels import has_strong_labels, strong_labels
 from audiotag.report.formats import count, figure, heading, percent
 from audiotag.report.section import Section, Table
+from audiotag.scorers.inputs import of_size
 from audiotag.tagging.events import THRESHOLD, FrameScores
+from audiotag.task import Task
 
 _TITLE = "Beginnings and ends"
+
+COLLAR, OFFSET_SHARE = 0.2, 0.2  # an onset or offset may be wrong by so many seconds, or this share of the event
+SEGMENT = 1.0  # seconds, of the segment-based F1
 
 # The two scenarios of DCASE task 4: quick to react, and not mistaken for another class (dcase.community, 2021).
 _BOTH = {"alpha_st": 1.0, "max_efpr": 100.0}
@@ -58,24 +63,6 @@ class SoundEvents:
     parameters: dict[str, str]
     clips: int
     weakly_labelled: int = 0
-
-
-@dataclass(frozen=True)
-class Criteria:
-    """What counts as found.
-
-    Args:
-        threshold: score from which a step belongs to an event, for both F1; PSDS needs none. Default: that of
-            `AudioTagger.events`.
-        collar: by how much an onset or offset may be wrong, seconds.
-        offset_collar_rate: or by which share of the event's length an offset may be wrong, where that is more.
-        segment: length of the segments of the segment-based F1, seconds.
-    """
-
-    threshold: float = THRESHOLD
-    collar: float = 0.2
-    offset_collar_rate: float = 0.2
-    segment: float = 1.0
 
 
 def measure(evaluation: Evaluation) -> Section | None:
@@ -142,13 +129,8 @@ def note(network: keras.Model, data: Data, split: str) -> str:
     return ""
 
 
-def judge(
-    truth: dict[str, tuple[EventRow, ...]],
-    scores: dict[str, FrameScores],
-    labels: Labels,
-    criteria: Criteria = Criteria(),
-) -> SoundEvents:
-    """Compare scores of steps with events.
+def judge(truth: dict[str, tuple[EventRow, ...]], scores: dict[str, FrameScores], labels: Labels) -> SoundEvents:
+    """Compare scores of steps with events; for both F1 a step belongs to one from `AudioTagger.events`' threshold.
 
     Segment- and event-based F1: Mesaros et al., "Metrics for polyphonic sound event detection" (Applied Sciences 6,
     2016). PSDS: Bilen et al. (arXiv 1910.08440), its curve exact over all thresholds as Ebbers et al. compute it
@@ -158,7 +140,6 @@ def judge(
         truth: events of every clip, by clip id.
         scores: of the steps of the same clips; they reach from 0 to the end of the clip.
         labels: vocabulary.
-        criteria: what counts as found.
 
     Raises:
         AudiotagError: no event in any clip, or `sed_scores_eval` cannot be imported.
@@ -173,10 +154,9 @@ def judge(
     named = {clip_id: [(on, off, str(index)) for on, off, index in rows] for clip_id, rows in events.items()}
     compared = {"scores": _tables(scores, np.flatnonzero(counts).tolist()), "ground_truth": named}
     # The package finds what is above, audiotag what reaches the threshold.
-    limit = float(np.nextafter(criteria.threshold, -1.0))
-    segments = {"audio_durations": seconds, "segment_length": criteria.segment}
-    collars = {"onset_collar": criteria.collar, "offset_collar": criteria.collar}
-    collars["offset_collar_rate"] = criteria.offset_collar_rate
+    limit = float(np.nextafter(THRESHOLD, -1.0))
+    segments = {"audio_durations": seconds, "segment_length": SEGMENT}
+    collars = {"onset_collar": COLLAR, "offset_collar": COLLAR, "offset_collar_rate": OFFSET_SHARE}
     measures = (("segment", package.segment_based, segments), ("event", package.collar_based, collars))
     table, means = pandas.DataFrame({"class": labels.names, "events": counts}).rename_axis("index"), {}
     for kind, module, options in measures:
@@ -190,7 +170,52 @@ def judge(
         means[name], by_class = _psds(package, compared, seconds, scenario)
         table[name] = pandas.Series(by_class)
     without_events = tuple(table["class"][counts == 0])
-    return SoundEvents(table, means, without_events, _parameters(scores, criteria), len(scores))
+    return SoundEvents(table, means, without_events, _parameters(scores), len(scores))
+
+
+def frame_scores(network: keras.Model, data: Data, split: str, batch_size: int = 32) -> dict[str, FrameScores]:
+    """Scores of every step of every clip of a split, untouched (variant 0), with a progress bar.
+
+    Args:
+        network: (batch, frames, mels, 1) -> logits (batch, classes), one that keeps time
+            (`audiotag.models.frames.frame_level`).
+        data: an open data set.
+        split: expression of splits: "test", "fold5", "fold1..4".
+        batch_size: clips at a time.
+
+    Returns:
+        By clip id, in the order of the records: the steps of the clip, from 0 to `data.seconds`, and their scores,
+        sigmoid (multilabel) or softmax (multiclass), float64.
+
+    Raises:
+        AudiotagError: a network that keeps no time or has another number of classes, or a score that is not finite.
+    """
+    frames = frame_level(network)
+    if frames.output_shape[-1] != len(data.labels):
+        raise AudiotagError(
+            f"a model must give one logit a class, {frames.output_shape[-1]} for {len(data.labels)} classes: "
+            "evaluate it on the data set it was trained for"
+        )
+    bounds, run = _bounds(frame_steps(frames), data), of_size(frames.predict_on_batch, batch_size)
+    scores: dict[str, FrameScores] = {}
+    title = f"Predicting every step of {data.name} {split}"
+    with progress.bar(title, data.count(split, variants=0), "clips") as advance:
+        for batch in data.batches(split, batch_size=batch_size):
+            logits = run(batch["log_mel"])[:, : len(bounds) - 1]
+            for clip_id, steps in zip(batch["clip_id"], logits, strict=True):
+                if not np.isfinite(steps).all():
+                    raise AudiotagError(f"scores must be finite, those of the steps of clip {clip_id!r} are not")
+                scores[clip_id] = FrameScores(bounds[:-1], bounds[1:], Task(data.task).probabilities(steps))
+            advance(len(logits))
+    return scores
+
+
+def _bounds(steps: FrameSteps, data: Data) -> np.ndarray:
+    """Where the steps of a clip begin and end, (steps + 1,) seconds; steps centred beyond the end are left out."""
+    distance, first = steps.seconds(data.front_end)
+    centres = first + np.arange(steps.count(data.frames)) * distance
+    centres = centres[: max(int(np.sum(centres < data.seconds)), 1)]
+    return np.concatenate([[0.0], (centres[1:] + centres[:-1]) / 2, [data.seconds]])
 
 
 def scorer() -> ModuleType:
@@ -266,15 +291,15 @@ def _psds(
     return float(score), {int(index): float(area) for index, area in by_class.items()}
 
 
-def _parameters(scores: dict[str, FrameScores], criteria: Criteria) -> dict[str, str]:
+def _parameters(scores: dict[str, FrameScores]) -> dict[str, str]:
     steps = next(iter(scores.values()))
-    middle, share = len(steps.starts) // 2, percent(criteria.offset_collar_rate)
+    middle = len(steps.starts) // 2
     shown = {
         "step of time": f"{steps.ends[middle] - steps.starts[middle]:g} s",
-        "threshold of both F1": f"{criteria.threshold:g}",
-        "segment": f"{criteria.segment:g} s",
-        "onset collar": f"{criteria.collar:g} s",
-        "offset collar": f"{criteria.collar:g} s, or {share} of the event's length where that is more",
+        "threshold of both F1": f"{THRESHOLD:g}",
+        "segment": f"{SEGMENT:g} s",
+        "onset collar": f"{COLLAR:g} s",
+        "offset collar": f"{COLLAR:g} s, or {percent(OFFSET_SHARE)} of the event's length where that is more",
     }
     symbols = {
         "dtc_threshold": "DTC {:g}",
