@@ -73,7 +73,26 @@ class Resamples:
 
 
 @dataclass(frozen=True)
-class Intervals:
+class Drawn:
+    """What was drawn, and how often.
+
+    Args:
+        level: share of the resamples that lie inside an interval.
+        resamples: number of resamples.
+        unit: "clip" or "recording": what was drawn.
+        units: number of them.
+        reason: why all intervals are NaN, and nothing is decided; "" where they are not.
+    """
+
+    level: float
+    resamples: int
+    unit: str
+    units: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Intervals(Drawn):
     """Percentile intervals of the metrics (Efron and Tibshirani 1993, chapter 13).
 
     Resamples in which a metric of a class is not defined, those without a positive above all, are left out of its
@@ -83,20 +102,10 @@ class Intervals:
         classes: a row a class, index its index; `<metric>_low` and `<metric>_high` of the metrics of `METRICS` and of
             d_prime; `resamples`, the number in which the class had a positive.
         means: name as in `metrics.summary` to (low, high).
-        level: share of the resamples that lie inside.
-        resamples: number of resamples.
-        unit: "clip" or "recording": what was drawn.
-        units: number of them.
-        reason: why all intervals are NaN; "" where they are not.
     """
 
     classes: pandas.DataFrame
     means: dict[str, tuple[float, float]]
-    level: float
-    resamples: int
-    unit: str
-    units: int
-    reason: str = ""
 
 
 def bootstrap(
@@ -133,7 +142,7 @@ def bootstrap(
     for ends in (classes, means):
         ends["d_prime"] = ranking.d_prime(ends["AUC"])
     means = {name: (float(low), float(high)) for name, (low, high) in means.items()}
-    return Intervals(_table(classes, defined), means, level, resamples, units.name, units.count, units.reason)
+    return Intervals(level, resamples, units.name, units.count, units.reason, _table(classes, defined), means)
 
 
 def check_options(resamples: int, level: float) -> None:

@@ -54,9 +54,7 @@ def per_class(predictions: Predictions) -> pandas.DataFrame:
     """
     labels, known = predictions.labels, predictions.judged
     truth, predicted = predictions.targets.astype(bool), decide(predictions)
-    counts = {"positives": truth, "predicted": predicted, "clips": known}
-    counts = {name: pairs.sum(axis=0) for name, pairs in counts.items()}
-    positives, guesses, clips = counts.values()
+    positives, guesses, clips = (pairs.sum(axis=0) for pairs in (truth, predicted, known))
     rankings = ranking.rank_classes(truth, predictions.scores, known)
     areas = np.array([each.area() for each in rankings])
     brier, ece = class_errors(truth, predictions.scores, known)
@@ -72,8 +70,8 @@ def per_class(predictions: Predictions) -> pandas.DataFrame:
         "ECE": ece,
     }
     threshold = np.nan if predictions.task.exclusive else predictions.limits
-    about = {"id": labels.ids, "class": labels.names, **counts, "threshold": threshold}
-    return pandas.DataFrame(about | metrics).rename_axis("index")
+    about = {"id": labels.ids, "class": labels.names, "positives": positives, "predicted": guesses, "clips": clips}
+    return pandas.DataFrame({**about, "threshold": threshold, **metrics}).rename_axis("index")
 
 
 def summary(predictions: Predictions, table: pandas.DataFrame | None = None) -> dict[str, Any]:

@@ -123,12 +123,7 @@ def check(
 ) -> None:
     """Refuse what no metric is defined for: other shapes, targets that are not 0 or 1, scores that are not finite.
 
-    Args:
-        targets: (clips, classes), 0 or 1; exactly one 1 a clip where the classes of the task exclude each other.
-        scores: (clips, classes).
-        task: of the clips.
-        clip_ids: (clips,) names for the messages.
-        known: (clips, classes) bool, False where nobody judged the pair; its target must be 0. Default: all known.
+    Args: as the fields of `Predictions`; where the classes of the task exclude each other a clip has exactly one 1.
 
     Raises:
         AudiotagError: naming the first clip at fault.

@@ -39,13 +39,9 @@ def write_table(path: Path, report: Report) -> None:
     """
     table, summary = _with_intervals(report), report.summary
     own = {name: _MEANS.get(name, name) for name in METRICS if name != "lwlrap"}
-    mean = {name: summary[key] for name, key in own.items()} | {"lwlrap": table["lwlrap"].mean()}
-    together = {name: summary[key] for name, key in _TOGETHER.items()}
-    mean |= _interval_cells(report, own)
-    together |= _interval_cells(report, _TOGETHER)
-    for row in (mean, together):
-        row |= {"positives": int(table["positives"].sum()), "clips": summary["clips"]}
-    together["predicted"] = int(table["predicted"].sum())
+    counts = {"positives": int(table["positives"].sum()), "clips": summary["clips"]}
+    mean = _mean_cells(report, own) | {"lwlrap": table["lwlrap"].mean()} | counts
+    together = _mean_cells(report, _TOGETHER) | {"predicted": int(table["predicted"].sum())} | counts
     rows = pandas.concat([table, pandas.DataFrame([mean, together], index=["mean", "all"])])
     rows = rows[table.columns].astype(dict.fromkeys(("positives", "predicted", "clips"), "Int64"))
     with storage.write_atomically(path) as file:
@@ -99,15 +95,14 @@ def _with_intervals(report: Report) -> pandas.DataFrame:
     return joined[[name for name in columns if name in joined]]
 
 
-def _interval_cells(report: Report, keys: Mapping[str, str]) -> dict[str, float]:
-    """Ends of the intervals of means, by the columns that hold them."""
+def _mean_cells(report: Report, keys: Mapping[str, str]) -> dict[str, float]:
+    """Means and the ends of their intervals, by the columns that hold them."""
     ends = {} if report.intervals is None else report.intervals.means
-    return {
-        f"{name}_{end}": ends[key][place]
-        for name, key in keys.items()
-        if key in ends
-        for place, end in enumerate(("low", "high"))
-    }
+    cells = {name: report.summary[key] for name, key in keys.items()}
+    for name, key in keys.items():
+        if key in ends:
+            cells[f"{name}_low"], cells[f"{name}_high"] = ends[key]
+    return cells
 
 
 def _plain(value: Any) -> Any:

@@ -35,15 +35,7 @@ _LEVELS = (0.0, 1e-3, 1e-2, 1e-1)  # RMS of the noise whose outputs tell logits 
 
 @dataclass(frozen=True)
 class Description:
-    """What is said about models that do not state it themselves: first by options, then by a data set.
-
-    Args:
-        data: a data set that is what the model was made for.
-        labels: classes in the order of the outputs; see `vocabulary.read`.
-        front_end: of the log-mel that it takes, or the name of a preset.
-        sample_rate: of the waveforms that it takes, Hz.
-        task: what is asked of a clip.
-        outputs: "scores" or "logits".
+    """What is said about models that do not state it themselves; the fields are the arguments of `opening.open`.
 
     Raises:
         AudiotagError: a value out of range.
@@ -76,19 +68,11 @@ class Foreign:
     """A model as its file describes it.
 
     Args:
-        name: of the file, without its suffix.
-        kind: see `Scorer`.
-        path: the file or folder.
+        name, kind, path, network, about, notes: as of `Scorer`.
         shape: of its input, the batch included; None: any.
         classes: number of its outputs; None: not stated.
         run: inputs of that shape, float32, to outputs (batch, classes).
-        about: facts for people.
-        network: the model, where it is a Keras model.
-        labels: classes that it states.
-        sample_rate: of its waveforms, where it states it, Hz.
-        task: what is asked of a clip, where it states it.
-        outputs: what they are, where it states it.
-        notes: what was done to it.
+        labels, sample_rate, task, outputs: what it states of these, as of `Description`; None: not stated.
         checksum: gives its SHA-256. Default: that of the file, or of all files of the folder.
     """
 

@@ -27,6 +27,7 @@ def details(report: Report) -> dict[str, Any]:
     """
     predictions = report.predictions
     counts, _ = confusion(predictions)
+    ends = report.table.iloc[:, :0] if report.intervals is None else report.intervals.classes
     records = []
     for index, row in enumerate(report.table.to_dict("records")):
         truth, scores = predictions.of_class(index)
@@ -42,22 +43,16 @@ def details(report: Report) -> dict[str, Any]:
                 "scores": [histogram(scores[chosen], _BINS)[0].tolist() for chosen in (truth, ~truth)],
                 "taken_for": _largest(counts[index], index),
                 "taken_from": _largest(counts[:, index], index),
-                "metrics": _metrics(report, index, row),
+                "metrics": _metrics(row | ends.loc[index].to_dict()),
             }
         )
     return {"names": list(predictions.labels.names), "task": predictions.task, "classes": records}
 
 
-def _metrics(report: Report, index: int, row: dict[str, Any]) -> dict[str, list[float | None]]:
+def _metrics(row: dict[str, Any]) -> dict[str, list[float | None]]:
     """Value and, where there is one, interval of every metric of a class."""
-    ends = {} if report.intervals is None else report.intervals.classes.loc[index].to_dict()
-    return {
-        name: [
-            _rounded(value)
-            for value in (row[name], *(ends[key] for key in (f"{name}_low", f"{name}_high") if key in ends))
-        ]
-        for name in METRICS
-    }
+    keys = {name: (name, f"{name}_low", f"{name}_high") for name in METRICS}
+    return {name: [_rounded(row[key]) for key in of_name if key in row] for name, of_name in keys.items()}
 
 
 def _largest(counts: np.ndarray, index: int) -> list[list[int]]:
