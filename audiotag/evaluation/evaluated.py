@@ -63,16 +63,9 @@ class Evaluation:
 
     Args:
         scored: the sources: one, or the folds of a cross-validation.
-        predictions: truth, scores and thresholds of all their clips.
-        uncalibrated: the same before the calibration; None where there is none.
-        clips: a row a clip in the order of the predictions.
-        table: a row a class, see `metrics.per_class`.
-        summary: means, see `metrics.summary`.
-        calibration: what was done to the scores, for people.
-        columns: of the clips to slice by. None: fitting ones.
-        noise_folder: recordings without any of the classes. None: silence and made noise.
-        recordings: where the clips can be heard: root folder of the recordings, or the declaration. None: where they
-            lay when the data set was built.
+        predictions, clips, table, summary, calibration: of all their clips, as of `Report`.
+        uncalibrated: the predictions before the calibration; None where there is none.
+        columns, noise_folder, recordings: as of `evaluate`.
     """
 
     scored: tuple[Scored, ...]

@@ -107,7 +107,12 @@ def _scored(
     if data is None and isinstance(subject, scorers.Scorer):
         raise AudiotagError(f"{subject.name} is evaluated on a data set: name one with --data")
     if data is not None and split is None:
-        split = "test" if "test" in data.splits else _validation(run, data)
+        if "test" not in data.splits and run is None:
+            names = ", ".join(data.splits)
+            raise AudiotagError(
+                f"{data.name} has no split 'test': name the split to evaluate on with --split ({names})"
+            )
+        split = "test" if "test" in data.splits else run_folder.validation(run)
     if recordings is None and data is not None and not data.waveforms:
         recordings = data.recordings
     predicted = scorers.predict(subject, data, split, source=recordings, labels_table=truth)
@@ -146,7 +151,6 @@ def _report(evaluation: evaluated.Evaluation, out: Path, command: str, resamples
 
 
 def _describe(data: Data | None, predictions: Predictions) -> dict[str, str]:
-    """Facts about the data set, for people."""
     if data is None:
         return {"name": "a table of labels", "task": predictions.task, "classes": str(len(predictions.labels))}
     return {
@@ -160,13 +164,6 @@ def _describe(data: Data | None, predictions: Predictions) -> dict[str, str]:
         "citation": data.manifest.citation,
         "fingerprint": data.fingerprint,
     }
-
-
-def _validation(run: Path | None, data: Data) -> str:
-    if run is None:
-        names = ", ".join(data.splits)
-        raise AudiotagError(f"{data.name} has no split 'test': name the split to evaluate on with --split ({names})")
-    return run_folder.validation(run)
 
 
 def _out(sources: list[Source], scored: list[Scored], out: Path | str | None) -> Path:

@@ -135,10 +135,10 @@ def bootstrap(
     units = units_of(predictions, unit)
     drawn = resample(predictions, units.weights(units.draws(resamples, seed)))
     defined = np.isfinite(drawn.classes["AP"]).sum(axis=0)
-    classes = {name: percentiles(values, level, units.reason) for name, values in drawn.classes.items()}
-    means = {
-        name: percentiles(values, level, units.reason) for name, values in drawn.means.items() if name != "d_prime"
-    }
+    classes, means = (
+        {name: percentiles(values, level, units.reason) for name, values in part.items() if name != "d_prime"}
+        for part in (drawn.classes, drawn.means)
+    )
     for ends in (classes, means):
         ends["d_prime"] = ranking.d_prime(ends["AUC"])
     means = {name: (float(low), float(high)) for name, (low, high) in means.items()}

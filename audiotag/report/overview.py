@@ -93,23 +93,20 @@ def class_columns(report: Report) -> dict[str, list[str]]:
 
 def class_rows(report: Report) -> list[dict[str, Any]]:
     """A row a class: name, clips, AP with its interval, further metrics, threshold, cells of the sections' columns."""
-    ends = None if report.intervals is None else report.intervals.classes
-    columns, rows = class_columns(report).values(), []
-    for index, row in report.table.iterrows():
-        low, high = (math.nan, math.nan) if ends is None else ends.loc[index, ["AP_low", "AP_high"]]
-        rows.append(
-            {
-                "name": row["class"],
-                "clips": int(row["positives"]),
-                "AP": row["AP"],
-                "low": low,
-                "high": high,
-                "metrics": [row[name] for name in CLASS_METRICS],
-                "threshold": row["threshold"],
-                "further": [cells[index] for cells in columns],
-            }
-        )
-    return rows
+    columns = class_columns(report).values()
+    return [
+        {
+            "name": row["class"],
+            "clips": int(row["positives"]),
+            "AP": row["AP"],
+            "low": row.get("AP_low", math.nan),
+            "high": row.get("AP_high", math.nan),
+            "metrics": [row[name] for name in CLASS_METRICS],
+            "threshold": row["threshold"],
+            "further": [cells[index] for cells in columns],
+        }
+        for index, row in report.with_intervals().iterrows()
+    ]
 
 
 def left_out(report: Report) -> list[tuple[str, list[str]]]:

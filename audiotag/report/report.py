@@ -80,6 +80,14 @@ class Report:
     notes: tuple[str, ...] = ()
     hyperparameters: dict[str, float | str | bool] = field(default_factory=dict)
 
+    def with_intervals(self) -> pandas.DataFrame:
+        """The table of classes, each metric followed by the ends of its interval where there is one."""
+        if self.intervals is None:
+            return self.table
+        joined = self.table.join(self.intervals.classes)
+        columns = [f"{name}{end}" for name in self.table.columns for end in ("", "_low", "_high")]
+        return joined[[name for name in columns if name in joined]]
+
     def shown(self) -> Iterator[tuple[str, Section]]:
         """Names and sections that there is something to see of."""
         for name, section in self.sections.items():

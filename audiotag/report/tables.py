@@ -37,7 +37,7 @@ def write_table(path: Path, report: Report) -> None:
         path: the file, for example `report.out / "metrics.csv"`.
         report: what an evaluation found.
     """
-    table, summary = _with_intervals(report), report.summary
+    table, summary = report.with_intervals(), report.summary
     own = {name: _MEANS.get(name, name) for name in METRICS if name != "lwlrap"}
     counts = {"positives": int(table["positives"].sum()), "clips": summary["clips"]}
     mean = _mean_cells(report, own) | {"lwlrap": table["lwlrap"].mean()} | counts
@@ -68,7 +68,7 @@ def write_json(path: Path, report: Report) -> None:
         "task": report.predictions.task,
         **_fields(report, "thresholds_from", "calibration", "notes", "summary"),
         "intervals": intervals and _fields(intervals, "level", "resamples", "unit", "units", "reason", "means"),
-        "classes": _with_intervals(report).reset_index(),
+        "classes": report.with_intervals().reset_index(),
         "hyperparameters": report.hyperparameters,
     }
     for name, section in report.sections.items():
@@ -84,15 +84,6 @@ def versions() -> dict[str, str]:
 
 def _fields(value: Any, *names: str) -> dict[str, Any]:
     return {name: getattr(value, name) for name in names}
-
-
-def _with_intervals(report: Report) -> pandas.DataFrame:
-    """The table of classes, each metric followed by the ends of its interval."""
-    if report.intervals is None:
-        return report.table
-    joined = report.table.join(report.intervals.classes)
-    columns = [f"{name}{end}" for name in report.table.columns for end in ("", "_low", "_high")]
-    return joined[[name for name in columns if name in joined]]
 
 
 def _mean_cells(report: Report, keys: Mapping[str, str]) -> dict[str, float]:

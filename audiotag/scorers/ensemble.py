@@ -34,6 +34,10 @@ def of(
     Raises:
         AudiotagError: a member that knows no class, or members that take different lengths only.
     """
+    fixed = {member.input.seconds: member.name for member in members if member.input.seconds is not None}
+    if len(fixed) > 1:
+        listed = ", ".join(f"{name} {seconds:g} s" for seconds, name in fixed.items())
+        raise AudiotagError(f"the members of an ensemble take windows of one length, received {listed}: choose others")
     matchings = [vocabulary.match(member.name, member.labels, labels, owner, table) for member in members]
     known = np.stack([matching.known for matching in matchings])
     kept = np.flatnonzero(known.any(axis=0))
@@ -65,21 +69,12 @@ def of(
         labels=Labels(*(tuple(texts[index] for index in kept) for texts in (labels.names, labels.ids))),
         task=first.task if task is None else Task(task),
         outputs="logits" if logits else "scores",
-        seconds=_seconds(members),
+        seconds=next(iter(fixed), first.seconds),
         pad=first.pad if same else "repeat",
         checksum=lambda: _checksum(members, matchings),
         about={"members": ", ".join(member.name for member in members)},
         notes=tuple(dict.fromkeys((*stated, *left_out))),
     )
-
-
-def _seconds(members: Sequence[Scorer]) -> float:
-    """Length of a window that every member takes."""
-    fixed = {member.input.seconds: member.name for member in members if member.input.seconds is not None}
-    if len(fixed) > 1:
-        listed = ", ".join(f"{name} {seconds:g} s" for seconds, name in fixed.items())
-        raise AudiotagError(f"the members of an ensemble take windows of one length, received {listed}: choose others")
-    return next(iter(fixed), members[0].seconds)
 
 
 def _checksum(members: Sequence[Scorer], matchings: Sequence[vocabulary.Matching]) -> str:

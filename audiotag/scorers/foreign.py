@@ -133,7 +133,8 @@ def scorer(model: Foreign, description: Description) -> Scorer:
         whose = "nobody states its task" if data is None else f"{data.name} is {data.task}"
         note = f"scores are the {task.activation} of the outputs of {model.name}, since {whose}"
         opened = replace(opened, notes=(*opened.notes, note))
-    if opened.outputs == "logits" and opened.network is not None and takes.is_plain:
+    laid_out_as_ours = takes.front_end is not None and takes.rank == 4 and not takes.channels_first
+    if opened.outputs == "logits" and opened.network is not None and laid_out_as_ours:
         from audiotag.tagging import AudioTagger
 
         parts = (labels, takes.front_end, task, opened.seconds, opened.pad)
@@ -154,8 +155,9 @@ def _decided(model: Scorer) -> Scorer:
 
 def _seconds(takes: LogMelInput | WaveformInput, data: Data | None) -> float:
     """Length of a window: the data set's where it is one that the model takes."""
-    fits = data is not None and (takes.front_end is None or takes.frames == data.frames)
-    return data.seconds if data is not None and (takes.seconds is None or fits) else takes.seconds or _SECONDS
+    if data is None or (takes.seconds and takes.front_end is not None and takes.frames != data.frames):
+        return takes.seconds or _SECONDS
+    return data.seconds
 
 
 def _input(model: Foreign, description: Description) -> tuple[LogMelInput | WaveformInput, tuple[str, ...]]:

@@ -136,7 +136,9 @@ def from_file(path: Path, outputs: Outputs | None) -> Scorer | Foreign:
     if isinstance(model, AudioTagger):
         opened = replace(from_tagger(model, path.stem, "Keras model", path), calibration_file=path)
     else:
-        model = _with_card(model, path) if _has_card(path) else model
+        with zipfile.ZipFile(path) as archive:
+            has_card = files.CARD in archive.namelist()
+        model = _with_card(model, path) if has_card else model
         opened = from_model(model, path.stem, path, outputs)
     return replace(opened, about=opened.about | about)
 
@@ -178,11 +180,6 @@ def from_model(model: keras.Model, name: str, path: Path, outputs: Outputs | Non
     )
 
 
-def _has_card(path: Path) -> bool:
-    with zipfile.ZipFile(path) as archive:
-        return files.CARD in archive.namelist()
-
-
 def _with_card(network: keras.Model, path: Path) -> AudioTagger:
     """The tagger of a student, by the card in its file."""
     card = files.card(path)
@@ -199,7 +196,6 @@ def _checksum(network: keras.Model) -> str:
 
 
 def _shape(model: keras.Model, which: str, path: Path) -> tuple[int | None, ...]:
-    """Shape of a model's one input or output."""
     try:
         shape = getattr(model, which)
     except (AttributeError, ValueError):  # a model of its own class, or one not built yet

@@ -27,11 +27,7 @@ class Truth:
     """What clips hold.
 
     Args:
-        clip_ids: (clips,) str, unique.
-        targets: (clips, classes) uint8, 0 or 1.
-        labels: vocabulary.
-        task: "multiclass" or "multilabel".
-        known: (clips, classes) bool, False where nobody said; None: everything is known.
+        clip_ids, targets, labels, task, known: as of `Predictions`.
         owner: whose the clips are, for messages: "esc10 fold1".
         vocabulary: whose the classes are: "esc10".
         recordings: (clips,) str, where no data set says from which recording a clip was cut. None: not known.

@@ -81,7 +81,6 @@ def disputes(predictions: Predictions) -> pandas.DataFrame:
 
 
 def _exhibit(predictions: Predictions, dispute: dict) -> Exhibit:
-    """The clip to look at and to listen to."""
     truth, best = truth_and_best(predictions, dispute["row"])
     instead = f", {dispute['suggested']} {formats.figure(dispute['margin'])} more" if dispute["suggested"] else ""
     text = f"Scored {formats.figure(dispute['score'])}{instead}. Labels: {', '.join(truth) or 'none of the classes'}."

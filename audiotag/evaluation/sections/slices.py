@@ -113,7 +113,6 @@ def _values(column: pandas.Series) -> tuple[np.ndarray, list[str]]:
 
 
 def _cells(column: pandas.Series) -> np.ndarray:
-    """The cells as text, (clips,) str."""
     text = column.astype(object).where(column.notna(), "").astype(str).str.strip()
     return text.where(text != "", MISSING).to_numpy(str)
 
@@ -121,11 +120,7 @@ def _cells(column: pandas.Series) -> np.ndarray:
 def _numbers(cells: np.ndarray) -> np.ndarray | None:
     """The cells as (clips,) float64, NaN where there is none; None for a column of other text."""
     filled = cells != MISSING
-    numbers = np.full(len(cells), np.nan)
-    try:
-        numbers[filled] = cells[filled].astype(np.float64)
-    except ValueError:
-        return None
+    numbers = pandas.to_numeric(pandas.Series(cells).where(filled), errors="coerce").to_numpy(np.float64)
     return numbers if filled.any() and not np.isnan(numbers[filled]).any() else None
 
 

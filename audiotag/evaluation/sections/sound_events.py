@@ -301,14 +301,9 @@ def _parameters(scores: dict[str, FrameScores]) -> dict[str, str]:
         "onset collar": f"{COLLAR:g} s",
         "offset collar": f"{COLLAR:g} s, or {percent(OFFSET_SHARE)} of the event's length where that is more",
     }
-    symbols = {
-        "dtc_threshold": "DTC {:g}",
-        "gtc_threshold": "GTC {:g}",
-        "cttc_threshold": "CTTC {:g}",
-        "alpha_ct": "alpha_CT {:g}",
-        "alpha_st": "alpha_ST {:g}",
-        "max_efpr": "up to {:g} false alarms an hour",
-    }
+    symbols = {"dtc_threshold": "DTC", "gtc_threshold": "GTC", "cttc_threshold": "CTTC"}
+    symbols |= {"alpha_ct": "alpha_CT", "alpha_st": "alpha_ST", "max_efpr": "up to"}
     for name, scenario in PSDS.items():
-        shown[name] = ", ".join(symbols[key].format(value) for key, value in scenario.items())
+        listed = ", ".join(f"{symbols[key]} {value:g}" for key, value in scenario.items())
+        shown[name] = f"{listed} false alarms an hour"
     return shown | {"computed by": f"sed_scores_eval {importlib.metadata.version('sed_scores_eval')}"}

@@ -27,9 +27,8 @@ def details(report: Report) -> dict[str, Any]:
     """
     predictions = report.predictions
     counts, _ = confusion(predictions)
-    ends = report.table.iloc[:, :0] if report.intervals is None else report.intervals.classes
     records = []
-    for index, row in enumerate(report.table.to_dict("records")):
+    for index, row in enumerate(report.with_intervals().to_dict("records")):
         truth, scores = predictions.of_class(index)
         ranking = curves(truth, scores) if len(truth) else curves(np.zeros(1, bool), np.zeros(1))
         records.append(
@@ -43,7 +42,7 @@ def details(report: Report) -> dict[str, Any]:
                 "scores": [histogram(scores[chosen], _BINS)[0].tolist() for chosen in (truth, ~truth)],
                 "taken_for": _largest(counts[index], index),
                 "taken_from": _largest(counts[:, index], index),
-                "metrics": _metrics(row | ends.loc[index].to_dict()),
+                "metrics": _metrics(row),
             }
         )
     return {"names": list(predictions.labels.names), "task": predictions.task, "classes": records}

@@ -7,7 +7,6 @@ import warnings
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from audiotag.report.chart import Chart, Matrix, Plot
@@ -30,9 +29,7 @@ def new(width: float, height: float) -> Figure:
         width: inches of 140 pixels.
         height: inches of 140 pixels.
     """
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
+    return Figure(figsize=(width, height), layout="constrained")
 
 
 def axes_of(figure: Figure, title: str) -> Axes:
