@@ -125,11 +125,9 @@ def limits(report: Report) -> list[tuple[str, list[str]]]:
     weak, rare = judged[judged["AP"] < _WEAK].sort_values("AP"), judged[judged["positives"] < _RARE]
     rare = rare.sort_values("positives", kind="stable")
     points = left_out(report)
-    if len(weak):
-        named = [f"{name} ({value:.2f})" for name, value in zip(weak["class"], weak["AP"], strict=True)]
+    if named := [f"{name} ({value:.2f})" for name, value in zip(weak["class"], weak["AP"], strict=True)]:
         points.append((f"Not to be relied on, AP below {_WEAK}", named))
-    if len(rare):
-        named = [f"{name} ({clips})" for name, clips in zip(rare["class"], rare["positives"], strict=True)]
+    if named := [f"{name} ({clips})" for name, clips in zip(rare["class"], rare["positives"], strict=True)]:
         points.append((f"Measured on fewer than {_RARE} clips, so their figures are rough", named))
     if report.predictions.known is not None:
         share = formats.percent(float(np.mean(~report.predictions.known)))

@@ -23,11 +23,7 @@ class Subject:
     """What was evaluated.
 
     Args:
-        name: short name: of the run folder, of the file without its suffix.
-        kind: "run", "Keras model", "LiteRT model", "ONNX model", "SavedModel", "table of scores" or "runs" (several).
-        path: where it lies.
-        about: further facts for people, in the order of showing: {"architecture": "mn04", "parameters": "983,324", …}.
-        network: log-mel to logits, where there is one: its graph is shown.
+        name, kind, path, about, network: as of a scorer or a table of scores; of several runs the kind is "runs".
     """
 
     name: str

@@ -22,8 +22,8 @@ FORMAT = 1
 _LIBRARIES = ("keras", "tensorflow", "numpy", "scikit-learn", "pandas")
 # Keys of `summary`, and of the intervals of the means, that are not called as the column is.
 _MEANS = {"AP": "mAP", "accuracy": "mean_accuracy"}
-_TOGETHER = {"AP": "micro_AP", "AUC": "micro_AUC", "F1": "micro_F1", "precision": "micro_precision"}
-_TOGETHER |= {"recall": "micro_recall", "accuracy": "accuracy", "lwlrap": "lwlrap"}
+_TOGETHER = {name: f"micro_{name}" for name in ("AP", "AUC", "F1", "precision", "recall")}
+_TOGETHER |= {"accuracy": "accuracy", "lwlrap": "lwlrap"}
 
 
 def write_table(path: Path, report: Report) -> None:

@@ -41,7 +41,7 @@ def of(
     matchings = [vocabulary.match(member.name, member.labels, labels, owner, table) for member in members]
     known = np.stack([matching.known for matching in matchings])
     kept = np.flatnonzero(known.any(axis=0))
-    knows, everything = known[:, None, kept], known[:, kept].all()
+    knows = known[:, None, kept]
     logits = all(member.outputs == "logits" for member in members)
     kind = np.float32 if logits else np.float64
 
@@ -51,8 +51,6 @@ def of(
             raw = member.raw(inputs)
             values = member.logits_of(raw) if logits else member.uncalibrated(raw)
             outputs.append(matching.apply(values)[:, kept])
-        if everything:
-            return np.mean(outputs, axis=0, dtype=kind)
         return np.where(knows, outputs, 0).sum(axis=0, dtype=kind) / knows.sum(axis=0).astype(kind)
 
     name, first = "+".join(member.name for member in members), members[0]

@@ -121,10 +121,6 @@ class Scorer:
             )
         return values
 
-    def logits(self, batch: Any) -> np.ndarray:
-        """Logits (batch, classes) float32, uncalibrated; of a model of scores their log-odds, or logarithms."""
-        return self.logits_of(self.raw(batch))
-
     def scores(self, batch: Any) -> np.ndarray:
         """Probabilities (batch, classes) float64, calibrated."""
         return self.calibrated(self.uncalibrated(self.raw(batch)))
@@ -136,7 +132,7 @@ class Scorer:
         return self.scores(self.input.of_waveforms(np.asarray(waveforms, np.float32), self.sample_rate))
 
     def logits_of(self, raw: np.ndarray) -> np.ndarray:
-        """Logits (batch, classes) float32 of what `raw` gives."""
+        """Logits (batch, classes) float32 of what `raw` gives; of a model of scores their log-odds, or logarithms."""
         return (raw if self.outputs == "logits" else logits_of(raw, self.task)).astype(np.float32)
 
     def uncalibrated(self, raw: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -75,27 +75,17 @@ def open(path: Path, outputs: Outputs | None = None) -> ScoreTable:
 
 def _numbers(path: Path, table: pandas.DataFrame, *, logits: bool) -> np.ndarray:
     """The cells as (rows, classes) float64, all of them checked."""
+    import pandas
+
     if not len(table):
         raise AudiotagError(f"{path} has a header and no row: export it again")
-    cells = table.to_numpy(object)
-    try:
-        numbers = cells.astype(np.float64)
-    except (TypeError, ValueError):
-        numbers = np.vectorize(_number, [np.float64])(cells)
+    numbers = table.apply(pandas.to_numeric, errors="coerce").to_numpy(np.float64)
     right = np.isfinite(numbers) if logits else (numbers >= 0) & (numbers <= 1)
     for row, column in np.argwhere(~right)[:1]:
         rule = "finite numbers" if logits else "numbers in [0, 1]"
         other = "say that they are logits" if np.isfinite(numbers[row, column]) else "remove a column that is no class"
         raise AudiotagError(
             f"scores are {rule}, {path} {tables.place(table, row)}, column {table.columns[column]!r} has "
-            f"{cells[row, column]!r}: correct it, or {other}"
+            f"{table.iat[row, column]!r}: correct it, or {other}"
         )
     return numbers
-
-
-def _number(cell: Any) -> float:
-    """A cell as a number, NaN where it is none."""
-    try:
-        return float(cell)
-    except (TypeError, ValueError):
-        return np.nan

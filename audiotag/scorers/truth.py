@@ -78,10 +78,9 @@ def of_table(path: Path, scored: Labels) -> Truth:
     """
     keys, table = tables.read_clips(path)
     columns = tuple(table.columns)
-    long = columns == ("labels",)
     if not keys:
         raise AudiotagError(f"{path} has a header and no row: export it again")
-    if long:
+    if columns == ("labels",):
         cells = [split_cell(cell or "") for cell in table["labels"]]
         extra = dict.fromkeys(name for names in cells for name in names if not scored.matching(name, name))
         labels = Labels((*scored.names, *extra), (*scored.ids, *extra)) if extra else scored

@@ -26,10 +26,8 @@ _NEVER = ("clip_id", "source", "recording", "start", "end", "labels", "status", 
 
 def measure(evaluation: Evaluation) -> Section:
     """A table a column: those that were named, or those that fit."""
-    clips = evaluation.clips
-    table = slices(
-        evaluation.predictions, clips, sliceable(clips) if evaluation.columns is None else evaluation.columns
-    )
+    columns = sliceable(evaluation.clips) if evaluation.columns is None else evaluation.columns
+    table = slices(evaluation.predictions, evaluation.clips, columns)
     by_column = table.groupby("column", sort=False) if len(table) else ()
     return Section(
         "Parts of the data",

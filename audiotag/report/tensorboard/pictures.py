@@ -29,7 +29,7 @@ def roc(report: Report) -> bytes:
     table = report.table[report.table["AUC"].notna()].sort_values("AUC", kind="stable")
     grid = np.linspace(0.0, 1.0, _GRID)
     rates = np.array([_roc(*report.predictions.of_class(index), grid) for index in table.index])
-    figure = new(7.4, 4.6)
+    figure = new(figsize=(7.4, 4.6))
     axes = axes_of(figure, f"ROC of {len(table)} classes, {report.subject.name} on {report.split}")
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":", label="chance")
     if len(table):
@@ -60,7 +60,7 @@ def average_precision(report: Report) -> bytes:
     """Every class's average precision as a bar with its interval, best first; of more than 60 classes the extremes."""
     table = report.table[report.table["AP"].notna()].sort_values("AP", ascending=False, kind="stable")
     parts = [table] if len(table) <= _ALL_BARS else [table.head(_BARS), table.tail(_BARS)]
-    figure = new(4.2 * len(parts) + 1.4, max(2.6, 0.17 * len(parts[0]) + 1.1))
+    figure = new(figsize=(4.2 * len(parts) + 1.4, max(2.6, 0.17 * len(parts[0]) + 1.1)))
     interval = "" if report.intervals is None else f" with {report.intervals.level:.0%} intervals"
     title = f"Average precision{interval} (in brackets: clips of the class)"
     figure.suptitle(f"{title}\n{report.subject.name} on {report.split}", fontsize=10, parse_math=False)
@@ -90,7 +90,7 @@ def _bars(axes: Axes, rows: pandas.DataFrame, intervals: Intervals | None) -> No
 def average_precision_by_clips(report: Report) -> bytes:
     """Every class as a dot: its average precision above how many clips it has; of few classes the worst by name."""
     table = report.table[report.table["AP"].notna()]
-    figure = new(5.8, 4.2)
+    figure = new(figsize=(5.8, 4.2))
     axes = axes_of(figure, f"Rare and frequent classes, {report.subject.name} on {report.split}")
     axes.scatter(table["positives"], table["AP"], s=18, color=BLUE, alpha=0.6, linewidth=0)
     axes.axhline(report.summary["mAP"], color=ORANGE, linewidth=1.2, label=f"mean {report.summary['mAP']:.3f}")
@@ -113,7 +113,7 @@ def scores_of_worst(report: Report) -> bytes:
     table = report.table.nsmallest(min(_HISTOGRAMS, judged_classes), "AP")
     columns = min(4, max(len(table), 1))
     rows = max(-(-len(table) // columns), 1)
-    figure = new(2.3 * columns, 1.7 * rows + 0.7)
+    figure = new(figsize=(2.3 * columns, 1.7 * rows + 0.7))
     exclusive = report.predictions.task.exclusive
     which = f"the {len(table)} worst of {judged_classes} classes" if len(table) < judged_classes else "every class"
     figure.suptitle(f"Scores of clips with the class (orange) and without (blue): {which}", fontsize=10)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import warnings
 
@@ -20,16 +21,8 @@ _STYLES = {
     "second": {"color": GREY, "linewidth": 1.4},
     "guide": {"color": GREY, "linewidth": 1, "linestyle": ":"},
 }
-
-
-def new(width: float, height: float) -> Figure:
-    """An empty figure that belongs to no window.
-
-    Args:
-        width: inches of 140 pixels.
-        height: inches of 140 pixels.
-    """
-    return Figure(figsize=(width, height), layout="constrained")
+new = functools.partial(Figure, layout="constrained")
+"""An empty figure that belongs to no window, of a `figsize` in inches of 140 pixels."""
 
 
 def axes_of(figure: Figure, title: str) -> Axes:
@@ -71,7 +64,7 @@ def draw(chart: Chart) -> bytes:
 
 
 def _plot(plot: Plot) -> Figure:
-    figure = new(6.4, 3.4) if plot.log_mel is not None else new(5.4, 4.4)
+    figure = new(figsize=(5.4, 4.4) if plot.log_mel is None else (6.4, 3.4))
     if plot.log_mel is None:
         axes = axes_of(figure, plot.title)
     else:
@@ -99,7 +92,7 @@ def _matrix(matrix: Matrix) -> Figure:
     """Rows of classes without clips are grey."""
     size, shares = len(matrix.names), matrix.shares
     side = max(3.0, (0.34 if size <= _ANNOTATED else 0.17) * size)
-    figure = new(side + 2.4, side + 1.4)
+    figure = new(figsize=(side + 2.4, side + 1.4))
     axes = figure.add_subplot()
     axes.set_facecolor("0.85")
     image = axes.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0)
