@@ -5,16 +5,15 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.optimize import minimize, minimize_scalar
+from scipy.special import expit, logsumexp
 
 from audiotag.errors import AudiotagError, suggest
 from audiotag.metrics.predictions import Predictions
+from audiotag.records import Data
 from audiotag.tagging.calibration import METHODS, MOST_KNOTS, Calibration, Knots, logits_of
-
-if TYPE_CHECKING:
-    from audiotag.records import Data
 
 _WIDEST = np.log(50.0)  # of the search for a temperature or scale of a softmax: from a fiftieth to fifty times
 _GRID = 20  # isotonic maps begin and end their steps on a twentieth of a logit
@@ -47,10 +46,9 @@ def fit(predictions: Predictions, method: str, fitted_on: str = "") -> Calibrati
         return Calibration("isotonic", knots=_each(predictions, _isotonic), fitted_on=fitted_on)
     if method == "temperature":
         return Calibration("temperature", _temperature(predictions), fitted_on=fitted_on)
-    lines = np.array(_vector(predictions) if predictions.task == "multiclass" else _each(predictions, _platt))
-    return Calibration(
-        "platt", scale=tuple(lines[:, 0].tolist()), shift=tuple(lines[:, 1].tolist()), fitted_on=fitted_on
-    )
+    lines = _vector(predictions) if predictions.task.exclusive else _each(predictions, _platt)
+    scale, shift = zip(*lines, strict=True)
+    return Calibration("platt", scale=scale, shift=shift, fitted_on=fitted_on)
 
 
 def calibrated(predictions: Predictions, calibration: Calibration) -> Predictions:
@@ -74,48 +72,42 @@ def shared_splits(fitted_on: str, data: Data, split: str) -> list[str]:
     Returns:
         Names of splits of this very data set; empty also where `fitted_on` says nothing of the kind.
     """
-    found = re.search(r"(?:^| on )(\S+) of .*, \d+ clips, data ([0-9a-f]+)$", fitted_on)
-    if not found or not data.fingerprint.startswith(found[2]):
+    parts = re.search(r"(?:^| on )(\S+) of .*, \d+ clips, data ([0-9a-f]+)$", fitted_on)
+    if not parts or not data.fingerprint.startswith(parts[2]):
         return []
-    return [name for name in data.select(split) if name in found[1].split("+")]
+    return [name for name in data.select(split) if name in parts[1].split("+")]
 
 
 def _temperature(predictions: Predictions) -> float:
     """The temperature of least cross-entropy."""
-    from scipy.optimize import minimize_scalar
-    from scipy.special import logsumexp
-
     logits, truth = logits_of(predictions.scores, predictions.task), predictions.targets.astype(np.float64)
     known = 1.0 if predictions.known is None else predictions.known.astype(np.float64)
 
     def loss(log_temperature: float) -> float:
         scaled = logits * np.exp(-log_temperature)
-        if predictions.task == "multiclass":
+        if predictions.task.exclusive:
             entropy = (logsumexp(scaled, axis=1) - (truth * scaled).sum(axis=1)).sum()
         else:
             entropy = (known * (np.logaddexp(0, scaled) - truth * scaled)).sum()
         return entropy + log_temperature**2 / 2
 
-    found = minimize_scalar(loss, bounds=(-_WIDEST, _WIDEST), method="bounded", options={"xatol": 1e-8})
-    return float(np.exp(found.x))
+    best = minimize_scalar(loss, bounds=(-_WIDEST, _WIDEST), method="bounded", options={"xatol": 1e-8})
+    return float(np.exp(best.x))
 
 
 def _each(predictions: Predictions, fit_class: Callable[[np.ndarray, np.ndarray], tuple]) -> tuple:
     """What is fitted to the logits and the truth of each class; "no change" for one that cannot be judged."""
-    logits, truth = logits_of(predictions.scores, "multilabel"), predictions.targets.astype(np.float64)
+    identity = ((0.0, 0.0), (1.0, 1.0)) if fit_class is _isotonic else (1.0, 0.0)
     fitted = []
-    for index in range(truth.shape[1]):
-        known = slice(None) if predictions.known is None else predictions.known[:, index]
-        there = truth[known, index]
-        identity = ((0.0, 0.0), (1.0, 1.0)) if fit_class is _isotonic else (1.0, 0.0)
-        fitted.append(fit_class(logits[known, index], there) if 0 < there.sum() < len(there) else identity)
+    for index in range(len(predictions.labels)):
+        truth, scores = predictions.of_class(index)
+        logits = logits_of(scores, "multilabel")
+        fitted.append(fit_class(logits, truth.astype(np.float64)) if 0 < truth.sum() < len(truth) else identity)
     return tuple(fitted)
 
 
 def _platt(logits: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
     """Scale and shift of one class."""
-    from scipy.optimize import minimize
-    from scipy.special import expit
 
     def loss(line: np.ndarray) -> tuple[float, np.ndarray]:
         scaled = np.exp(line[0]) * logits
@@ -132,15 +124,12 @@ def _platt(logits: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
         both = weight @ scaled
         return np.array([[weight @ scaled**2, both], [both, weight.sum()]]) + np.eye(2)
 
-    found = minimize(loss, np.zeros(2), jac=True, hess=curvature, method="trust-exact")
-    return float(np.exp(found.x[0])), float(found.x[1])
+    best = minimize(loss, np.zeros(2), jac=True, hess=curvature, method="trust-exact")
+    return float(np.exp(best.x[0])), float(best.x[1])
 
 
-def _vector(predictions: Predictions) -> np.ndarray:
-    """Scale and shift of every class of a softmax: (classes, 2)."""
-    from scipy.optimize import minimize
-    from scipy.special import logsumexp
-
+def _vector(predictions: Predictions) -> list[tuple[float, float]]:
+    """Scale and shift of every class of a softmax."""
     logits, truth = logits_of(predictions.scores, "multiclass"), predictions.targets.astype(np.float64)
     classes = truth.shape[1]
     free = truth.any(axis=0)
@@ -156,9 +145,9 @@ def _vector(predictions: Predictions) -> np.ndarray:
 
     bounds = [(-_WIDEST, _WIDEST)] * classes + [(None, None)] * classes
     options = {"ftol": 1e-13, "maxiter": 1000}
-    found = minimize(loss, np.zeros(2 * classes), jac=True, method="L-BFGS-B", bounds=bounds, options=options)
-    log_scale, shift = found.x.reshape(2, classes)
-    return np.stack([np.exp(log_scale), shift], axis=1)
+    best = minimize(loss, np.zeros(2 * classes), jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+    log_scale, shift = best.x.reshape(2, classes)
+    return list(zip(np.exp(log_scale).tolist(), shift.tolist(), strict=True))
 
 
 def _isotonic(logits: np.ndarray, truth: np.ndarray) -> Knots:
@@ -167,7 +156,6 @@ def _isotonic(logits: np.ndarray, truth: np.ndarray) -> Knots:
     Scores are put on a grid first: a step between two scores that differ by chance would be so steep that float32 and
     another backend could not follow it.
     """
-    from scipy.special import expit
     from sklearn.isotonic import IsotonicRegression
 
     scores = expit(np.round(np.clip(logits, *_SCORED) * _GRID) / _GRID)

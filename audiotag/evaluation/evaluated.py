@@ -8,19 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas
 
 from audiotag import scorers
 from audiotag.errors import AudiotagError
 from audiotag.evaluation import calibrating
 from audiotag.metrics import per_class
 from audiotag.metrics.predictions import DEFAULT_THRESHOLD, Predictions
+from audiotag.records import Data, Declaration
+from audiotag.scorers.predicting import Predicted
 
 if TYPE_CHECKING:
     import keras
-    import pandas
-
-    from audiotag.records import Data, Declaration
-    from audiotag.scorers.predicting import Predicted
 
 
 @dataclass(frozen=True)
@@ -64,16 +63,9 @@ class Evaluation:
 
     Args:
         scored: the sources: one, or the folds of a cross-validation.
-        predictions: truth, scores and thresholds of all their clips.
-        uncalibrated: the same before the calibration; None where there is none.
-        clips: a row a clip in the order of the predictions.
-        table: a row a class, see `metrics.per_class`.
-        summary: means, see `metrics.summary`.
-        calibration: what was done to the scores, for people.
-        columns: of the clips to slice by. None: fitting ones.
-        noise_folder: recordings without any of the classes. None: silence and made noise.
-        recordings: where the clips can be heard: root folder of the recordings, or the declaration. None: where they
-            lay when the data set was built.
+        predictions, clips, table, summary, calibration: of all their clips, as of `Report`.
+        uncalibrated: the predictions before the calibration; None where there is none.
+        columns, noise_folder, recordings: as of `evaluate`.
     """
 
     scored: tuple[Scored, ...]
@@ -98,15 +90,14 @@ def pool(scored: Sequence[Scored], **options: Any) -> Evaluation:
     Raises:
         AudiotagError: other classes, another task, or a clip that two of them scored.
     """
-    import pandas
-
     parts = [each.predicted for each in scored]
     _check_alike(parts)
     _check_apart(parts)
     thresholds, _, _ = thresholds_of(scored)
     predictions = replace(_joined([part.predictions for part in parts]), thresholds=thresholds)
     uncalibrated = [part.uncalibrated for part in parts if part.uncalibrated is not None]
-    table = per_class.per_class(predictions)
+    table, own = per_class.per_class(predictions), [each.own("calibration") for each in scored]
+    calibrations = ["none" if calibration is None else calibration.describe() for calibration in own]
     return Evaluation(
         scored=tuple(scored),
         predictions=predictions,
@@ -114,22 +105,19 @@ def pool(scored: Sequence[Scored], **options: Any) -> Evaluation:
         clips=pandas.concat([part.clips for part in parts], ignore_index=True),
         table=table,
         summary=per_class.summary(predictions, table),
-        calibration="; ".join(dict.fromkeys(_described(each.own("calibration")) for each in scored)),
+        calibration="; ".join(dict.fromkeys(calibrations)),
         **options,
     )
 
 
 def thresholds_of(scored: Sequence[Scored]) -> tuple[np.ndarray, str, list[str]]:
     """The thresholds of all classes, where they come from, and a note about them."""
-    first, own = scored[0], [each.predicted.subject for each in scored]
-    even = np.full(len(first.predicted.predictions.labels), DEFAULT_THRESHOLD), f"{DEFAULT_THRESHOLD} for every class"
-    if all(getattr(subject, "thresholds", None) is None for subject in own):
-        return *even, []
-    if len(scored) > 1:
-        note = "the runs have thresholds of their own, which differ from fold to fold: 0.5 is taken for all"
-        return *even, [note]
-    thresholds = np.asarray(own[0].thresholds)[first.predicted.positions]
-    return thresholds, own[0].thresholds_from or "the model's own", []
+    subject, positions, notes = scored[0].predicted.subject, scored[0].predicted.positions, []
+    if any(getattr(each.predicted.subject, "thresholds", None) is not None for each in scored):
+        if len(scored) == 1:
+            return np.asarray(subject.thresholds)[positions], subject.thresholds_from or "the model's own", []
+        notes = ["the runs have thresholds of their own, which differ from fold to fold: 0.5 is taken for all"]
+    return np.full(len(positions), DEFAULT_THRESHOLD), f"{DEFAULT_THRESHOLD} for every class", notes
 
 
 def fitted_on_these(scored: Sequence[Scored]) -> list[str]:
@@ -147,18 +135,14 @@ def fitted_on_these(scored: Sequence[Scored]) -> list[str]:
     return list(dict.fromkeys(notes))
 
 
-def _described(calibration: Any) -> str:
-    return "none" if calibration is None else calibration.describe()
-
-
 def _check_alike(parts: Sequence[Predicted]) -> None:
     """Refuse sources of other classes or another task than the first."""
-    first = parts[0]
+    ours = parts[0].predictions
     for part in parts[1:]:
-        ours, theirs = first.predictions, part.predictions
+        theirs = part.predictions
         if (ours.labels.names, ours.task) != (theirs.labels.names, theirs.task):
             raise AudiotagError(
-                f"subjects are evaluated together on the same classes and task, {first.subject.path} has "
+                f"subjects are evaluated together on the same classes and task, {parts[0].subject.path} has "
                 f"{len(ours.labels)} classes ({ours.task}), {part.subject.path} {len(theirs.labels)} ({theirs.task}): "
                 "evaluate them one by one"
             )
@@ -166,28 +150,23 @@ def _check_alike(parts: Sequence[Predicted]) -> None:
 
 def _check_apart(parts: Sequence[Predicted]) -> None:
     """Refuse a clip that two sources scored."""
-    scored: dict[str, Path] = {}
+    first_of: dict[str, Predicted] = {}
     for part in parts:
         for clip_id in part.predictions.clip_ids.tolist():
-            if clip_id in scored:
+            if (first := first_of.setdefault(clip_id, part)) is not part:
                 raise AudiotagError(
                     f"subjects that are evaluated together score clips of their own, {clip_id!r} is scored by "
-                    f"{scored[clip_id]} and {part.subject.path}: name runs of different folds, or compare the two "
+                    f"{first.subject.path} and {part.subject.path}: name runs of different folds, or compare the two "
                     "with `audiotag compare`"
                 )
-            scored[clip_id] = part.subject.path
 
 
 def _joined(parts: Sequence[Predictions]) -> Predictions:
     if len(parts) == 1:
         return parts[0]
-    joined = {
-        name: np.concatenate([getattr(part, name) for part in parts]) for name in ("clip_ids", "targets", "scores")
-    }
-    for name in ("known", "recordings"):
-        own = [getattr(part, name) for part in parts]
-        if any(values is not None for values in own):
-            blank = [np.ones_like(part.targets, bool) if name == "known" else part.clip_ids for part in parts]
-            both = zip(own, blank, strict=True)
-            joined[name] = np.concatenate([fallback if values is None else values for values, fallback in both])
-    return replace(parts[0], **joined)
+    of_each = {name: [getattr(part, name) for part in parts] for name in ("clip_ids", "targets", "scores")}
+    if any(part.known is not None for part in parts):
+        of_each["known"] = [part.judged for part in parts]
+    if any(part.recordings is not None for part in parts):
+        of_each["recordings"] = [part.clip_ids if part.recordings is None else part.recordings for part in parts]
+    return replace(parts[0], **{name: np.concatenate(values) for name, values in of_each.items()})

@@ -7,19 +7,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from audiotag import run_folder, scorers
+from audiotag import records, run_folder, scorers
 from audiotag.errors import AudiotagError
 from audiotag.evaluation import evaluated, sections
-from audiotag.evaluation.embedding import embeddings
 from audiotag.evaluation.evaluated import Scored
+from audiotag.evaluation.illustrating import embeddings
 from audiotag.metrics.bootstrap import Unit, bootstrap, check_unit
+from audiotag.metrics.predictions import Predictions
+from audiotag.records import Data, Declaration
 from audiotag.report.report import Report, Subject
 from audiotag.report.writing import write
 from audiotag.tensorboard.scalars import last_epoch
 
 if TYPE_CHECKING:
-    from audiotag.metrics.predictions import Predictions
-    from audiotag.records import Data, Declaration
     from audiotag.scorers.opening import Source
 
 
@@ -81,18 +81,9 @@ def evaluate(
         sources, data=data, split=split, out=out, slice_by=columns, resamples=resamples, unit=unit,
         noise_folder=noise_folder, recordings=recordings, truth=truth, **stated,
     )  # fmt: skip
-    report = _report(
-        evaluated.pool(
-            scored,
-            columns=columns,
-            noise_folder=None if noise_folder is None else Path(noise_folder),
-            recordings=recordings,
-        ),
-        folder,
-        command,
-        resamples,
-        unit,
-    )
+    noise_folder = None if noise_folder is None else Path(noise_folder)
+    evaluation = evaluated.pool(scored, columns=columns, noise_folder=noise_folder, recordings=recordings)
+    report = _report(evaluation, folder, command, resamples, unit)
     run = scored[0].run if len(scored) == 1 else None
     write(report, step=0 if run is None else last_epoch(run / run_folder.VALIDATION))
     return report
@@ -107,8 +98,6 @@ def _scored(
     stated: dict[str, Any],
 ) -> Scored:
     """Scores of one source on the data set that is named, or that its run names."""
-    from audiotag import records
-
     if isinstance(data, str | Path):
         data = records.open(Path(data))
     subject = scorers.open(source, data, **stated)
@@ -118,7 +107,12 @@ def _scored(
     if data is None and isinstance(subject, scorers.Scorer):
         raise AudiotagError(f"{subject.name} is evaluated on a data set: name one with --data")
     if data is not None and split is None:
-        split = "test" if "test" in data.splits else _validation(run, data)
+        if "test" not in data.splits and run is None:
+            names = ", ".join(data.splits)
+            raise AudiotagError(
+                f"{data.name} has no split 'test': name the split to evaluate on with --split ({names})"
+            )
+        split = "test" if "test" in data.splits else run_folder.validation(run)
     if recordings is None and data is not None and not data.waveforms:
         recordings = data.recordings
     predicted = scorers.predict(subject, data, split, source=recordings, labels_table=truth)
@@ -157,7 +151,6 @@ def _report(evaluation: evaluated.Evaluation, out: Path, command: str, resamples
 
 
 def _describe(data: Data | None, predictions: Predictions) -> dict[str, str]:
-    """Facts about the data set, for people."""
     if data is None:
         return {"name": "a table of labels", "task": predictions.task, "classes": str(len(predictions.labels))}
     return {
@@ -171,13 +164,6 @@ def _describe(data: Data | None, predictions: Predictions) -> dict[str, str]:
         "citation": data.manifest.citation,
         "fingerprint": data.fingerprint,
     }
-
-
-def _validation(run: Path | None, data: Data) -> str:
-    if run is None:
-        names = ", ".join(data.splits)
-        raise AudiotagError(f"{data.name} has no split 'test': name the split to evaluate on with --split ({names})")
-    return run_folder.validation(run)
 
 
 def _out(sources: list[Source], scored: list[Scored], out: Path | str | None) -> Path:

@@ -1,37 +1,43 @@
-"""Clips of a report with what they look and sound like: from the data set that each of them is of."""
+"""Clips of a report with what they look and sound like, and where a network places them: from their data sets."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+
+import numpy as np
 
 from audiotag.errors import AudiotagError
-from audiotag.records import clips
+from audiotag.evaluation.evaluated import Evaluation
+from audiotag.metrics.predictions import Predictions
+from audiotag.records import Data, Declaration, clips
+from audiotag.report.section import Exhibit
+from audiotag.scorers.inputs import of_size
 
-if TYPE_CHECKING:
-    from pathlib import Path
+_BEST = 5
+_MOST = 2000  # clips; a browser turns no more of them smoothly
+_BATCH = 32
 
-    from audiotag.evaluation.evaluated import Evaluation
-    from audiotag.records import Data, Declaration
-    from audiotag.report.section import Exhibit
+
+def truth_and_best(predictions: Predictions, row: int) -> tuple[tuple[str, ...], tuple[tuple[str, float], ...]]:
+    """Names of the classes in a clip, and its best scored classes with their scores, best first."""
+    names, scores = predictions.labels.names, predictions.scores[row]
+    truth = tuple(names[place] for place in np.flatnonzero(predictions.targets[row]))
+    best = np.argsort(-scores, kind="stable")[:_BEST]
+    return truth, tuple((names[place], float(scores[place])) for place in best)
 
 
 def illustrated(evaluation: Evaluation, exhibits: Sequence[Exhibit]) -> tuple[Exhibit, ...]:
     """Exhibits of an evaluation with picture and sound, in their order; one without a data set stays as it is."""
-    shown: dict[Exhibit, Exhibit] = {}
-    scored = [each for each in evaluation.scored if each.data is not None]
-    for data in {each.data.fingerprint: each.data for each in scored}.values():
-        own = {
-            clip_id
-            for each in scored
-            if each.data.fingerprint == data.fingerprint
-            for clip_id in each.predicted.predictions.clip_ids.tolist()
-        }
-        chosen = [exhibit for exhibit in exhibits if exhibit.clip_id in own]
-        source = data.recordings if evaluation.recordings is None else evaluation.recordings
-        shown |= zip(chosen, illustrate(chosen, data, source), strict=True)
-    return tuple(shown.get(exhibit, exhibit) for exhibit in exhibits)
+    shown = {exhibit.clip_id: exhibit for exhibit in exhibits}
+    for scored in evaluation.scored:
+        if (data := scored.data) is not None:
+            own = [shown[clip_id] for clip_id in scored.predicted.predictions.clip_ids.tolist() if clip_id in shown]
+            source = data.recordings if evaluation.recordings is None else evaluation.recordings
+            shown |= {exhibit.clip_id: exhibit for exhibit in illustrate(own, data, source)}
+    return tuple(shown[exhibit.clip_id] for exhibit in exhibits)
 
 
 def illustrate(exhibits: Sequence[Exhibit], data: Data, source: Declaration | Path | None = None) -> list[Exhibit]:
@@ -54,10 +60,32 @@ def illustrate(exhibits: Sequence[Exhibit], data: Data, source: Declaration | Pa
         record = records[exhibit.clip_id]
         waveform = record.waveform
         if waveform is None and read is not None:
-            try:
+            with contextlib.suppress(AudiotagError):
                 waveform = read(exhibit.clip_id)
-            except AudiotagError:
-                waveform = None
         sound = {} if waveform is None else {"waveform": waveform, "sample_rate": rate}
         shown.append(replace(exhibit, log_mel=record.log_mel[..., 0], **sound))
     return shown
+
+
+def embeddings(evaluation: Evaluation) -> tuple[np.ndarray, np.ndarray] | None:
+    """Rows of some clips, evenly chosen, and their embeddings, as `Report` holds them.
+
+    None where there are several sources, or no network that takes the records and has a layer of features.
+    """
+    from audiotag.models import embedding_network
+
+    scored = evaluation.scored[0]
+    if len(evaluation.scored) > 1 or scored.network is None:
+        return None
+    try:
+        network = embedding_network(scored.network, "features")
+    except AudiotagError:
+        return None
+    clip_ids = evaluation.predictions.clip_ids
+    chosen = np.unique(np.linspace(0, len(clip_ids) - 1, min(len(clip_ids), _MOST)).round().astype(int))
+    row_of = {clip_id: row for row, clip_id in zip(chosen.tolist(), clip_ids[chosen].tolist(), strict=True)}
+    rows, vectors, run = [], [], of_size(network.predict_on_batch, _BATCH)
+    for batch in scored.data.batches(clip_ids=clip_ids[chosen], batch_size=_BATCH):
+        rows += [row_of[clip_id] for clip_id in batch["clip_id"]]
+        vectors.append(run(batch["log_mel"]))
+    return np.array(rows), np.concatenate(vectors)

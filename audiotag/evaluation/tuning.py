@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from audiotag import run_folder, scorers
+from audiotag import records, run_folder, scorers
 from audiotag.errors import AudiotagError, suggest
 from audiotag.evaluation import calibrating
-from audiotag.evaluation.sections.noise import built_in, listen, noise_folder
+from audiotag.evaluation.sections.noise import scores_of_noise
 from audiotag.metrics import thresholds
 from audiotag.metrics.predictions import Predictions
-from audiotag.scorers import calibrations
+from audiotag.metrics.thresholds import Thresholds
+from audiotag.records import Data
+from audiotag.scorers import Scorer, calibrations
+from audiotag.tagging.calibration import METHODS, Calibration
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from audiotag.metrics.thresholds import Thresholds
-    from audiotag.records import Data
-    from audiotag.scorers import Scorer
     from audiotag.scorers.opening import Source
-    from audiotag.tagging.calibration import Calibration
 
 NONE = "none"
 HELD_OUT = ("test", "eval", "evaluation")
@@ -88,9 +84,6 @@ def calibrate(
     Example:
         >>> audiotag.evaluation.calibrate("runs/esc10-mn04", aim="precision=0.9").thresholds.values
     """
-    from audiotag import records
-    from audiotag.tagging.calibration import METHODS
-
     aim = (NONE if method == NONE else "f1") if aim is None else aim
     if method not in (*METHODS, NONE):
         raise AudiotagError(f"no calibration is named {method!r}: {suggest(method, (*METHODS, NONE))}")
@@ -117,8 +110,10 @@ def calibrate(
     after = before if calibration is None else calibrating.calibrated(before, calibration)
     calibrated, chosen, hours = calibrations.with_calibration(scorer, calibration), None, 0.0
     if quiet:
-        scores, hours = _noise_scores(calibrated, noise)
-        chosen = thresholds.choose(after, aim, scores, hours)
+        folder = None if noise is None else Path(noise)
+        windows = scores_of_noise(calibrated, folder, scorer.seconds, _NOISE_WINDOWS)
+        hours = windows.hours
+        chosen = thresholds.choose(after, aim, windows.scores, hours)
     elif aim != NONE:
         chosen = thresholds.choose(after, aim)
     if chosen is not None:
@@ -145,20 +140,9 @@ def _split(name: str, run: Path | None, data: Data, split: str | None) -> str:
 
 def _check_same(scorer: Scorer, data: Data) -> None:
     """Refuse a data set of other classes or task than the model's."""
-    differences = {"classes": scorer.labels.names != data.labels.names, "task": scorer.task != data.task}
-    for what, differs in differences.items():
-        if differs:
+    for what, own, wanted in (("classes", scorer.labels.names, data.labels.names), ("task", scorer.task, data.task)):
+        if own != wanted:
             raise AudiotagError(
                 f"a model is calibrated on its own classes and task, {data.name} has another {what} than "
                 f"{scorer.name}: name its data set with --data"
             )
-
-
-def _noise_scores(scorer: Scorer, noise: Path | str | None) -> tuple[np.ndarray, float]:
-    """Scores of every window of noise (windows, classes), and how many hours that is."""
-    if noise is None:
-        sounds = built_in(scorer.sample_rate, scorer.seconds, _NOISE_WINDOWS)
-    else:
-        sounds = noise_folder(Path(noise), scorer.sample_rate, scorer.seconds)
-    windows = listen(scorer.predict_on_batch, sounds, scorer.sample_rate)
-    return windows.scores, windows.hours

@@ -6,18 +6,15 @@ import os
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
+import pandas
 
 from audiotag import progress
 from audiotag.errors import AudiotagError
 from audiotag.metrics import per_class, ranking
-from audiotag.metrics.label_ranking import label_precisions
 from audiotag.metrics.predictions import Predictions
-
-if TYPE_CHECKING:
-    import pandas
 
 METRICS = ("AP", "AUC", "lwlrap", "F1", "precision", "recall", "accuracy", "Brier")
 """Metrics of a class that are computed in every resample."""
@@ -76,7 +73,26 @@ class Resamples:
 
 
 @dataclass(frozen=True)
-class Intervals:
+class Drawn:
+    """What was drawn, and how often.
+
+    Args:
+        level: share of the resamples that lie inside an interval.
+        resamples: number of resamples.
+        unit: "clip" or "recording": what was drawn.
+        units: number of them.
+        reason: why all intervals are NaN, and nothing is decided; "" where they are not.
+    """
+
+    level: float
+    resamples: int
+    unit: str
+    units: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Intervals(Drawn):
     """Percentile intervals of the metrics (Efron and Tibshirani 1993, chapter 13).
 
     Resamples in which a metric of a class is not defined, those without a positive above all, are left out of its
@@ -86,20 +102,10 @@ class Intervals:
         classes: a row a class, index its index; `<metric>_low` and `<metric>_high` of the metrics of `METRICS` and of
             d_prime; `resamples`, the number in which the class had a positive.
         means: name as in `metrics.summary` to (low, high).
-        level: share of the resamples that lie inside.
-        resamples: number of resamples.
-        unit: "clip" or "recording": what was drawn.
-        units: number of them.
-        reason: why all intervals are NaN; "" where they are not.
     """
 
     classes: pandas.DataFrame
     means: dict[str, tuple[float, float]]
-    level: float
-    resamples: int
-    unit: str
-    units: int
-    reason: str = ""
 
 
 def bootstrap(
@@ -129,14 +135,14 @@ def bootstrap(
     units = units_of(predictions, unit)
     drawn = resample(predictions, units.weights(units.draws(resamples, seed)))
     defined = np.isfinite(drawn.classes["AP"]).sum(axis=0)
-    classes = {name: percentiles(values, level, units.reason) for name, values in drawn.classes.items()}
-    means = {
-        name: percentiles(values, level, units.reason) for name, values in drawn.means.items() if name != "d_prime"
-    }
+    classes, means = (
+        {name: percentiles(values, level, units.reason) for name, values in part.items() if name != "d_prime"}
+        for part in (drawn.classes, drawn.means)
+    )
     for ends in (classes, means):
         ends["d_prime"] = ranking.d_prime(ends["AUC"])
     means = {name: (float(low), float(high)) for name, (low, high) in means.items()}
-    return Intervals(_table(classes, defined), means, level, resamples, units.name, units.count, units.reason)
+    return Intervals(level, resamples, units.name, units.count, units.reason, _table(classes, defined), means)
 
 
 def check_options(resamples: int, level: float) -> None:
@@ -179,7 +185,7 @@ def resample(predictions: Predictions, weights: np.ndarray) -> Resamples:
     from threadpoolctl import threadpool_limits
 
     truth, scores, judged = predictions.targets.astype(bool), predictions.scores, predictions.judged
-    predicted, precisions = per_class.decide(predictions), label_precisions(predictions)
+    predicted, precisions = per_class.decide(predictions), per_class.label_precisions(predictions)
 
     def measure(block: slice) -> list[np.ndarray]:
         """Positives, predicted, hits and judged; sums of squared errors and of label precisions; AP and AUC."""
@@ -241,8 +247,6 @@ def percentiles(values: np.ndarray, level: float, reason: str = "") -> np.ndarra
 
 def _table(ends: dict[str, np.ndarray], defined: np.ndarray) -> pandas.DataFrame:
     """A row a class, columns `<metric>_low` and `<metric>_high` in the order of `metrics.METRICS`, `resamples`."""
-    import pandas
-
     ordered = [name for name in per_class.METRICS if name in ends]
     columns = {f"{name}_{end}": ends[name][which] for name in ordered for which, end in enumerate(("low", "high"))}
     return pandas.DataFrame({**columns, "resamples": defined}).rename_axis("index")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas
 
 from audiotag.errors import AudiotagError
 from audiotag.labels import Labels
@@ -14,15 +14,12 @@ from audiotag.metrics import bootstrap
 from audiotag.metrics.bootstrap import Unit, Units
 from audiotag.metrics.predictions import Predictions
 
-if TYPE_CHECKING:
-    import pandas
-
 _LESS_IS_BETTER = ("Brier",)
 _ALL_CLIPS_TELL = ("accuracy", "Brier")  # those without the class as much as those with it
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(bootstrap.Drawn):
     """What a comparison of two models found.
 
     Args:
@@ -33,11 +30,6 @@ class Comparison:
         clips: number of clips compared: those that both models scored.
         left_out: number of clips that only the first scored, and only the second.
         left_out_classes: names of the classes that only the first knows, and only the second.
-        level: share of the resamples inside an interval; a verdict needs a q below 1 - level.
-        resamples: number of resamples.
-        unit: "clip" or "recording": what was drawn.
-        units: number of them.
-        reason: why intervals, p and q are NaN and nothing is decided; "" where they are not.
     """
 
     classes: pandas.DataFrame
@@ -45,11 +37,6 @@ class Comparison:
     clips: int
     left_out: tuple[int, int]
     left_out_classes: tuple[tuple[str, ...], tuple[str, ...]]
-    level: float
-    resamples: int
-    unit: str
-    units: int
-    reason: str = ""
 
 
 def compare(
@@ -95,16 +82,12 @@ def compare(
     weights = units.weights(np.concatenate([np.ones((1, units.count), np.uint8), units.draws(resamples, seed)]))
     drawn = [bootstrap.resample(each, weights) for each in pair]
     return Comparison(
-        _classes(pair[0], columns[0], units, drawn, level),
-        _means(units, drawn, level),
-        len(rows[0]),
-        (len(first.clip_ids) - len(rows[0]), len(second.clip_ids) - len(rows[1])),
-        (_others(first.labels, columns[0]), _others(second.labels, columns[1])),
-        level,
-        resamples,
-        units.name,
-        units.count,
-        units.reason,
+        *(level, resamples, units.name, units.count, units.reason),
+        classes=_classes(pair[0], columns[0], units, drawn, level),
+        means=_means(units, drawn, level),
+        clips=len(rows[0]),
+        left_out=(len(first.clip_ids) - len(rows[0]), len(second.clip_ids) - len(rows[1])),
+        left_out_classes=(_others(first.labels, columns[0]), _others(second.labels, columns[1])),
     )
 
 
@@ -173,9 +156,6 @@ def _judged_by_both(first: Predictions, second: Predictions) -> list[Predictions
 def _classes(
     truth: Predictions, columns: np.ndarray, units: Units, drawn: list[bootstrap.Resamples], level: float
 ) -> pandas.DataFrame:
-    """The table of classes."""
-    import pandas
-
     positive = truth.targets.astype(bool)
     about = {"index": columns, "id": truth.labels.ids, "class": truth.labels.names, "positives": positive.sum(axis=0)}
     with_positive, with_judged = (_units_with(pairs, units) for pairs in (positive, truth.judged))
@@ -192,9 +172,6 @@ def _classes(
 
 
 def _means(units: Units, drawn: list[bootstrap.Resamples], level: float) -> pandas.DataFrame:
-    """The table of means."""
-    import pandas
-
     names = list(drawn[0].means)
     values = (np.column_stack([each.means[name] for name in names]) for each in drawn)
     evidence = np.full(len(names), units.count)

@@ -25,19 +25,20 @@ def confusion(predictions: Predictions) -> tuple[np.ndarray, np.ndarray]:
     return counts.astype(np.int64), truth.sum(axis=0).astype(np.int64)
 
 
-def most_confused(counts: np.ndarray, clips: np.ndarray, most: int) -> np.ndarray:
-    """The classes of the largest confusions, at most `most`, in label order.
+def largest(counts: np.ndarray, clips: np.ndarray) -> list[tuple[int, int]]:
+    """True and predicted class of every confusion, the largest first.
 
     A confusion's size is its count times its share of the row's clips: neither two of three clips of a rare class nor
     one in a hundred of a frequent one comes first.
     """
     size = counts.astype(np.float64) ** 2 / np.maximum(clips, 1)[:, None]
     np.fill_diagonal(size, 0.0)
-    rows, columns = np.nonzero(size)
-    chosen: dict[int, None] = {}
-    for pair in np.argsort(-size[rows, columns], kind="stable"):
-        chosen |= dict.fromkeys((int(rows[pair]), int(columns[pair])))
-        if len(chosen) >= most:
-            break
-    chosen |= dict.fromkeys(range(len(clips))) if len(chosen) < most else {}
-    return np.sort(np.array(list(chosen)[:most]))
+    order = np.argsort(-size, axis=None, kind="stable")[: np.count_nonzero(size)]
+    return [divmod(place, len(clips)) for place in order.tolist()]
+
+
+def most_confused(counts: np.ndarray, clips: np.ndarray, most: int) -> np.ndarray:
+    """The classes of the `largest` confusions, at most `most`, in label order."""
+    chosen = dict.fromkeys(index for pair in largest(counts, clips) for index in pair)
+    chosen |= dict.fromkeys(range(len(clips)))
+    return np.sort(list(chosen)[:most])

@@ -53,11 +53,11 @@ def curves(truth: np.ndarray, scores: np.ndarray, most: int = POINTS) -> Curves:
     # The corners of the curve lie before and after every group of equal scores that holds a positive.
     before = np.append(0, hits[:-1])
     alarms = np.stack([ranked.starts - before, ranked.ends - hits], axis=1).ravel() / negatives
-    found = np.stack([before, hits], axis=1).ravel() / positives
-    alarms, found = np.concatenate([[0.0], alarms, [1.0]]), np.concatenate([[0.0], found, [1.0]])
+    reached = np.stack([before, hits], axis=1).ravel() / positives
+    alarms, reached = (np.concatenate([[0.0], rates, [1.0]]) for rates in (alarms, reached))
     # Evenly along the curve: a corner is never farther than a step from a point that is kept.
-    kept = np.unique(np.searchsorted(alarms + found, np.linspace(0, 2, most)).clip(max=len(alarms) - 1))
-    return Curves(recall, precision, alarms[kept], found[kept])
+    kept = np.unique(np.searchsorted(alarms + reached, np.linspace(0, 2, most)).clip(max=len(alarms) - 1))
+    return Curves(recall, precision, alarms[kept], reached[kept])
 
 
 def at_thresholds(truth: np.ndarray, scores: np.ndarray, thresholds: int = THRESHOLDS) -> np.ndarray:

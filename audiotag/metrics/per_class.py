@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas
 
 from audiotag.metrics import ranking
-from audiotag.metrics.label_ranking import label_precisions, top_accuracy
 from audiotag.metrics.predictions import Predictions
 from audiotag.metrics.reliability import class_errors
-
-if TYPE_CHECKING:
-    import pandas
 
 METRICS = ("AP", "AUC", "d_prime", "lwlrap", "F1", "precision", "recall", "accuracy", "Brier", "ECE")
 """Columns of `per_class` that measure; of Brier and ECE less is better."""
@@ -42,7 +39,7 @@ def per_class(predictions: Predictions) -> pandas.DataFrame:
 
     AP and AUC rank the clips by the class's score, one class against the rest; d_prime is sqrt(2) times the normal
     quantile of AUC (infinite where AUC is 0 or 1); lwlrap ranks the classes of each clip, see
-    `label_ranking.label_precisions`; F1, precision, recall and accuracy look at the decisions (`decide`), accuracy at
+    `label_precisions`; F1, precision, recall and accuracy look at the decisions (`decide`), accuracy at
     "this class or not"; Brier is the mean of (score - truth)^2 and ECE the calibration error, see
     `reliability.class_errors`.
 
@@ -55,13 +52,9 @@ def per_class(predictions: Predictions) -> pandas.DataFrame:
         predicted to have it, that are judged), threshold (NaN where the classes exclude each other) and those of
         `METRICS`, indexed by the class's index.
     """
-    import pandas
-
     labels, known = predictions.labels, predictions.judged
     truth, predicted = predictions.targets.astype(bool), decide(predictions)
-    counts = {"positives": truth, "predicted": predicted, "clips": known}
-    counts = {name: pairs.sum(axis=0) for name, pairs in counts.items()}
-    positives, guesses, clips = counts.values()
+    positives, guesses, clips = (pairs.sum(axis=0) for pairs in (truth, predicted, known))
     rankings = ranking.rank_classes(truth, predictions.scores, known)
     areas = np.array([each.area() for each in rankings])
     brier, ece = class_errors(truth, predictions.scores, known)
@@ -77,8 +70,8 @@ def per_class(predictions: Predictions) -> pandas.DataFrame:
         "ECE": ece,
     }
     threshold = np.nan if predictions.task.exclusive else predictions.limits
-    about = {"id": labels.ids, "class": labels.names, **counts, "threshold": threshold}
-    return pandas.DataFrame(about | metrics).rename_axis("index")
+    about = {"id": labels.ids, "class": labels.names, "positives": positives, "predicted": guesses, "clips": clips}
+    return pandas.DataFrame({**about, "threshold": threshold, **metrics}).rename_axis("index")
 
 
 def summary(predictions: Predictions, table: pandas.DataFrame | None = None) -> dict[str, Any]:
@@ -165,3 +158,42 @@ def mean(values: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
     weights = defined if weights is None else weights * defined
     with np.errstate(invalid="ignore"):
         return (np.where(defined, values, 0.0) * weights).sum(axis=-1) / weights.sum(axis=-1)
+
+
+def label_precisions(predictions: Predictions) -> np.ndarray:
+    """Of the clip's judged classes that score at least as much as a label, the share that are labels of the clip.
+
+    The mean over the labels of a class is its lwlrap_c, the mean over all labels lwlrap (Fonseca et al. 2019; DCASE
+    2019, task 2), which equals scikit-learn's `label_ranking_average_precision_score` with the number of labels as
+    `sample_weight`, ties included.
+
+    Returns:
+        (clips, classes) float64 in [0, 1]; 0 where the clip does not have the class.
+    """
+    truth = predictions.targets.astype(bool)
+    precisions = np.zeros(truth.shape)
+    for row, labels, scores, judged in zip(precisions, truth, predictions.scores, predictions.judged, strict=True):
+        own = scores[labels]
+        row[labels] = _reaching(own, own) / _reaching(scores[judged], own)
+    return precisions
+
+
+def _reaching(scores: np.ndarray, least: np.ndarray) -> np.ndarray:
+    """How many scores are at least as large as each of some values."""
+    return len(scores) - np.searchsorted(np.sort(scores), least)
+
+
+def top_accuracy(predictions: Predictions, most: int) -> float:
+    """Share of clips whose class is among the best scored ones, as scikit-learn's `top_k_accuracy_score`.
+
+    Of equal scores the class of higher index comes first, as there.
+
+    Args:
+        predictions: of classes that exclude each other.
+        most: how many classes of a clip are looked at.
+    """
+    scores = predictions.scores
+    index = predictions.targets.argmax(axis=1)[:, None]
+    own = np.take_along_axis(scores, index, axis=1)
+    ahead = (scores > own) | ((scores == own) & (np.arange(scores.shape[1]) > index))
+    return float((ahead.sum(axis=1) < most).mean())

@@ -8,11 +8,14 @@ import numpy as np
 
 from audiotag.errors import AudiotagError
 from audiotag.labels import Labels
-from audiotag.metrics.checks import check
 from audiotag.task import Task
 
 DEFAULT_THRESHOLD = 0.5
 """Score from which a class counts as found where nobody chose another."""
+
+
+class NotFiniteError(AudiotagError):
+    """A score is NaN or infinite."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Predictions:
         thresholds: (classes,) float64, from which score each class counts as found (multilabel). None: 0.5.
 
     Raises:
-        AudiotagError: see `checks.check`; or another number of ids, recordings, labels or thresholds.
+        AudiotagError: see `check`; or another number of ids, recordings, labels or thresholds.
     """
 
     clip_ids: np.ndarray
@@ -78,10 +81,7 @@ class Predictions:
 
     def pairs(self) -> tuple[np.ndarray, np.ndarray]:
         """Truth (bool) and scores of every pair of a clip and a class that counts, (pairs,)."""
-        truth = self.targets.astype(bool)
-        if self.known is None:
-            return truth.ravel(), self.scores.ravel()
-        return truth[self.known], self.scores[self.known]
+        return self.targets[self.judged].astype(bool), self.scores[self.judged]
 
     def take(self, rows: np.ndarray, columns: np.ndarray | None = None) -> Predictions:
         """The predictions of some clips, and of some classes.
@@ -112,3 +112,61 @@ def cross_entropy(predictions: Predictions) -> float:
         return float(-(targets * np.log(scores)).sum(axis=1).mean())
     losses = -(targets * np.log(scores) + (1 - targets) * np.log1p(-scores))
     return float(losses[predictions.judged].mean())
+
+
+def check(
+    targets: np.ndarray,
+    scores: np.ndarray,
+    task: Task | str,
+    clip_ids: np.ndarray,
+    known: np.ndarray | None = None,
+) -> None:
+    """Refuse what no metric is defined for: other shapes, targets that are not 0 or 1, scores that are not finite.
+
+    Args: as the fields of `Predictions`; where the classes of the task exclude each other a clip has exactly one 1.
+
+    Raises:
+        AudiotagError: naming the first clip at fault.
+        NotFiniteError: where its score is at fault.
+    """
+    exclusive = Task(task).exclusive
+    if targets.ndim != 2 or targets.shape != scores.shape or not len(targets):
+        raise AudiotagError(
+            f"targets and scores must both be (clips, classes) with at least one clip, received {targets.shape} and "
+            f"{scores.shape}: score the same clips and classes"
+        )
+    for row, column in np.argwhere(~np.isfinite(scores))[:1]:
+        raise NotFiniteError(
+            f"scores must be finite, received {scores[row, column]} for {_name(clip_ids, row)}, class {column}: the "
+            "model's weights or its input hold NaN or infinity; go back to an earlier checkpoint"
+        )
+    for row, column in np.argwhere((targets != 0) & (targets != 1))[:1]:
+        raise AudiotagError(
+            f"targets must be 0 or 1, received {targets[row, column]} for {_name(clip_ids, row)}, class {column}"
+        )
+    if exclusive:
+        for (row,) in np.argwhere(targets.sum(axis=1) != 1)[:1]:
+            raise AudiotagError(
+                f"a multiclass clip has exactly one label, {_name(clip_ids, row)} has {int(targets[row].sum())}: "
+                "use task multilabel"
+            )
+    if known is None:
+        return
+    if known.dtype != bool or known.shape != targets.shape:
+        raise AudiotagError(
+            f"known must be bool of the shape of the targets {targets.shape}, received {known.dtype} {known.shape}"
+        )
+    if exclusive and not known.all():
+        raise AudiotagError(
+            f"every class of a multiclass clip is known, {_name(clip_ids, np.argmin(known.all(axis=1)))} has unknown "
+            "ones: leave the clip out or use task multilabel"
+        )
+    for row, column in np.argwhere(~known & (targets != 0))[:1]:
+        raise AudiotagError(
+            f"the target of an unknown pair must be 0, received {targets[row, column]} for {_name(clip_ids, row)}, "
+            f"class {column}: set it to 0 or mark the pair as known"
+        )
+
+
+def _name(clip_ids: np.ndarray, row: int) -> str:
+    return f"clip {str(clip_ids[row])!r}"

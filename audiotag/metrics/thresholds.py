@@ -47,11 +47,8 @@ class Aim:
         return cls(kind, value)
 
     def __str__(self) -> str:
-        if self.kind == "f":
-            return f"best F{self.value:g}"
-        if self.kind == "precision":
-            return f"precision of at least {self.value:g}"
-        return f"at most {self.value:g} false alarms an hour of noise"
+        texts = {"f": "best F{:g}", "precision": "precision of at least {:g}"}
+        return texts.get(self.kind, "at most {:g} false alarms an hour of noise").format(self.value)
 
 
 @dataclass(frozen=True)

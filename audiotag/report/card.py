@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import datetime
 import math
-from typing import TYPE_CHECKING
 
 from audiotag import run_folder
 from audiotag.report import overview, templates
-from audiotag.report.tables import versions
-
-if TYPE_CHECKING:
-    from audiotag.report.report import Report
+from audiotag.report.report import Report
 
 _LOADED = ("run", "Keras model")
 
@@ -23,24 +18,12 @@ def render(report: Report, whole: bool = True) -> str:
         report: what an evaluation found.
         whole: with the YAML at its head, every class and the settings of the training; else the text alone.
     """
-    keys = overview.key_figures(report)
-    defined = {key["name"]: round(key["value"], 4) for key in keys if math.isfinite(key["value"])}
-    return (
-        templates.environment()
-        .get_template("model_card.md.j2")
-        .render(
-            report=report,
-            whole=whole,
-            date=datetime.date.today().isoformat(),
-            versions=versions(),
-            multilabel=report.predictions.task == "multilabel",
-            loadable=report.subject.kind in _LOADED,
-            file=run_folder.TAGGER if report.subject.kind == "run" else report.subject.path.name,
-            keys=keys,
-            defined=defined,
-            interval_text=overview.interval_text(report.intervals),
-            columns=overview.class_columns(report),
-            classes=overview.class_rows(report),
-            limits=overview.limits(report),
-        )
+    values = {key["name"]: key["value"] for key in overview.key_figures(report)}
+    return templates.render(
+        "model_card.md.j2",
+        report,
+        whole=whole,
+        loadable=report.subject.kind in _LOADED,
+        file=run_folder.TAGGER if report.subject.kind == "run" else report.subject.path.name,
+        defined={name: round(value, 4) for name, value in values.items() if math.isfinite(value)},
     )

@@ -39,11 +39,9 @@ def between(low: float, high: float, digits: int = 3) -> str:
 
 def cell(value: Any) -> str:
     """What stands in a table: a text as it is, a count, a figure, a dash for what is missing."""
-    import pandas
-
     if isinstance(value, str):
         return value
-    if value is None or value is pandas.NA:
+    if value is None:
         return DASH
     if isinstance(value, Integral):
         return count(int(value))

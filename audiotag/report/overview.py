@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from audiotag.metrics.bootstrap import Intervals
 from audiotag.report import formats
-
-if TYPE_CHECKING:
-    from audiotag.metrics.bootstrap import Intervals
-    from audiotag.report.report import Report
+from audiotag.report.report import Report
 
 CLASS_METRICS = ("AUC", "F1", "precision", "recall")
 _RARE, _WEAK = 10, 0.5
@@ -68,11 +66,10 @@ def means(report: Report) -> list[tuple[str, list[tuple[float, tuple[float, floa
 
 def further_figures(report: Report) -> list[tuple[str, float, tuple[float, float] | None]]:
     """Figures that are neither a key figure nor among the averages."""
-    multiclass = report.predictions.task == "multiclass"
     titles = {
         "d_prime": "d′ of the mean AUC",
         "lwlrap": "lwlrap",
-        "accuracy": "accuracy of clips" if multiclass else "right yes-or-no decisions",
+        "accuracy": "accuracy of clips" if report.predictions.task.exclusive else "right yes-or-no decisions",
         "top_3": "right class among the best 3",
         "top_5": "right class among the best 5",
         "Brier": "Brier score, mean of classes",
@@ -96,36 +93,30 @@ def class_columns(report: Report) -> dict[str, list[str]]:
 
 def class_rows(report: Report) -> list[dict[str, Any]]:
     """A row a class: name, clips, AP with its interval, further metrics, threshold, cells of the sections' columns."""
-    ends = None if report.intervals is None else report.intervals.classes
-    columns, rows = class_columns(report).values(), []
-    for index, row in report.table.iterrows():
-        low, high = (math.nan, math.nan) if ends is None else ends.loc[index, ["AP_low", "AP_high"]]
-        rows.append(
-            {
-                "name": row["class"],
-                "clips": int(row["positives"]),
-                "AP": row["AP"],
-                "low": low,
-                "high": high,
-                "metrics": [row[name] for name in CLASS_METRICS],
-                "threshold": row["threshold"],
-                "further": [cells[index] for cells in columns],
-            }
-        )
-    return rows
+    columns = class_columns(report).values()
+    return [
+        {
+            "name": row["class"],
+            "clips": int(row["positives"]),
+            "AP": row["AP"],
+            "low": row.get("AP_low", math.nan),
+            "high": row.get("AP_high", math.nan),
+            "metrics": [row[name] for name in CLASS_METRICS],
+            "threshold": row["threshold"],
+            "further": [cells[index] for cells in columns],
+        }
+        for index, row in report.with_intervals().iterrows()
+    ]
 
 
 def left_out(report: Report) -> list[tuple[str, list[str]]]:
     """Classes that means leave out: how many and of which mean, and their names."""
-    summary, reasons = report.summary, (("without_positives", "the means"), ("without_negatives", "the mean of AUC"))
-    return [
-        (
-            f"{len(summary[key])} of {summary['classes']} classes {key.replace('_', ' ')}, left out of {mean}",
-            summary[key],
-        )
-        for key, mean in reasons
-        if summary[key]
-    ]
+    points = []
+    for key, mean in (("without_positives", "the means"), ("without_negatives", "the mean of AUC")):
+        if classes := report.summary[key]:
+            share = f"{len(classes)} of {report.summary['classes']} classes"
+            points.append((f"{share} {key.replace('_', ' ')}, left out of {mean}", classes))
+    return points
 
 
 def limits(report: Report) -> list[tuple[str, list[str]]]:
@@ -134,11 +125,9 @@ def limits(report: Report) -> list[tuple[str, list[str]]]:
     weak, rare = judged[judged["AP"] < _WEAK].sort_values("AP"), judged[judged["positives"] < _RARE]
     rare = rare.sort_values("positives", kind="stable")
     points = left_out(report)
-    if len(weak):
-        named = [f"{name} ({value:.2f})" for name, value in zip(weak["class"], weak["AP"], strict=True)]
+    if named := [f"{name} ({value:.2f})" for name, value in zip(weak["class"], weak["AP"], strict=True)]:
         points.append((f"Not to be relied on, AP below {_WEAK}", named))
-    if len(rare):
-        named = [f"{name} ({clips})" for name, clips in zip(rare["class"], rare["positives"], strict=True)]
+    if named := [f"{name} ({clips})" for name, clips in zip(rare["class"], rare["positives"], strict=True)]:
         points.append((f"Measured on fewer than {_RARE} clips, so their figures are rough", named))
     if report.predictions.known is not None:
         share = formats.percent(float(np.mean(~report.predictions.known)))

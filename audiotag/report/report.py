@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas
+
+from audiotag.metrics.bootstrap import Intervals
+from audiotag.metrics.predictions import Predictions
+from audiotag.report.section import Section
 
 if TYPE_CHECKING:
     import keras
-    import pandas
-
-    from audiotag.metrics.bootstrap import Intervals
-    from audiotag.metrics.predictions import Predictions
-    from audiotag.report.section import Section
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,7 @@ class Subject:
     """What was evaluated.
 
     Args:
-        name: short name: of the run folder, of the file without its suffix.
-        kind: "run", "Keras model", "LiteRT model", "ONNX model", "SavedModel", "table of scores" or "runs" (several).
-        path: where it lies.
-        about: further facts for people, in the order of showing: {"architecture": "mn04", "parameters": "983,324", …}.
-        network: log-mel to logits, where there is one: its graph is shown.
+        name, kind, path, about, network: as of a scorer or a table of scores; of several runs the kind is "runs".
     """
 
     name: str
@@ -35,19 +31,6 @@ class Subject:
     path: Path
     about: dict[str, str] = field(default_factory=dict)
     network: keras.Model | None = None
-
-
-@dataclass(frozen=True)
-class Embeddings:
-    """What a network makes of some clips before its last layer.
-
-    Args:
-        rows: (points,) int64, which rows of the predictions these clips are.
-        vectors: (points, dim) float32.
-    """
-
-    rows: np.ndarray
-    vectors: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -70,7 +53,8 @@ class Report:
         summary: means and the classes left out, see `metrics.summary`.
         intervals: bootstrap intervals of both; None where none were asked for.
         sections: by name, in the order of showing; None where a section has nothing to measure.
-        embeddings: of some clips; None where there is no network that takes the records.
+        embeddings: rows (points,) int64 of some clips in the predictions, and what the network makes of these clips
+            before its last layer, (points, dim) float32; None where there is no network that takes the records.
         notes: what the reader must know: clips or classes left out, labels that did not match, assumptions.
         hyperparameters: of the training, ready for TensorBoard's HParams: name to number, text or bool.
     """
@@ -88,9 +72,17 @@ class Report:
     summary: dict[str, Any]
     intervals: Intervals | None = None
     sections: dict[str, Section | None] = field(default_factory=dict)
-    embeddings: Embeddings | None = None
+    embeddings: tuple[np.ndarray, np.ndarray] | None = None
     notes: tuple[str, ...] = ()
     hyperparameters: dict[str, float | str | bool] = field(default_factory=dict)
+
+    def with_intervals(self) -> pandas.DataFrame:
+        """The table of classes, each metric followed by the ends of its interval where there is one."""
+        if self.intervals is None:
+            return self.table
+        joined = self.table.join(self.intervals.classes)
+        columns = [f"{name}{end}" for name in self.table.columns for end in ("", "_low", "_high")]
+        return joined[[name for name in columns if name in joined]]
 
     def shown(self) -> Iterator[tuple[str, Section]]:
         """Names and sections that there is something to see of."""

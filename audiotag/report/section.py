@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas
 
 from audiotag.report.chart import Axis, Chart, Plot, nice_ticks
-
-if TYPE_CHECKING:
-    import pandas
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,13 @@ class Table:
     def of(cls, frame: pandas.DataFrame, title: str = "", sortable: bool = True) -> Table:
         """A table of pandas without its index and the columns that are nowhere defined."""
         kept = frame.dropna(axis="columns", how="all")
-        return cls([str(name) for name in kept.columns], kept.to_numpy(dtype=object).tolist(), title, "", sortable)
+        return cls(
+            [str(name) for name in kept.columns],
+            kept.to_numpy(dtype=object, na_value=None).tolist(),
+            title,
+            "",
+            sortable,
+        )
 
 
 @dataclass(frozen=True)

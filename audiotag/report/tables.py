@@ -9,24 +9,21 @@ import math
 import platform
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas
 
 from audiotag import __version__, storage
 from audiotag.metrics.per_class import METRICS
-
-if TYPE_CHECKING:
-    import pandas
-
-    from audiotag.report.report import Report
+from audiotag.report.report import Report
 
 FORMAT = 1
 _LIBRARIES = ("keras", "tensorflow", "numpy", "scikit-learn", "pandas")
 # Keys of `summary`, and of the intervals of the means, that are not called as the column is.
 _MEANS = {"AP": "mAP", "accuracy": "mean_accuracy"}
-_TOGETHER = {"AP": "micro_AP", "AUC": "micro_AUC", "F1": "micro_F1", "precision": "micro_precision"}
-_TOGETHER |= {"recall": "micro_recall", "accuracy": "accuracy", "lwlrap": "lwlrap"}
+_TOGETHER = {name: f"micro_{name}" for name in ("AP", "AUC", "F1", "precision", "recall")}
+_TOGETHER |= {"accuracy": "accuracy", "lwlrap": "lwlrap"}
 
 
 def write_table(path: Path, report: Report) -> None:
@@ -40,17 +37,11 @@ def write_table(path: Path, report: Report) -> None:
         path: the file, for example `report.out / "metrics.csv"`.
         report: what an evaluation found.
     """
-    import pandas
-
-    table, summary = _with_intervals(report), report.summary
+    table, summary = report.with_intervals(), report.summary
     own = {name: _MEANS.get(name, name) for name in METRICS if name != "lwlrap"}
-    mean = {name: summary[key] for name, key in own.items()} | {"lwlrap": table["lwlrap"].mean()}
-    together = {name: summary[key] for name, key in _TOGETHER.items()}
-    mean |= _interval_cells(report, own)
-    together |= _interval_cells(report, _TOGETHER)
-    for row in (mean, together):
-        row |= {"positives": int(table["positives"].sum()), "clips": summary["clips"]}
-    together["predicted"] = int(table["predicted"].sum())
+    counts = {"positives": int(table["positives"].sum()), "clips": summary["clips"]}
+    mean = _mean_cells(report, own) | {"lwlrap": table["lwlrap"].mean()} | counts
+    together = _mean_cells(report, _TOGETHER) | {"predicted": int(table["predicted"].sum())} | counts
     rows = pandas.concat([table, pandas.DataFrame([mean, together], index=["mean", "all"])])
     rows = rows[table.columns].astype(dict.fromkeys(("positives", "predicted", "clips"), "Int64"))
     with storage.write_atomically(path) as file:
@@ -72,30 +63,12 @@ def write_json(path: Path, report: Report) -> None:
         "date": datetime.date.today(),
         "command": report.command,
         "versions": versions(),
-        "subject": {
-            "name": report.subject.name,
-            "kind": report.subject.kind,
-            "path": report.subject.path,
-            "about": report.subject.about,
-        },
-        "data_set": report.data_set,
-        "split": report.split,
+        "subject": _fields(report.subject, "name", "kind", "path", "about"),
+        **_fields(report, "data_set", "split"),
         "task": report.predictions.task,
-        "thresholds_from": report.thresholds_from,
-        "calibration": report.calibration,
-        "notes": report.notes,
-        "summary": report.summary,
-        "intervals": None
-        if intervals is None
-        else {
-            "level": intervals.level,
-            "resamples": intervals.resamples,
-            "unit": intervals.unit,
-            "units": intervals.units,
-            "reason": intervals.reason,
-            "means": intervals.means,
-        },
-        "classes": _with_intervals(report).reset_index(),
+        **_fields(report, "thresholds_from", "calibration", "notes", "summary"),
+        "intervals": intervals and _fields(intervals, "level", "resamples", "unit", "units", "reason", "means"),
+        "classes": report.with_intervals().reset_index(),
         "hyperparameters": report.hyperparameters,
     }
     for name, section in report.sections.items():
@@ -109,48 +82,32 @@ def versions() -> dict[str, str]:
     return own | {name: importlib.metadata.version(name) for name in _LIBRARIES}
 
 
-def _with_intervals(report: Report) -> pandas.DataFrame:
-    """The table of classes, each metric followed by the ends of its interval."""
-    table = report.table
-    if report.intervals is None:
-        return table
-    ends = report.intervals.classes
-    columns = [
-        column
-        for name in table.columns
-        for column in (name, f"{name}_low", f"{name}_high")
-        if column == name or column in ends.columns
-    ]
-    return table.join(ends)[columns]
+def _fields(value: Any, *names: str) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in names}
 
 
-def _interval_cells(report: Report, keys: Mapping[str, str]) -> dict[str, float]:
-    """Ends of the intervals of means, by the columns that hold them."""
+def _mean_cells(report: Report, keys: Mapping[str, str]) -> dict[str, float]:
+    """Means and the ends of their intervals, by the columns that hold them."""
     ends = {} if report.intervals is None else report.intervals.means
-    return {
-        f"{name}_{end}": ends[key][place]
-        for name, key in keys.items()
-        if key in ends
-        for place, end in enumerate(("low", "high"))
-    }
+    cells = {name: report.summary[key] for name, key in keys.items()}
+    for name, key in keys.items():
+        if key in ends:
+            cells[f"{name}_low"], cells[f"{name}_high"] = ends[key]
+    return cells
 
 
 def _plain(value: Any) -> Any:
     """A value as JSON knows it."""
-    import pandas
-
     if dataclasses.is_dataclass(value):
-        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, pandas.DataFrame):
-        return [_plain(row) for row in value.to_dict("records")]
+        value = _fields(value, *(field.name for field in dataclasses.fields(value)))
+    elif isinstance(value, pandas.DataFrame):
+        value = value.to_dict("records")
+    elif isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
     if isinstance(value, Mapping):
         return {str(key): _plain(part) for key, part in value.items()}
-    if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
     if isinstance(value, list | tuple):
         return [_plain(part) for part in value]
-    if isinstance(value, np.generic):
-        return _plain(value.item())
     if value is pandas.NA or (isinstance(value, float) and not math.isfinite(value)):
         return None
     if value is None or isinstance(value, bool | int | float):

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import datetime
 import functools
 import json
 import math
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import jinja2
+import jinja2.runtime
 from markupsafe import Markup
 
-from audiotag.report import formats
-
-if TYPE_CHECKING:
-    import jinja2
-    import jinja2.runtime
+from audiotag.report import formats, overview
+from audiotag.report.report import Report
+from audiotag.report.tables import versions
 
 _BACKSLASHED, _OTHERS = re.compile(r"[\\`*_{}\[\]#!]"), re.compile(r"[<>~&$|]")
 
@@ -23,8 +24,6 @@ _BACKSLASHED, _OTHERS = re.compile(r"[\\`*_{}\[\]#!]"), re.compile(r"[<>~&$|]")
 @functools.cache
 def environment() -> jinja2.Environment:
     """The environment: HTML escapes itself, Markdown is escaped by `plain`."""
-    import jinja2
-
     made = jinja2.Environment(
         loader=jinja2.PackageLoader("audiotag.report", "."),
         autoescape=_is_html,
@@ -40,6 +39,23 @@ def environment() -> jinja2.Environment:
     made.filters |= {"quoted": _quoted, "code": _code}
     made.tests["defined_number"] = lambda value: not math.isnan(value)
     return made
+
+
+def render(name: str, report: Report, **values: Any) -> str:
+    """A template filled with what both say of a report, and with further values."""
+    template = environment().get_template(name)
+    return template.render(
+        report=report,
+        date=datetime.date.today().isoformat(),
+        versions=versions(),
+        multilabel=not report.predictions.task.exclusive,
+        keys=overview.key_figures(report),
+        interval_text=overview.interval_text(report.intervals),
+        limits=overview.limits(report),
+        columns=overview.class_columns(report),
+        classes=overview.class_rows(report),
+        **values,
+    )
 
 
 def plain(text: str) -> Markup:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING
+
+import pandas
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from audiotag.report import overview
 from audiotag.report.formats import between, figure, names, percent
-
-if TYPE_CHECKING:
-    import pandas
-    from rich.console import Console
-    from rich.table import Table
-
-    from audiotag.report.report import Report
+from audiotag.report.report import Report
 
 SHOWN = ("AP", "AUC", "F1", "precision", "recall")
 _ALL_SHOWN, _EXTREMES, _NAMED = 60, 15, 12
@@ -26,9 +25,6 @@ def show(report: Report, console: Console | None = None) -> None:
         report: what `evaluate` returned.
         console: where to print. Default: standard output.
     """
-    from rich.console import Console
-    from rich.text import Text
-
     console = console or Console()
     means, table = report.summary, report.table
     head = f"{report.subject.name} on {report.data_set['name']}, {report.split}: "
@@ -60,10 +56,6 @@ def _parts(table: pandas.DataFrame) -> dict[str, pandas.DataFrame]:
 
 def _table(parts: dict[str, pandas.DataFrame], report: Report) -> Table:
     """Rows of classes in titled parts, then the means over classes and the figures over all clips."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
     means, intervals = report.summary, report.intervals
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("class", overflow="fold")
@@ -91,7 +83,7 @@ def _table(parts: dict[str, pandas.DataFrame], report: Report) -> Table:
 
 def _decisions(report: Report) -> list[str]:
     """Accuracy, or where thresholds come from."""
-    if report.predictions.task != "multiclass":
+    if not report.predictions.task.exclusive:
         return [f"thresholds of F1, precision and recall: {report.thresholds_from}"]
     ends = overview.bounds(report.intervals, "accuracy")
     interval = "" if ends is None else f" ({between(*ends, 2)})"

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from audiotag import storage
 from audiotag.errors import AudiotagError
 from audiotag.metrics import prediction_files
 from audiotag.report import card, tables
 from audiotag.report.html import page
+from audiotag.report.report import Report
 from audiotag.report.tensorboard import board
-
-if TYPE_CHECKING:
-    from audiotag.report.report import Report
 
 PAGE, CARD, TABLE, SUMMARY, PREDICTIONS = (
     "report.html", "model_card.md", "metrics.csv", "metrics.json", "predictions.npz",

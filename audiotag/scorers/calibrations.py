@@ -33,19 +33,13 @@ def with_calibration(
     thresholds_from: str = "",
 ) -> Scorer:
     """The same scorer with this calibration and these thresholds, instead of its own."""
-    tagger = scorer.tagger
+    tagger, changes = scorer.tagger, {"calibration": calibration, "thresholds_from": thresholds_from}
     if tagger is not None:
         form = tagger.clip_format
         parts = (tagger.network, form.labels, form.front_end, form.task, form.seconds, form.pad)
-        options = {"calibration": calibration, "thresholds": thresholds, "thresholds_from": thresholds_from}
-        tagger = type(tagger)(*parts, **options)
-    return replace(
-        scorer,
-        tagger=tagger,
-        calibration=calibration,
-        thresholds=None if thresholds is None else np.array(thresholds, np.float64),
-        thresholds_from=thresholds_from,
-    )
+        tagger = type(tagger)(*parts, thresholds=thresholds, **changes)
+    values = None if thresholds is None else np.array(thresholds, np.float64)
+    return replace(scorer, tagger=tagger, thresholds=values, **changes)
 
 
 def write(scorer: Scorer) -> Path:
@@ -95,6 +89,5 @@ def picked_up(scorer: Scorer) -> Scorer:
             f"{path} was fitted for another model or other classes than those of {scorer.name}: delete it, or run "
             "`audiotag calibrate` again"
         )
-    return replace(
-        calibrated, notes=(*scorer.notes, f"calibration and thresholds of {scorer.name} are those of {path}")
-    )
+    note = f"calibration and thresholds of {scorer.name} are those of {path}"
+    return replace(calibrated, notes=(*scorer.notes, note))

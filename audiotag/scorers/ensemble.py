@@ -29,15 +29,19 @@ def of(
         labels: the vocabulary, most often a data set's.
         owner: whose it is, for messages.
         task: what is asked of a clip. Default: as of the first member.
-        table: CSV table of classes; see `vocabulary.read_table`.
+        table: CSV table of classes; see `vocabulary.match`.
 
     Raises:
         AudiotagError: a member that knows no class, or members that take different lengths only.
     """
+    fixed = {member.input.seconds: member.name for member in members if member.input.seconds is not None}
+    if len(fixed) > 1:
+        listed = ", ".join(f"{name} {seconds:g} s" for seconds, name in fixed.items())
+        raise AudiotagError(f"the members of an ensemble take windows of one length, received {listed}: choose others")
     matchings = [vocabulary.match(member.name, member.labels, labels, owner, table) for member in members]
     known = np.stack([matching.known for matching in matchings])
     kept = np.flatnonzero(known.any(axis=0))
-    knows, everything = known[:, None, kept], known[:, kept].all()
+    knows = known[:, None, kept]
     logits = all(member.outputs == "logits" for member in members)
     kind = np.float32 if logits else np.float64
 
@@ -47,12 +51,13 @@ def of(
             raw = member.raw(inputs)
             values = member.logits_of(raw) if logits else member.uncalibrated(raw)
             outputs.append(matching.apply(values)[:, kept])
-        if everything:
-            return np.mean(outputs, axis=0, dtype=kind)
         return np.where(knows, outputs, 0).sum(axis=0, dtype=kind) / knows.sum(axis=0).astype(kind)
 
     name, first = "+".join(member.name for member in members), members[0]
     same = all(member.pad == first.pad for member in members)
+    stated = [note for member in members for note in member.notes]
+    calibrated = [member.name for member in members if member.calibration is not None]
+    left_out = [f"the calibration of {member} is left out of the mean" for member in calibrated]
     return Scorer(
         name=name,
         kind="ensemble",
@@ -62,25 +67,12 @@ def of(
         labels=Labels(*(tuple(texts[index] for index in kept) for texts in (labels.names, labels.ids))),
         task=first.task if task is None else Task(task),
         outputs="logits" if logits else "scores",
-        seconds=_seconds(members),
+        seconds=next(iter(fixed), first.seconds),
         pad=first.pad if same else "repeat",
         checksum=lambda: _checksum(members, matchings),
         about={"members": ", ".join(member.name for member in members)},
-        notes=tuple(dict.fromkeys(note for member in members for note in (*member.notes, *_left_out(member)))),
+        notes=tuple(dict.fromkeys((*stated, *left_out))),
     )
-
-
-def _left_out(member: Scorer) -> list[str]:
-    return [f"the calibration of {member.name} is left out of the mean"] if member.calibration is not None else []
-
-
-def _seconds(members: Sequence[Scorer]) -> float:
-    """Length of a window that every member takes."""
-    fixed = {member.input.seconds: member.name for member in members if member.input.seconds is not None}
-    if len(fixed) > 1:
-        listed = ", ".join(f"{name} {seconds:g} s" for seconds, name in fixed.items())
-        raise AudiotagError(f"the members of an ensemble take windows of one length, received {listed}: choose others")
-    return next(iter(fixed), members[0].seconds)
 
 
 def _checksum(members: Sequence[Scorer], matchings: Sequence[vocabulary.Matching]) -> str:

@@ -14,6 +14,7 @@ from audiotag import storage
 from audiotag.errors import AudiotagError
 from audiotag.frontend import LogMelConfig, preset
 from audiotag.labels import Labels
+from audiotag.records import Data
 from audiotag.scorers import vocabulary
 from audiotag.scorers.inputs import LogMelInput, Run, WaveformInput, of_clips, of_size
 from audiotag.scorers.scorer import Outputs, Scorer
@@ -21,8 +22,6 @@ from audiotag.task import Task
 
 if TYPE_CHECKING:
     import keras
-
-    from audiotag.records import Data
 
 Shape = tuple[int | None, ...]
 
@@ -36,15 +35,7 @@ _LEVELS = (0.0, 1e-3, 1e-2, 1e-1)  # RMS of the noise whose outputs tell logits 
 
 @dataclass(frozen=True)
 class Description:
-    """What is said about models that do not state it themselves: first by options, then by a data set.
-
-    Args:
-        data: a data set that is what the model was made for.
-        labels: classes in the order of the outputs; see `vocabulary.read`.
-        front_end: of the log-mel that it takes, or the name of a preset.
-        sample_rate: of the waveforms that it takes, Hz.
-        task: what is asked of a clip.
-        outputs: "scores" or "logits".
+    """What is said about models that do not state it themselves; the fields are the arguments of `opening.open`.
 
     Raises:
         AudiotagError: a value out of range.
@@ -77,19 +68,11 @@ class Foreign:
     """A model as its file describes it.
 
     Args:
-        name: of the file, without its suffix.
-        kind: see `Scorer`.
-        path: the file or folder.
+        name, kind, path, network, about, notes: as of `Scorer`.
         shape: of its input, the batch included; None: any.
         classes: number of its outputs; None: not stated.
         run: inputs of that shape, float32, to outputs (batch, classes).
-        about: facts for people.
-        network: the model, where it is a Keras model.
-        labels: classes that it states.
-        sample_rate: of its waveforms, where it states it, Hz.
-        task: what is asked of a clip, where it states it.
-        outputs: what they are, where it states it.
-        notes: what was done to it.
+        labels, sample_rate, task, outputs: what it states of these, as of `Description`; None: not stated.
         checksum: gives its SHA-256. Default: that of the file, or of all files of the folder.
     """
 
@@ -150,7 +133,13 @@ def scorer(model: Foreign, description: Description) -> Scorer:
         whose = "nobody states its task" if data is None else f"{data.name} is {data.task}"
         note = f"scores are the {task.activation} of the outputs of {model.name}, since {whose}"
         opened = replace(opened, notes=(*opened.notes, note))
-    return _with_tagger(opened) if takes.is_plain and opened.network is not None else opened
+    laid_out_as_ours = takes.front_end is not None and takes.rank == 4 and not takes.channels_first
+    if opened.outputs == "logits" and opened.network is not None and laid_out_as_ours:
+        from audiotag.tagging import AudioTagger
+
+        parts = (labels, takes.front_end, task, opened.seconds, opened.pad)
+        opened = replace(opened, tagger=AudioTagger(opened.network, *parts))
+    return opened
 
 
 def _decided(model: Scorer) -> Scorer:
@@ -159,25 +148,16 @@ def _decided(model: Scorer) -> Scorer:
     noise = np.random.default_rng(0).normal(size=(len(_LEVELS), samples)) * np.array(_LEVELS)[:, None]
     raw = model.raw(model.input.of_waveforms(noise.astype(np.float32), model.sample_rate))
     logits = bool(((raw < 0) | (raw > 1)).any())
-    outputs, seen = ("logits", "some values lie outside") if logits else ("scores", "every value lies in")
-    note = f"{model.name} does not state what its outputs are: taken for {outputs}, since of noise {seen} [0, 1]"
+    outputs, values = ("logits", "some values lie outside") if logits else ("scores", "every value lies in")
+    note = f"{model.name} does not state what its outputs are: taken for {outputs}, since of noise {values} [0, 1]"
     return replace(model, outputs=outputs, notes=(*model.notes, note))
-
-
-def _with_tagger(model: Scorer) -> Scorer:
-    """The scorer with an AudioTagger, where its network gives logits of log-mel as audiotag's own do."""
-    if model.outputs != "logits":
-        return model
-    from audiotag.tagging import AudioTagger
-
-    parts = (model.labels, model.front_end, model.task, model.seconds, model.pad)
-    return replace(model, tagger=AudioTagger(model.network, *parts))
 
 
 def _seconds(takes: LogMelInput | WaveformInput, data: Data | None) -> float:
     """Length of a window: the data set's where it is one that the model takes."""
-    fits = data is not None and (takes.front_end is None or takes.frames == data.frames)
-    return data.seconds if data is not None and (takes.seconds is None or fits) else takes.seconds or _SECONDS
+    if data is None or (takes.seconds and takes.front_end is not None and takes.frames != data.frames):
+        return takes.seconds or _SECONDS
+    return data.seconds
 
 
 def _input(model: Foreign, description: Description) -> tuple[LogMelInput | WaveformInput, tuple[str, ...]]:
@@ -246,19 +226,14 @@ def _any_batch(model: Foreign) -> Run:
     return model.run if model.shape[0] is None else of_size(model.run, model.shape[0])
 
 
-def only(what: str, name: str, names: list[str]) -> None:
-    """Refuse a model that has not exactly one input, or output.
-
-    Args:
-        what: "input" or "output".
-        name: of the model.
-        names: of those it has.
-    """
-    if len(names) != 1:
-        raise AudiotagError(
-            f"a scorer has one {what}, {name} has {len(names)} ({', '.join(names) or 'none'}): "
-            f"export it with the one {what} that matters"
-        )
+def check_one_each(model: str, inputs: list[str], outputs: list[str]) -> None:
+    """Refuse a model that has not exactly one input and one output; all are named."""
+    for what, names in (("input", inputs), ("output", outputs)):
+        if len(names) != 1:
+            raise AudiotagError(
+                f"a scorer has one {what}, {model} has {len(names)} ({', '.join(names) or 'none'}): "
+                f"export it with the one {what} that matters"
+            )
 
 
 def _files(path: Path) -> list[Path]:

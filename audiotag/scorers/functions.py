@@ -39,14 +39,12 @@ def find(source: str) -> Any:
     importlib.invalidate_caches()
     try:
         target: Any = importlib.import_module(parts["module"])
-    except ModuleNotFoundError as error:
-        if f"{parts['module']}.".startswith(f"{error.name}."):
+    except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and f"{parts['module']}.".startswith(f"{error.name}."):
             raise AudiotagError(
                 f"{source} is an object of a module, there is none named {error.name!r} in {Path.cwd()} or "
                 "among the installed ones: write module:function"
             ) from error
-        raise AudiotagError(f"the module of {source} cannot be imported: {_reason(error)}") from error
-    except Exception as error:
         raise AudiotagError(f"the module of {source} cannot be imported: {_reason(error)}") from error
     for part in parts["attribute"].split("."):
         if not hasattr(target, part):

@@ -12,7 +12,6 @@ import soxr
 from audiotag import audio
 from audiotag.clip_format import Pad
 from audiotag.frontend import LogMelConfig, log_mel
-from audiotag.tagging.waveform_model import Limits
 
 
 @dataclass(frozen=True)
@@ -44,15 +43,6 @@ class LogMelInput:
         samples = self.frames * self.front_end.hop + self.front_end.window
         samples -= (self.front_end.frames(samples) - self.frames) * self.front_end.hop
         return samples / self.sample_rate
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether it is laid out as audiotag's own networks take it."""
-        return self.rank == 4 and not self.channels_first
-
-    def limits(self, name: str) -> Limits:
-        """Which lengths it takes, frames."""
-        return Limits(name, self.frames or 1, self.frames)
 
     def describe(self) -> str:
         """One phrase for people."""
@@ -90,16 +80,11 @@ class WaveformInput:
     rank: int = 2
 
     front_end = None
-    is_plain = False
 
     @property
     def seconds(self) -> float | None:
         """Length that it takes; None: any."""
         return None if self.samples is None else self.samples / self.sample_rate
-
-    def limits(self, name: str) -> Limits:
-        """Which lengths it takes, samples."""
-        return Limits(name, self.samples or 1, self.samples)
 
     def describe(self) -> str:
         """One phrase for people."""
@@ -134,8 +119,6 @@ class SeveralInputs:
 
     names: tuple[str, ...]
     members: tuple[Any, ...]
-
-    is_plain = False
 
     @property
     def sample_rate(self) -> int:

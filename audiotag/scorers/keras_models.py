@@ -13,16 +13,19 @@ import numpy as np
 
 from audiotag import models, run_folder
 from audiotag.errors import AudiotagError
+from audiotag.metrics.predictions import Predictions
 from audiotag.models import files
+from audiotag.records import Data
+from audiotag.records.clips import check_complete
 from audiotag.scorers.foreign import Foreign, file_size
 from audiotag.scorers.inputs import LogMelInput
+from audiotag.scorers.reading import Reading
 from audiotag.scorers.scorer import Outputs, Scorer
 from audiotag.tagging import AudioTagger
 from audiotag.task import Task
 
 if TYPE_CHECKING:
     from audiotag.models import Preset
-    from audiotag.records import Data
 
 _TASKS = {"sigmoid": Task.MULTILABEL, "softmax": Task.MULTICLASS}
 
@@ -89,10 +92,32 @@ def from_tagger(tagger: AudioTagger, name: str, kind: str, path: Path) -> Scorer
     )
 
 
-def of_network(network: keras.Model, data: Data) -> Scorer:
-    """A network from a data set's own log-mel to logits of its classes, while it is trained for example."""
-    path, takes = Path(network.name), LogMelInput(data.front_end)
-    return Scorer(network.name, "Keras model", path, takes, network.predict_on_batch, data.labels, Task(data.task))
+def predict(model: keras.Model, data: Data, split: str, batch_size: int = 32) -> Predictions:
+    """Scores of every clip of a split, untouched (variant 0).
+
+    Args:
+        model: (batch, frames, mels, 1) -> logits (batch, classes).
+        data: an open data set.
+        split: expression of splits: "test", "fold5", "fold1..4".
+        batch_size: clips at a time.
+
+    Returns:
+        Predictions in the order of the records.
+
+    Raises:
+        AudiotagError: a score is not finite, or the records and `clips.csv` disagree about the clips of the split.
+    """
+    path, takes = Path(model.name), LogMelInput(data.front_end)
+    parts = (takes, model.predict_on_batch, data.labels, Task(data.task))
+    scorer = Scorer(model.name, "Keras model", path, *parts)
+    clip_ids, targets, outputs = [], [], []
+    for batch, raw in Reading(scorer, data).outputs(batch_size, split):
+        clip_ids += batch["clip_id"]
+        targets.append(batch["target"])
+        outputs.append(raw)
+    check_complete(clip_ids, data, split)
+    truth, scores = np.concatenate(targets).astype(np.uint8), scorer.uncalibrated(np.concatenate(outputs))
+    return Predictions(np.array(clip_ids), truth, scores, data.labels, data.task)
 
 
 def from_file(path: Path, outputs: Outputs | None) -> Scorer | Foreign:
@@ -111,7 +136,9 @@ def from_file(path: Path, outputs: Outputs | None) -> Scorer | Foreign:
     if isinstance(model, AudioTagger):
         opened = replace(from_tagger(model, path.stem, "Keras model", path), calibration_file=path)
     else:
-        model = _with_card(model, path) if _has_card(path) else model
+        with zipfile.ZipFile(path) as archive:
+            has_card = files.CARD in archive.namelist()
+        model = _with_card(model, path) if has_card else model
         opened = from_model(model, path.stem, path, outputs)
     return replace(opened, about=opened.about | about)
 
@@ -153,11 +180,6 @@ def from_model(model: keras.Model, name: str, path: Path, outputs: Outputs | Non
     )
 
 
-def _has_card(path: Path) -> bool:
-    with zipfile.ZipFile(path) as archive:
-        return files.CARD in archive.namelist()
-
-
 def _with_card(network: keras.Model, path: Path) -> AudioTagger:
     """The tagger of a student, by the card in its file."""
     card = files.card(path)
@@ -174,7 +196,6 @@ def _checksum(network: keras.Model) -> str:
 
 
 def _shape(model: keras.Model, which: str, path: Path) -> tuple[int | None, ...]:
-    """Shape of a model's one input or output."""
     try:
         shape = getattr(model, which)
     except (AttributeError, ValueError):  # a model of its own class, or one not built yet

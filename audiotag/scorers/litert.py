@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from audiotag.errors import AudiotagError
-from audiotag.scorers.foreign import Foreign, file_size, only
+from audiotag.scorers.foreign import Foreign, check_one_each, file_size
 
 THREADS = os.cpu_count() or 1
 
@@ -24,8 +24,7 @@ def open(path: Path) -> Foreign:
     """
     interpreter = _interpreter(path)
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
-    only("input", path.stem, [tensor["name"] for tensor in inputs])
-    only("output", path.stem, [tensor["name"] for tensor in outputs])
+    check_one_each(path.stem, [tensor["name"] for tensor in inputs], [tensor["name"] for tensor in outputs])
     shape = tuple(None if size < 0 else int(size) for size in inputs[0]["shape_signature"])
     run = _runner(interpreter, inputs[0], outputs[0])
     types = {np.dtype(tensor["dtype"]).name for tensor in (inputs[0], outputs[0])}
@@ -53,7 +52,7 @@ def _interpreter(path: Path) -> Any:
 
 def _runner(interpreter: Any, takes: dict[str, Any], gives: dict[str, Any]) -> Callable[[np.ndarray], np.ndarray]:
     """Inputs float32 to outputs; memory is laid out anew for a shape other than the last one."""
-    quantise, dequantise = _quantiser(takes), _dequantiser(gives)
+    into, out_of = _quantisation(takes), _quantisation(gives)
     # Where a size is free, the file's shape is a stand-in that may be too small for the network.
     last: list[tuple[int, ...]] = []
 
@@ -62,9 +61,14 @@ def _runner(interpreter: Any, takes: dict[str, Any], gives: dict[str, Any]) -> C
             interpreter.resize_tensor_input(takes["index"], batch.shape)
             interpreter.allocate_tensors()
             last[:] = [batch.shape]
-        interpreter.set_tensor(takes["index"], quantise(batch))
+        if into is not None:
+            scale, zero = into
+            limits = np.iinfo(takes["dtype"])
+            batch = np.clip(np.rint(batch / scale) + zero, limits.min, limits.max)
+        interpreter.set_tensor(takes["index"], batch.astype(takes["dtype"]))
         interpreter.invoke()
-        return dequantise(interpreter.get_tensor(gives["index"]))
+        values = interpreter.get_tensor(gives["index"])
+        return values if out_of is None else out_of[0] * (values.astype(np.float64) - out_of[1])
 
     return run
 
@@ -83,19 +87,3 @@ def _quantisation(tensor: dict[str, Any]) -> tuple[float, int] | None:
             "convert the model again"
         )
     return float(scale), int(zero)
-
-
-def _quantiser(tensor: dict[str, Any]) -> Callable[[np.ndarray], np.ndarray]:
-    kind, quantisation = tensor["dtype"], _quantisation(tensor)
-    if quantisation is None:
-        return lambda batch: batch.astype(kind)
-    (scale, zero), limits = quantisation, np.iinfo(kind)
-    return lambda batch: np.clip(np.rint(batch / scale) + zero, limits.min, limits.max).astype(kind)
-
-
-def _dequantiser(tensor: dict[str, Any]) -> Callable[[np.ndarray], np.ndarray]:
-    quantisation = _quantisation(tensor)
-    if quantisation is None:
-        return lambda batch: batch
-    scale, zero = quantisation
-    return lambda batch: scale * (batch.astype(np.float64) - zero)

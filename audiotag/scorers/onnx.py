@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from audiotag.errors import AudiotagError
-from audiotag.scorers.foreign import Foreign, file_size, only
+from audiotag.scorers.foreign import Foreign, check_one_each, file_size
 
 _TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64}
 
@@ -29,8 +29,7 @@ def open(path: Path) -> Foreign:
         reason = str(error).strip().split("\n")[0]
         raise AudiotagError(f"{path} cannot be opened as an ONNX model ({reason}): export it again") from error
     takes, gives = session.get_inputs(), session.get_outputs()
-    only("input", path.stem, [tensor.name for tensor in takes])
-    only("output", path.stem, [tensor.name for tensor in gives])
+    check_one_each(path.stem, [tensor.name for tensor in takes], [tensor.name for tensor in gives])
     if takes[0].type not in _TYPES or gives[0].type not in _TYPES:
         raise AudiotagError(
             f"an ONNX model that scores sound goes from floats to floats, {path.stem} from {takes[0].type} to "

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas
 
 from audiotag import audio, progress
 from audiotag.errors import AudiotagError
-from audiotag.labels import Labels
+from audiotag.labels import Labels, join_cell
 from audiotag.metrics.predictions import Predictions
-from audiotag.records import clips
+from audiotag.records import Data, Declaration, clips
 from audiotag.records.clips import check_complete
 from audiotag.scorers import truth, vocabulary
 from audiotag.scorers.reading import Reading
@@ -22,11 +22,6 @@ from audiotag.scorers.tables import ScoreTable
 from audiotag.scorers.truth import Truth
 from audiotag.scorers.vocabulary import Matching
 from audiotag.task import Task
-
-if TYPE_CHECKING:
-    import pandas
-
-    from audiotag.records import Data, Declaration
 
 
 @dataclass(frozen=True)
@@ -91,21 +86,14 @@ def predict(
             clip_ids += batch["clip_id"]
             advance(len(raw))
     check_complete(clip_ids, data, split)
-    scores = subject.uncalibrated(np.concatenate(outputs))
     notes = [*subject.notes, *reading.notes]
     if subject.task != data.task:
         notes.append(
             f"{subject.name} is {subject.task}, {data.name} is {data.task}: its scores are judged as {data.task}"
         )
-    scored = _Scored(subject, _in_order(truth.of_data(data, split), np.array(clip_ids)), scores, matching)
-    return _finish(scored, None if subject.calibration is None else subject.calibrated(scores), notes, data)
-
-
-def _in_order(right: Truth, clip_ids: np.ndarray) -> Truth:
-    """The truth of clips in another order."""
-    position = {clip_id: row for row, clip_id in enumerate(right.clip_ids.tolist())}
-    rows = [position[clip_id] for clip_id in clip_ids.tolist()]
-    return replace(right, clip_ids=clip_ids, targets=right.targets[rows])
+    right = truth.of_data(data, split)
+    right = right.take(right.rows_of(clip_ids))
+    return _finish(subject, right, subject.uncalibrated(np.concatenate(outputs)), matching, notes, data)
 
 
 def _predict_table(table: ScoreTable, data: Data | None, split: str | None, path: Path | None) -> Predicted:
@@ -136,34 +124,32 @@ def _predict_table(table: ScoreTable, data: Data | None, split: str | None, path
     if table.outputs == "logits":
         notes.append(f"{table.name} holds logits: scores by {task.activation}")
         scores = task.probabilities(scores)
-    return _finish(_Scored(table, right, scores, matching), None, notes + ignored, data)
+    return _finish(table, right, scores, matching, notes + ignored, data)
 
 
 def _rows_of(table: ScoreTable, right: Truth) -> tuple[list[int], list[str]]:
     """The table's row of each clip, matched by id, else by file name without its suffix; and what to tell."""
-    exact = {key: row for row, key in enumerate(table.keys)}
-    counts = Counter(map(_stem, right.clip_ids.tolist()))
-    by_stem: dict[str, list[int]] = {}
-    wanted = set(right.clip_ids.tolist())
-    for row, key in enumerate(table.keys):
-        if key not in wanted:
-            by_stem.setdefault(_stem(key), []).append(row)
-    rows: list[int | None] = []
-    for clip_id in right.clip_ids.tolist():
-        stem = _stem(clip_id)
-        near = by_stem.get(stem, []) if counts[stem] == 1 and clip_id not in exact else []
-        if len(near) > 1:
+    clip_ids, row_of = right.clip_ids.tolist(), {key: row for row, key in enumerate(table.keys)}
+    counts, by_stem = Counter(map(_stem, clip_ids)), defaultdict(list)
+    for key in row_of.keys() - set(clip_ids):
+        by_stem[_stem(key)].append(key)
+    rows, missing = [], []
+    for clip_id in clip_ids:
+        near = by_stem[_stem(clip_id)] if counts[_stem(clip_id)] == 1 else []
+        if clip_id in row_of:
+            near = [clip_id]
+        elif len(near) > 1:
+            first, second = sorted(near, key=row_of.get)[:2]
             raise AudiotagError(
-                f"a clip has one row, {clip_id!r} has {table.keys[near[0]]!r} and {table.keys[near[1]]!r} in "
-                f"{table.path}: leave one of them out"
+                f"a clip has one row, {clip_id!r} has {first!r} and {second!r} in {table.path}: leave one of them out"
             )
-        rows.append(exact.get(clip_id, near[0] if near else None))
-    missing = [clip_id for clip_id, row in zip(right.clip_ids.tolist(), rows, strict=True) if row is None]
+        rows += [row_of[key] for key in near]
+        missing += [] if near else [clip_id]
     if missing:
-        some = "none" if len(missing) == len(rows) else f"not all ({len(missing)} are missing)"
+        some = f"not all ({len(missing)} are missing)" if rows else "none"
         raise AudiotagError(
-            f"a table of scores has a row for every clip, {table.path} has {some} of the {len(rows)} of {right.owner}, "
-            f"{missing[0]!r} is missing for one: a missing score is no zero; score these clips too"
+            f"a table of scores has a row for every clip, {table.path} has {some} of the {len(clip_ids)} of "
+            f"{right.owner}, {missing[0]!r} is missing for one: a missing score is no zero; score these clips too"
         )
     unknown = len(table.keys) - len(rows)
     return rows, [f"{unknown} rows of {table.name} are of clips not in {right.owner} and ignored"] if unknown else []
@@ -175,59 +161,50 @@ def _stem(key: str) -> str:
     return path.stem if path.suffix.lower() in audio.SUFFIXES else path.name
 
 
-@dataclass(frozen=True)
-class _Scored:
-    """Scores of a subject in its own classes, beside the truth."""
-
-    subject: Scorer | ScoreTable
-    truth: Truth
-    scores: np.ndarray
-    matching: Matching
-
-
-def _finish(scored: _Scored, calibrated: np.ndarray | None, notes: list[str], data: Data | None) -> Predicted:
+def _finish(
+    subject: Scorer | ScoreTable,
+    right: Truth,
+    scores: np.ndarray,
+    matching: Matching,
+    notes: list[str],
+    data: Data | None,
+) -> Predicted:
     """Predictions of the classes that both know; of a multiclass truth, of the clips whose class is one of them."""
-    subject, right, matching = scored.subject, scored.truth, scored.matching
-    kept = np.flatnonzero(matching.known)
+    kept, clips_scored = np.flatnonzero(matching.known), len(scores)
     notes = notes + matching.notes(subject.name, right.labels, right.vocabulary)
-    targets, known = right.targets[:, kept], None if right.known is None else right.known[:, kept]
-    clip_ids, rows = right.clip_ids, np.arange(len(right.clip_ids))
     if Task(right.task).exclusive and len(kept) < len(right.labels):
-        rows = np.flatnonzero(targets.any(axis=1))
-        notes.append(f"{len(clip_ids) - len(rows)} of {len(clip_ids)} clips have a class that is left out, and are too")
+        rows = np.flatnonzero(right.targets[:, kept].any(axis=1))
+        notes.append(f"{clips_scored - len(rows)} of {clips_scored} clips have a class that is left out, and are too")
         if not len(rows):
             raise AudiotagError(f"no clip of {right.owner} has a class that {subject.name} knows: choose another split")
-    clip_ids, known = clip_ids[rows], None if known is None else known[rows]
+        right, scores = right.take(rows), scores[rows]
     labels = Labels(*(tuple(texts[index] for index in kept) for texts in (right.labels.names, right.labels.ids)))
-    table = _clips(right, rows, data)
+    table = _clips(right, data)
     stated = data is not None or right.recordings is not None
-    recordings = table["recording"].to_numpy().astype(str) if stated else None
-
-    def predictions(scores: np.ndarray) -> Predictions:
-        matched = matching.apply(scores)[rows][:, kept]
-        return Predictions(clip_ids, targets[rows], matched, labels, right.task, known, recordings)
-
-    return Predicted(
-        predictions=predictions(scored.scores if calibrated is None else calibrated),
-        clips=table,
-        notes=tuple(notes),
-        uncalibrated=None if calibrated is None else predictions(scored.scores),
-        positions=np.array([matching.sources[index][0] for index in kept], np.int64),
-        subject=subject,
+    uncalibrated = Predictions(
+        right.clip_ids,
+        right.targets[:, kept],
+        matching.apply(scores)[:, kept],
+        labels,
+        right.task,
+        None if right.known is None else right.known[:, kept],
+        table["recording"].to_numpy().astype(str) if stated else None,
     )
+    is_calibrated = getattr(subject, "calibration", None) is not None
+    predictions = uncalibrated
+    if is_calibrated:
+        predictions = replace(uncalibrated, scores=matching.apply(subject.calibrated(scores))[:, kept])
+    positions = np.array([matching.sources[index][0] for index in kept], np.int64)
+    return Predicted(predictions, table, tuple(notes), uncalibrated if is_calibrated else None, positions, subject)
 
 
-def _clips(right: Truth, rows: np.ndarray, data: Data | None) -> pandas.DataFrame:
+def _clips(right: Truth, data: Data | None) -> pandas.DataFrame:
     """What is known about the clips; without a data set, their ids and labels."""
-    import pandas
-
-    from audiotag.labels import join_cell
-
-    clip_ids = right.clip_ids[rows]
     if data is not None:
-        return clips.clips(data, clip_ids)
-    cells = [join_cell(np.array(right.labels.names)[row.astype(bool)].tolist()) for row in right.targets[rows]]
-    recordings = clip_ids if right.recordings is None else right.recordings[rows]
+        return clips.clips(data, right.clip_ids)
+    names = np.array(right.labels.names)
+    cells = [join_cell(names[row.astype(bool)].tolist()) for row in right.targets]
+    recordings = right.clip_ids if right.recordings is None else right.recordings
     return pandas.DataFrame(
-        {"clip_id": clip_ids, "recording": recordings, "split": "", "labels": cells, "duration": np.nan}
+        {"clip_id": right.clip_ids, "recording": recordings, "split": "", "labels": cells, "duration": np.nan}
     )

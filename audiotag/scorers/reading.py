@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from audiotag.errors import AudiotagError
-from audiotag.metrics.checks import NotFiniteError
-from audiotag.records import clips
+from audiotag.metrics.predictions import NotFiniteError
+from audiotag.records import Data, Declaration, clips
 from audiotag.scorers.inputs import Input, LogMelInput, SeveralInputs, WaveformInput, of_size, resampled_length
-
-if TYPE_CHECKING:
-    from audiotag.records import Data, Declaration
-    from audiotag.scorers.scorer import Scorer
+from audiotag.scorers.scorer import Scorer
 
 Batch = dict[str, Any]
 """Records: `clip_id` and `variant`, `log_mel`, `target`, `waveform` where they are read; see `Data.batches`."""
@@ -52,21 +49,18 @@ class Reading:
                     f"{name} takes {what}, and {data.name} was built without waveforms: to evaluate it, name the "
                     "folder of the recordings with --source; else build the data set again with --keep-waveforms"
                 )
-            if isinstance(takes, LogMelInput):
-                self._check_frames(name, takes)
-
-    def _check_frames(self, name: str, takes: LogMelInput) -> None:
-        data, frames = self.data, self._length(takes)
-        if frames < 1:
-            raise AudiotagError(
-                f"the {data.seconds:g} s of the examples of {data.name} are too short for {name}: build the data set "
-                "with more seconds"
-            )
-        if takes.frames not in (None, frames):
-            raise AudiotagError(
-                f"{name} takes {takes.frames} frames, the clips of {data.name} ({data.seconds:g} s) have {frames}: "
-                "build the data set with the model's seconds"
-            )
+            if isinstance(takes, WaveformInput):
+                continue
+            if (frames := self._length(takes)) < 1:
+                raise AudiotagError(
+                    f"the {data.seconds:g} s of the examples of {data.name} are too short for {name}: build the data "
+                    "set with more seconds"
+                )
+            if takes.frames not in (None, frames):
+                raise AudiotagError(
+                    f"{name} takes {takes.frames} frames, the clips of {data.name} ({data.seconds:g} s) have {frames}: "
+                    "build the data set with the model's seconds"
+                )
 
     @property
     def _inputs(self) -> list[tuple[str, LogMelInput | WaveformInput]]:
@@ -114,15 +108,13 @@ class Reading:
 
     def input(self, batch: Batch) -> Any:
         """What the scorer takes, of a batch of records."""
-        takes = self.scorer.input
-        if isinstance(takes, SeveralInputs):
-            return tuple(self._input(member, batch) for member in takes.members)
-        return self._input(takes, batch)
-
-    def _input(self, takes: LogMelInput | WaveformInput, batch: Batch) -> np.ndarray:
-        if "log_mel" in batch and not _difference(takes, self.data):
-            return batch["log_mel"]
-        return takes.of_waveforms(batch["waveform"], self._sample_rate)
+        parts = tuple(
+            batch["log_mel"]
+            if "log_mel" in batch and not _difference(takes, self.data)
+            else takes.of_waveforms(batch["waveform"], self._sample_rate)
+            for _, takes in self._inputs
+        )
+        return parts if isinstance(self.scorer.input, SeveralInputs) else parts[0]
 
     def outputs(self, batch_size: int, split: str | None = None, **chosen: Any) -> Iterator[tuple[Batch, np.ndarray]]:
         """Outputs of records, in the order of the files.

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from audiotag.errors import AudiotagError
-from audiotag.scorers.foreign import Foreign, file_size, only
+from audiotag.scorers.foreign import Foreign, check_one_each, file_size
 
 MODEL = "saved_model.pb"
 _SIGNATURES = ("serving_default", "serve")
@@ -35,8 +35,7 @@ def open(folder: Path) -> Foreign:
         )
     signature = loaded.signatures[known[0]]
     inputs, outputs = signature.structured_input_signature[1], signature.structured_outputs
-    only("input", name, list(inputs))
-    only("output", name, list(outputs))
+    check_one_each(name, list(inputs), list(outputs))
     (argument, takes), (result, gives) = *inputs.items(), *outputs.items()
     if takes.shape.rank is None:
         raise AudiotagError(

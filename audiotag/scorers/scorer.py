@@ -14,7 +14,7 @@ from audiotag.clip_format import Pad
 from audiotag.errors import AudiotagError
 from audiotag.frontend import LogMelConfig
 from audiotag.labels import Labels
-from audiotag.scorers.inputs import Input, Run
+from audiotag.scorers.inputs import Input, Run, SeveralInputs
 from audiotag.tagging.calibration import Calibration, logits_of
 from audiotag.tagging.waveform_model import Limits
 from audiotag.task import Task
@@ -93,8 +93,9 @@ class Scorer:
         """Which lengths it takes: frames where it has a front end, else samples."""
         if self.tagger is not None:
             return self.tagger.limits
-        if hasattr(self.input, "limits"):
-            return self.input.limits(self.name)
+        if not isinstance(self.input, SeveralInputs):
+            length = self.input.samples if self.front_end is None else self.input.frames
+            return Limits(self.name, length or 1, length)
         length = round(self.seconds * self.sample_rate)
         length = length if self.front_end is None else self.front_end.frames(length)
         return Limits(self.name, length, length)
@@ -120,10 +121,6 @@ class Scorer:
             )
         return values
 
-    def logits(self, batch: Any) -> np.ndarray:
-        """Logits (batch, classes) float32, uncalibrated; of a model of scores their log-odds, or logarithms."""
-        return self.logits_of(self.raw(batch))
-
     def scores(self, batch: Any) -> np.ndarray:
         """Probabilities (batch, classes) float64, calibrated."""
         return self.calibrated(self.uncalibrated(self.raw(batch)))
@@ -135,7 +132,7 @@ class Scorer:
         return self.scores(self.input.of_waveforms(np.asarray(waveforms, np.float32), self.sample_rate))
 
     def logits_of(self, raw: np.ndarray) -> np.ndarray:
-        """Logits (batch, classes) float32 of what `raw` gives."""
+        """Logits (batch, classes) float32 of what `raw` gives; of a model of scores their log-odds, or logarithms."""
         return (raw if self.outputs == "logits" else logits_of(raw, self.task)).astype(np.float32)
 
     def uncalibrated(self, raw: np.ndarray) -> np.ndarray:

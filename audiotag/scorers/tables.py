@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,11 +14,10 @@ from audiotag.labels import Labels
 from audiotag.metrics import prediction_files
 from audiotag.metrics.predictions import Predictions
 from audiotag.scorers.foreign import file_size
+from audiotag.scorers.scorer import Outputs
 
 if TYPE_CHECKING:
     import pandas
-
-    from audiotag.scorers.scorer import Outputs
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,8 @@ def open(path: Path, outputs: Outputs | None = None) -> ScoreTable:
         AudiotagError: no such file or not such a table; a cell that is empty, no finite number or out of range, or a
             clip twice: naming row and column.
     """
-    if path.suffix == ".npz" or (path.suffix == ".parquet" and _is_own(path)):
+    schema = tables.parquet(path).schema if path.suffix == ".parquet" else None
+    if path.suffix == ".npz" or (schema is not None and prediction_files.METADATA in (schema.metadata or {})):
         saved = prediction_files.load(path)
         about = {"classes": str(len(saved.labels)), "clips": str(len(saved.clip_ids)), "file": file_size(path)}
         keys = tuple(map(str, saved.clip_ids))
@@ -73,36 +73,19 @@ def open(path: Path, outputs: Outputs | None = None) -> ScoreTable:
     return ScoreTable(path.stem, path, tuple(keys), scores, labels, outputs or "scores", None, about)
 
 
-def _is_own(path: Path) -> bool:
-    return prediction_files.METADATA in (tables.parquet(path).schema.metadata or {})
-
-
 def _numbers(path: Path, table: pandas.DataFrame, *, logits: bool) -> np.ndarray:
     """The cells as (rows, classes) float64, all of them checked."""
-    numbers = []
-    for position, cells in enumerate(table.itertuples(index=False, name=None)):
-        try:
-            values = np.fromiter(map(float, cells), np.float64, len(cells))
-        except (TypeError, ValueError):
-            values = np.array([_number(cell) for cell in cells])
-        wrong = ~np.isfinite(values) if logits else ~((values >= 0) & (values <= 1))
-        if wrong.any():
-            column = int(np.argmax(wrong))
-            rule = "finite numbers" if logits else "numbers in [0, 1]"
-            other = "say that they are logits" if np.isfinite(values[column]) else "remove a column that is no class"
-            raise AudiotagError(
-                f"scores are {rule}, {path} {tables.place(table, position)}, column {table.columns[column]!r} has "
-                f"{cells[column]!r}: correct it, or {other}"
-            )
-        numbers.append(values)
-    if not numbers:
+    import pandas
+
+    if not len(table):
         raise AudiotagError(f"{path} has a header and no row: export it again")
-    return np.stack(numbers)
-
-
-def _number(cell: Any) -> float:
-    """A cell as a number, NaN where it is none."""
-    try:
-        return float(cell)
-    except (TypeError, ValueError):
-        return np.nan
+    numbers = table.apply(pandas.to_numeric, errors="coerce").to_numpy(np.float64)
+    right = np.isfinite(numbers) if logits else (numbers >= 0) & (numbers <= 1)
+    for row, column in np.argwhere(~right)[:1]:
+        rule = "finite numbers" if logits else "numbers in [0, 1]"
+        other = "say that they are logits" if np.isfinite(numbers[row, column]) else "remove a column that is no class"
+        raise AudiotagError(
+            f"scores are {rule}, {path} {tables.place(table, row)}, column {table.columns[column]!r} has "
+            f"{table.iat[row, column]!r}: correct it, or {other}"
+        )
+    return numbers

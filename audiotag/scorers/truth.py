@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,12 +12,11 @@ import numpy as np
 from audiotag import tables
 from audiotag.errors import AudiotagError
 from audiotag.labels import Labels, split_cell
+from audiotag.records import Data
 from audiotag.records.clips import clips_of
 
 if TYPE_CHECKING:
     import pandas
-
-    from audiotag.records import Data
 
 _CELLS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "true": 1, "false": 0, "": -1, "none": -1}
 _NEITHER = -2
@@ -27,11 +27,7 @@ class Truth:
     """What clips hold.
 
     Args:
-        clip_ids: (clips,) str, unique.
-        targets: (clips, classes) uint8, 0 or 1.
-        labels: vocabulary.
-        task: "multiclass" or "multilabel".
-        known: (clips, classes) bool, False where nobody said; None: everything is known.
+        clip_ids, targets, labels, task, known: as of `Predictions`.
         owner: whose the clips are, for messages: "esc10 fold1".
         vocabulary: whose the classes are: "esc10".
         recordings: (clips,) str, where no data set says from which recording a clip was cut. None: not known.
@@ -45,6 +41,16 @@ class Truth:
     owner: str
     vocabulary: str
     recordings: np.ndarray | None = None
+
+    def rows_of(self, clip_ids: Iterable[str]) -> list[int]:
+        """Rows of those of some clips whose truth is known, in the order given."""
+        position = {clip_id: row for row, clip_id in enumerate(self.clip_ids.tolist())}
+        return [position[clip_id] for clip_id in clip_ids if clip_id in position]
+
+    def take(self, rows: Sequence[int] | np.ndarray) -> Truth:
+        """The truth of some clips."""
+        parts = {name: getattr(self, name) for name in ("clip_ids", "targets", "known", "recordings")}
+        return replace(self, **{name: None if part is None else part[rows] for name, part in parts.items()})
 
 
 def of_data(data: Data, split: str) -> Truth:
@@ -72,10 +78,9 @@ def of_table(path: Path, scored: Labels) -> Truth:
     """
     keys, table = tables.read_clips(path)
     columns = tuple(table.columns)
-    long = columns == ("labels",)
     if not keys:
         raise AudiotagError(f"{path} has a header and no row: export it again")
-    if long:
+    if columns == ("labels",):
         cells = [split_cell(cell or "") for cell in table["labels"]]
         extra = dict.fromkeys(name for names in cells for name in names if not scored.matching(name, name))
         labels = Labels((*scored.names, *extra), (*scored.ids, *extra)) if extra else scored
@@ -106,12 +111,10 @@ def _judgements(path: Path, table: pandas.DataFrame) -> np.ndarray:
 def restricted(truth: Truth, data: Data, split: str) -> Truth:
     """The part of a table's truth that is about the clips of a split, in their order."""
     wanted = clips_of(data, split)["clip_id"].astype(str)
-    position = {clip_id: row for row, clip_id in enumerate(truth.clip_ids.tolist())}
-    kept = [position[clip_id] for clip_id in wanted if clip_id in position]
+    kept = truth.rows_of(wanted)
     if not kept:
         raise AudiotagError(
             f"{truth.owner} has no clip of {data.name} {split} ({len(wanted)} clips, {wanted.iloc[0]!r} for one): "
             "name the table of this data set"
         )
-    known = None if truth.known is None else truth.known[kept]
-    return replace(truth, clip_ids=truth.clip_ids[kept], targets=truth.targets[kept], known=known)
+    return truth.take(kept)

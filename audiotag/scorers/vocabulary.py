@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from audiotag import tables
 from audiotag.errors import AudiotagError, suggest
 from audiotag.labels import Labels
-
-if TYPE_CHECKING:
-    from audiotag.records import Data
+from audiotag.records import Data
 
 Vocabulary = Labels | str | Path | Sequence[str]
 """What states classes: a vocabulary, a file of them, or their names in order."""
@@ -176,7 +173,9 @@ def match(name: str, theirs: Labels, ours: Labels, owner: str, table: str | Path
         theirs: its classes in the order of its outputs.
         ours: classes of the data set.
         owner: its name, for messages.
-        table: CSV table (see `read_table`) that decides for the classes of the data set that it names.
+        table: CSV table with the columns `teacher` and `data`, names or ids, that decides for the classes of the data
+            set that it names. Of several rows for one class the largest of their outputs counts; where `teacher` is
+            empty the class stays unknown.
 
     Raises:
         AudiotagError: the model knows no class, or a row of the table names a class that is not there.
@@ -200,8 +199,7 @@ def match(name: str, theirs: Labels, ours: Labels, owner: str, table: str | Path
 def _decided(name: str, theirs: Labels, ours: Labels, owner: str, table: str | Path) -> dict[int, set[int]]:
     """The model's classes for each class of the data set that a table names."""
     decided: dict[int, set[int]] = {}
-    for line, their_class, our_class in read_table(table):
-        place = f"{table} line {line}"
+    for place, their_class, our_class in _read_table(table):
         if not our_class:
             raise AudiotagError(f"{place}: the column data names a class of {owner}, it is empty")
         for position in _find(ours, our_class, owner, place):
@@ -211,32 +209,14 @@ def _decided(name: str, theirs: Labels, ours: Labels, owner: str, table: str | P
     return decided
 
 
-def read_table(path: str | Path) -> list[tuple[int, str, str]]:
-    """Read a table that says which class of a model stands for which class of a data set.
-
-    Args:
-        path: CSV with the columns `teacher` and `data`: names or ids. Several rows for one class of the data set:
-            the largest of their outputs counts. An empty `teacher`: the class stays unknown.
-
-    Returns:
-        Line in the file, class of the model, class of the data set.
-
-    Raises:
-        AudiotagError: no such file, or not such a table.
-    """
-    try:
-        with Path(path).open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            columns = reader.fieldnames or []
-            cells = ("teacher", "data")
-            rows = [(reader.line_num, *((row.get(cell) or "").strip() for cell in cells)) for row in reader]
-    except FileNotFoundError as error:
-        raise AudiotagError(f"no such file: {path}") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise AudiotagError(f"{path} is not a table in UTF-8 ({error}): give a CSV file") from error
-    if not {"teacher", "data"} <= set(columns):
-        raise AudiotagError(f"{path} must have the columns teacher and data, it has {', '.join(columns) or 'none'}")
-    return rows
+def _read_table(path: str | Path) -> list[tuple[str, str, str]]:
+    """Place in the file, class of the model and class of the data set, of every row of a table."""
+    table = tables.read(path)
+    if not {"teacher", "data"} <= set(table.columns):
+        listed = ", ".join(table.columns) or "none"
+        raise AudiotagError(f"{path} must have the columns teacher and data, it has {listed}")
+    places = [f"{path} {tables.place(table, position)}" for position in range(len(table))]
+    return list(zip(places, table["teacher"].str.strip(), table["data"].str.strip(), strict=True))
 
 
 def _find(labels: Labels, wanted: str, owner: str, place: str) -> set[int]:

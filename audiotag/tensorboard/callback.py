@@ -13,10 +13,9 @@ import numpy as np
 from audiotag.errors import AudiotagError
 from audiotag.labels import Labels
 from audiotag.metrics import per_class
-from audiotag.metrics.checks import check
-from audiotag.metrics.predictions import Predictions, cross_entropy
+from audiotag.metrics.predictions import Predictions, check, cross_entropy
 from audiotag.records.clips import clips_of
-from audiotag.scorers.networks import predict
+from audiotag.scorers.keras_models import predict
 from audiotag.task import Task
 from audiotag.tensorboard.events import EventFile
 from audiotag.tensorboard.scalars import add_scalars

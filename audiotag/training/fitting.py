@@ -10,7 +10,7 @@ import keras
 
 from audiotag import models, progress, records
 from audiotag.errors import AudiotagError
-from audiotag.metrics.checks import NotFiniteError
+from audiotag.metrics.predictions import NotFiniteError
 from audiotag.run_folder import CHECKPOINTS, STUDENT, TAGGER, VALIDATION
 from audiotag.training.callbacks import (
     DivergedError,

@@ -29,7 +29,7 @@ from audiotag.labels import Labels
 from audiotag.metrics import per_class
 from audiotag.metrics.predictions import Predictions
 from audiotag.report import card
-from audiotag.report.report import Embeddings, Report, Subject
+from audiotag.report.report import Report, Subject
 from audiotag.report.section import Exhibit, Section
 from audiotag.report.tensorboard import board, pictures, png, projector
 from audiotag.tensorboard.events import EventFile
@@ -105,7 +105,7 @@ def made(folder: Path, predictions: Predictions, table: pandas.DataFrame, means:
         table=table,
         summary=means,
         sections=sections | {"mistakes": Section("Worst mistakes", exhibits=(exhibit,) * MISTAKES)},
-        embeddings=Embeddings(rows, random.normal(size=(POINTS, 600)).astype(np.float32)),
+        embeddings=(rows, random.normal(size=(POINTS, 600)).astype(np.float32)),
         hyperparameters={"model": "mn04"},
     )
 

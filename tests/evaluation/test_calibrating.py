@@ -15,7 +15,7 @@ from audiotag.evaluation import calibrating
 from audiotag.labels import Labels
 from audiotag.metrics.predictions import Predictions
 from audiotag.metrics.reliability import reliability
-from audiotag.scorers import networks
+from audiotag.scorers import keras_models
 from audiotag.tagging.calibration import MOST_KNOTS, Calibration, logits_of
 
 
@@ -296,7 +296,7 @@ def test_the_command_writes_calibration_and_thresholds_into_the_tagger(folder, c
     data = records.open(folder / "data")
     tagger = audiotag.load(folder / "run")
     source = f"validation of {data.name}, 18 clips, data {data.fingerprint[:12]}"
-    uncalibrated = networks.predict(tagger.network, data, "validation")
+    uncalibrated = keras_models.predict(tagger.network, data, "validation")
     assert tagger.calibration == calibrating.fit(uncalibrated, "temperature", source)
     assert tagger.thresholds_from == f"best F1 on {source}"
     assert len(tagger.thresholds) == 3

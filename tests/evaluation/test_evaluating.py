@@ -97,11 +97,11 @@ def test_sounds_that_are_no_files_are_read_from_their_declaration(make_run, decl
 def test_noise_embeddings_and_the_card_s_facts_are_there(report, network, log_mel_of) -> None:
     alarms = report.sections["noise"].values["noise"]
     assert alarms.windows.sum() == 20 and alarms.counts.shape[1] == 3
-    clip_ids = report.predictions.clip_ids[report.embeddings.rows]
+    clip_ids = report.predictions.clip_ids[report.embeddings[0]]
     assert sorted(clip_ids) == sorted(report.predictions.clip_ids)
     hidden = keras.Model(network().input, network().get_layer("features").output)
     expected = hidden.predict(log_mel_of(clip_ids), verbose=0)
-    np.testing.assert_allclose(report.embeddings.vectors, expected, atol=1e-5)
+    np.testing.assert_allclose(report.embeddings[1], expected, atol=1e-5)
     assert report.subject.about["trained on"] == "tones"
 
 

@@ -7,8 +7,7 @@ import pytest
 
 from audiotag import AudiotagError
 from audiotag.labels import Labels
-from audiotag.metrics.checks import NotFiniteError, check
-from audiotag.metrics.predictions import Predictions
+from audiotag.metrics.predictions import NotFiniteError, Predictions, check
 
 
 @pytest.mark.parametrize(

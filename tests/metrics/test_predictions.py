@@ -8,7 +8,7 @@ import pytest
 from audiotag import AudiotagError, metrics
 from audiotag.labels import Labels
 from audiotag.metrics.predictions import Predictions, cross_entropy
-from audiotag.scorers.networks import predict
+from audiotag.scorers.keras_models import predict
 
 
 @pytest.mark.parametrize("task", ["multiclass", "multilabel"])

@@ -15,7 +15,7 @@ from audiotag.evaluation.sections import confusion, curves, folds, noise, reliab
 from audiotag.labels import Labels
 from audiotag.metrics import bootstrap, per_class
 from audiotag.metrics.predictions import Predictions
-from audiotag.report.report import Embeddings, Report, Subject
+from audiotag.report.report import Report, Subject
 from audiotag.report.section import Exhibit, Section, Table
 
 NAMES = ("dog", "rain", "sea waves", "crying baby", "clock tick", "sneeze", "helicopter", "chainsaw", "rooster", "bell")
@@ -115,7 +115,7 @@ def build(
         sections |= _extras(predictions, random)
         rows = np.arange(0, clips, 2)
         values |= {
-            "embeddings": Embeddings(rows, random.normal(size=(len(rows), 8)).astype(np.float32)),
+            "embeddings": (rows, random.normal(size=(len(rows), 8)).astype(np.float32)),
             "notes": ("3 clips of the table are not in the data set and were left out.",),
             "hyperparameters": {"model": "mn04", "learning_rate": 1e-3, "epochs": 30, "mixup": True},
         }

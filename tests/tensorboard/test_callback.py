@@ -10,7 +10,7 @@ from sklearn.metrics import average_precision_score, f1_score, log_loss, roc_auc
 
 from audiotag import AudiotagError
 from audiotag.metrics import per_class
-from audiotag.scorers.networks import predict
+from audiotag.scorers.keras_models import predict
 from audiotag.tensorboard import PerClassMetrics, ValidationMetrics
 
 

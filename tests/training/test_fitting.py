@@ -57,7 +57,7 @@ def test_the_recipe_beside_the_run_says_everything(finished: Any, tones: records
 
 
 def test_the_student_holds_the_best_epoch_and_its_card(finished: Any, tones: records.Data) -> None:
-    from audiotag.scorers.networks import predict
+    from audiotag.scorers.keras_models import predict
 
     network, card = models.load(finished.student)
     assert (card.labels, card.front_end, card.task, card.seconds) == (tones.labels, tones.front_end, tones.task, 0.25)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from audiotag.evaluation.evaluated import Evaluation
-    from audiotag.report.section import Section
+from audiotag.evaluation.evaluated import Evaluation
+from audiotag.report.section import Section
 
 SECTIONS = (
     "reliability",

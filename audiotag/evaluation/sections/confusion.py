@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-from audiotag.metrics.confusion import confusion, most_confused
+from audiotag.evaluation.evaluated import Evaluation
+from audiotag.metrics.confusion import confusion, largest, most_confused
 from audiotag.report.chart import Matrix
 from audiotag.report.section import Section, Table
-
-if TYPE_CHECKING:
-    from audiotag.evaluation.evaluated import Evaluation
 
 _LISTED, _DRAWN = 20, 60
 _HOW = {
@@ -39,17 +35,10 @@ def measure(evaluation: Evaluation) -> Section:
 
 
 def strongest(counts: np.ndarray, clips: np.ndarray, names: tuple[str, ...]) -> list[list]:
-    """The strongest confusions, a row each: true class, predicted class, count, clips of the true class, share.
-
-    Ordered by count times share, as `confusion.most_confused` weighs them.
-    """
-    size = counts.astype(np.float64) ** 2 / np.maximum(clips, 1)[:, None]
-    np.fill_diagonal(size, 0.0)
-    order = np.argsort(-size, axis=None, kind="stable")[:_LISTED]
+    """The strongest confusions, a row each: true class, predicted class, count, clips of the true class, share."""
     return [
         [names[true], names[other], int(counts[true, other]), int(clips[true]), counts[true, other] / clips[true]]
-        for true, other in zip(*np.unravel_index(order, size.shape), strict=True)
-        if size[true, other]
+        for true, other in largest(counts, clips)[:_LISTED]
     ]
 
 

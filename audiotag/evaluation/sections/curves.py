@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from audiotag.evaluation.evaluated import Evaluation
 from audiotag.metrics.curves import curves
 from audiotag.report.chart import DIAGONAL, Axis, Line, Plot
 from audiotag.report.formats import figure
 from audiotag.report.section import Section
-
-if TYPE_CHECKING:
-    from audiotag.evaluation.evaluated import Evaluation
 
 _POINTS = 201
 
 
 def measure(evaluation: Evaluation) -> Section:
     """Both curves; pairs that nobody judged are left out."""
-    predictions, summary = evaluation.predictions, evaluation.summary
-    pairs = (values[predictions.judged] for values in (predictions.targets.astype(bool), predictions.scores))
-    ranking = curves(*pairs, _POINTS)
+    summary, ranking = evaluation.summary, curves(*evaluation.predictions.pairs(), _POINTS)
     precision_recall = Plot(
         "precision_recall_of_all_pairs",
         "Precision and recall of all pairs",

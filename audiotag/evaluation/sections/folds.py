@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pandas
 
-from audiotag.evaluation.parts import FIGURES, figures, natural
+from audiotag.evaluation.evaluated import Evaluation
+from audiotag.evaluation.sections.slices import FIGURES, figures, natural
+from audiotag.metrics.predictions import Predictions
 from audiotag.report.section import Section, Table
-
-if TYPE_CHECKING:
-    import pandas
-
-    from audiotag.evaluation.evaluated import Evaluation
-    from audiotag.metrics.predictions import Predictions
 
 
 def measure(evaluation: Evaluation) -> Section | None:
@@ -48,13 +43,7 @@ def folds(predictions: Predictions, fold_of: np.ndarray) -> pandas.DataFrame:
         AUC, lwlrap, F1, accuracy. The last two rows are "mean" and "standard deviation" (of a sample: divided by
         folds - 1) over the folds where the figure is defined; clips and classes are missing there.
     """
-    import pandas
-
     names = sorted(set(fold_of.tolist()), key=natural)
     rows = pandas.DataFrame([{"fold": name} | figures(predictions, fold_of == name) for name in names])
-    over = [
-        {"fold": "mean"} | rows[list(FIGURES)].mean().to_dict(),
-        {"fold": "standard deviation"} | rows[list(FIGURES)].std(ddof=1).to_dict(),
-    ]
-    counts = {"clips": "Int64", "classes": "Int64"}
-    return pandas.concat([rows.astype(counts), pandas.DataFrame(over)], ignore_index=True).astype(counts)
+    over = rows[list(FIGURES)].agg(["mean", "std"]).assign(fold=["mean", "standard deviation"])
+    return pandas.concat([rows, over], ignore_index=True).astype({"clips": "Int64", "classes": "Int64"})

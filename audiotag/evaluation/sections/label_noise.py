@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pandas
 
-from audiotag.evaluation.illustrating import illustrated
+from audiotag.evaluation.evaluated import Evaluation
+from audiotag.evaluation.illustrating import illustrated, truth_and_best
+from audiotag.metrics.predictions import Predictions
 from audiotag.report import formats
 from audiotag.report.section import Exhibit, Section, Table
 
-if TYPE_CHECKING:
-    import pandas
-
-    from audiotag.evaluation.evaluated import Evaluation
-    from audiotag.metrics.predictions import Predictions
-
-_PLAYED, _LISTED, _WRITTEN, _NAMED, _BEST = 12, 40, 1000, 3, 5  # clips, rows, rows of the file, classes, scores
+_PLAYED, _LISTED, _WRITTEN, _NAMED = 12, 40, 1000, 3  # clips, rows, rows of the file, classes
 
 
 def measure(evaluation: Evaluation) -> Section:
@@ -56,8 +51,6 @@ def disputes(predictions: Predictions) -> pandas.DataFrame:
         suggested (class; None where there is none), score (of the class), margin (the suggested class's score, else
         the mean passed, less or more than the score).
     """
-    import pandas
-
     truth, scores, judged = predictions.targets.astype(bool), predictions.scores, predictions.judged
     with np.errstate(invalid="ignore"):
         with_label, without = ((scores * pairs).sum(axis=0) / pairs.sum(axis=0) for pairs in (truth, judged & ~truth))
@@ -88,12 +81,8 @@ def disputes(predictions: Predictions) -> pandas.DataFrame:
 
 
 def _exhibit(predictions: Predictions, dispute: dict) -> Exhibit:
-    """The clip to look at and to listen to."""
-    names, scores = predictions.labels.names, predictions.scores[dispute["row"]]
-    best = np.argsort(-scores, kind="stable")[:_BEST]
-    held = [names[place] for place in np.flatnonzero(predictions.targets[dispute["row"]])]
+    truth, best = truth_and_best(predictions, dispute["row"])
     instead = f", {dispute['suggested']} {formats.figure(dispute['margin'])} more" if dispute["suggested"] else ""
-    text = f"Scored {formats.figure(dispute['score'])}{instead}. Labels: {', '.join(held) or 'none of the classes'}."
+    text = f"Scored {formats.figure(dispute['score'])}{instead}. Labels: {', '.join(truth) or 'none of the classes'}."
     kind = "doubtful label" if dispute["labelled"] == "yes" else "missing label"
-    listed = tuple((names[place], float(scores[place])) for place in best)
-    return Exhibit(dispute["clip_id"], kind, dispute["class"], text, listed)
+    return Exhibit(dispute["clip_id"], kind, dispute["class"], text, best)

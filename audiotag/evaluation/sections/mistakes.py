@@ -5,23 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
-from audiotag.evaluation.illustrating import illustrated
+from audiotag.evaluation.evaluated import Evaluation
+from audiotag.evaluation.illustrating import illustrated, truth_and_best
+from audiotag.metrics.predictions import Predictions
 from audiotag.report.formats import figure
 from audiotag.report.section import Exhibit, Section
-
-if TYPE_CHECKING:
-    from audiotag.evaluation.evaluated import Evaluation
-    from audiotag.metrics.predictions import Predictions
 
 Kind = Literal["false alarm", "miss"]
 
 _SHOWN = 12
 _OF_ONE_CLASS = 2
-_BEST = 5  # best scored classes that are shown
 
 
 @dataclass(frozen=True)
@@ -130,15 +127,6 @@ def _wrong(predictions: Predictions, kind: Kind) -> Iterator[tuple[int, Mistake]
 
 
 def _mistake(predictions: Predictions, kind: Kind, row: int, index: int, threshold: float) -> Mistake:
-    names, scores = predictions.labels.names, predictions.scores[row]
-    best = np.argsort(-scores, kind="stable")[:_BEST]
-    return Mistake(
-        clip_id=str(predictions.clip_ids[row]),
-        kind=kind,
-        index=int(index),
-        label=names[index],
-        score=float(scores[index]),
-        threshold=float(threshold),
-        truth=tuple(names[place] for place in np.flatnonzero(predictions.targets[row])),
-        heard=tuple((names[place], float(scores[place])) for place in best),
-    )
+    clip_id, label = str(predictions.clip_ids[row]), predictions.labels.names[index]
+    score, shown = float(predictions.scores[row, index]), truth_and_best(predictions, row)
+    return Mistake(clip_id, kind, int(index), label, score, float(threshold), *shown)

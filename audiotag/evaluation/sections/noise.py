@@ -6,17 +6,15 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from audiotag.errors import AudiotagError
+from audiotag.evaluation.evaluated import Evaluation
 from audiotag.report import formats
 from audiotag.report.formats import rate
 from audiotag.report.section import Section, Table
-
-if TYPE_CHECKING:
-    from audiotag.evaluation.evaluated import Evaluation, Scored
+from audiotag.scorers import Scorer
 
 Sounds = Iterable[tuple[str, np.ndarray]]
 
@@ -98,7 +96,10 @@ def measure(evaluation: Evaluation) -> Section:
     if any(each.scorer is None for each in evaluation.scored):
         note = "false alarms on noise were not measured: a table of scores cannot listen"
         return Section(_TITLE, notes=(note,), values={"noise": None})
-    parts = [_noise_scores(each, evaluation.noise_folder) for each in evaluation.scored]
+    parts = []
+    for each in evaluation.scored:
+        noise = scores_of_noise(each.scorer, evaluation.noise_folder, each.scorer.input.seconds or each.data.seconds)
+        parts.append(replace(noise, scores=noise.scores[:, each.predicted.positions]))
     joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in ("kinds", "scores", "seconds")}
     alarms = NoiseScores(**joined).false_alarms(evaluation.predictions.limits)
     return section(alarms, evaluation.predictions.labels.names)
@@ -106,19 +107,18 @@ def measure(evaluation: Evaluation) -> Section:
 
 def section(alarms: FalseAlarms, names: tuple[str, ...]) -> Section:
     """The section of false alarms; `names`: of the classes."""
-    windows, alarmed, hours = int(alarms.windows.sum()), int(alarms.alarmed.sum()), float(alarms.hours.sum())
-    rows = [
-        [kind, _answering(alarms.counts[place], names), int(alarms.windows[place]), int(alarms.alarmed[place])]
-        for place, kind in enumerate(alarms.kinds)
-    ]
-    rows.append(["all kinds", _answering(alarms.counts.sum(axis=0), names), windows, alarmed])
+    hours, parts = float(alarms.hours.sum()), (alarms.counts, alarms.windows, alarms.alarmed)
+    counts, windows, alarmed = (np.concatenate([part, [part.sum(axis=0)]]) for part in parts)
+    answers = [_answering(own, names, "{} ({})", _LISTED) or "none" for own in counts]
+    columns = ["noise", "classes that answer (windows)", "windows", "answered"]
+    rows = zip((*alarms.kinds, "all kinds"), answers, windows.tolist(), alarmed.tolist(), strict=True)
     note = f"{hours * 60:.1f} minutes were scored: one false alarm counts as {1 / hours:.2g} an hour."
     return Section(
         _TITLE,
         how="Which classes answer where there is nothing but noise. A class that is itself noise (rain, wind) may.",
         conclusions=conclude(alarms, names),
-        scalars={"share_of_windows_answered": alarmed / windows},
-        tables=(Table(["noise", "classes that answer (windows)", "windows", "answered"], rows, note=note),),
+        scalars={"share_of_windows_answered": float(alarmed[-1] / windows[-1])},
+        tables=(Table(columns, list(map(list, rows)), note=note),),
         columns={"false alarms/h of noise": [rate(value) for value in alarms.per_hour.tolist()]},
         values={"noise": alarms},
     )
@@ -129,10 +129,11 @@ def conclude(alarms: FalseAlarms, names: tuple[str, ...]) -> tuple[str, ...]:
 
     The levels of built-in noise are one kind.
     """
-    kinds = np.array([_LEVEL.sub("", kind) for kind in alarms.kinds])
-    rows_of = {kind: kinds == kind for kind in dict.fromkeys(kinds.tolist())}
-    counts = {kind: alarms.counts[rows].sum(axis=0) for kind, rows in rows_of.items()}
-    windows = {kind: int(alarms.windows[rows].sum()) for kind, rows in rows_of.items()}
+    kinds = [_LEVEL.sub("", kind) for kind in alarms.kinds]
+    counts, windows = (dict.fromkeys(kinds, 0) for _ in range(2))
+    for place, kind in enumerate(kinds):
+        counts[kind] += alarms.counts[place]
+        windows[kind] += alarms.windows[place]
     total, silent = alarms.counts.sum(axis=0), counts.get(SILENCE, np.zeros(len(names), np.int64))
     particular = (np.sum([each > 0 for each in counts.values()], axis=0) == 1) & (silent == 0)
     lines, where = [], "noise and silence" if SILENCE in windows else "noise"
@@ -145,24 +146,21 @@ def conclude(alarms: FalseAlarms, names: tuple[str, ...]) -> tuple[str, ...]:
         ]
         verdict = "right for a class that is this noise, else a false alarm"
         lines.append(f"answers to one kind of noise only: {formats.names(answers, _NAMED)}: {verdict}")
-    answers = [f"{names[index]} {total[index]}" for index in _loudest(np.where(particular, 0, total))]
-    alarmed = f"{formats.names(answers, _NAMED)} of" if answers else "none in"
+    answering = _answering(np.where(particular, 0, total), names, "{} {}", _NAMED)
+    alarmed = f"{answering} of" if answering else "none in"
     if silent.any():
-        in_silence = [f"{names[index]} {silent[index]}" for index in _loudest(silent)]
-        alarmed = f"{formats.names(in_silence, _NAMED)} of {windows[SILENCE]} windows of silence, in all {alarmed}"
+        in_silence = _answering(silent, names, "{} {}", _NAMED)
+        alarmed = f"{in_silence} of {windows[SILENCE]} windows of silence, in all {alarmed}"
     return (*lines, f"false alarms in {where}: {alarmed} {int(alarms.windows.sum())} windows")
 
 
-def _noise_scores(scored: Scored, folder: Path | None) -> NoiseScores:
-    """Scores of one model, its classes in the order of the predictions."""
-    scorer = scored.scorer
-    seconds = scorer.input.seconds or scored.data.seconds
+def scores_of_noise(scorer: Scorer, folder: Path | None, seconds: float, windows: int = WINDOWS) -> NoiseScores:
+    """Scores of every window of the recordings in a folder; without one, of so many windows of each built-in kind."""
     if folder is None:
-        sounds = built_in(scorer.sample_rate, seconds)
+        sounds = built_in(scorer.sample_rate, seconds, windows)
     else:
         sounds = noise_folder(folder, scorer.sample_rate, seconds)
-    noise = listen(scorer.predict_on_batch, sounds, scorer.sample_rate)
-    return replace(noise, scores=noise.scores[:, scored.predicted.positions])
+    return listen(scorer.predict_on_batch, sounds, scorer.sample_rate)
 
 
 def _loudest(counts: np.ndarray) -> list[int]:
@@ -170,9 +168,9 @@ def _loudest(counts: np.ndarray) -> list[int]:
     return [int(index) for index in np.argsort(-counts, kind="stable") if counts[index]]
 
 
-def _answering(counts: np.ndarray, names: tuple[str, ...]) -> str:
-    """The classes that answer most, with their number of windows."""
-    return formats.names([f"{names[index]} ({counts[index]})" for index in _loudest(counts)], _LISTED) or "none"
+def _answering(counts: np.ndarray, names: tuple[str, ...], form: str, most: int) -> str:
+    """The classes that answer most, with their number of windows; "" where none does."""
+    return formats.names([form.format(names[index], counts[index]) for index in _loudest(counts)], most)
 
 
 def listen(score: Callable[[np.ndarray], np.ndarray], sounds: Sounds, sample_rate: int) -> NoiseScores:

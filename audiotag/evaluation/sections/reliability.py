@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
+from audiotag.evaluation.evaluated import Evaluation
 from audiotag.metrics.reliability import Reliability, reliability
 from audiotag.report.chart import DIAGONAL, Axis, Line, Plot
 from audiotag.report.formats import figure
 from audiotag.report.section import Section
-
-if TYPE_CHECKING:
-    from audiotag.evaluation.evaluated import Evaluation
 
 
 def measure(evaluation: Evaluation) -> Section:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
+import pandas
 
 from audiotag.errors import AudiotagError, suggest
-from audiotag.evaluation.parts import FIGURES, figures, natural
+from audiotag.evaluation.evaluated import Evaluation
+from audiotag.metrics import per_class
+from audiotag.metrics.predictions import Predictions
 from audiotag.report.section import Section, Table
 
-if TYPE_CHECKING:
-    import pandas
-
-    from audiotag.evaluation.evaluated import Evaluation
-    from audiotag.metrics.predictions import Predictions
+FIGURES = ("mAP", "AUC", "lwlrap", "F1", "accuracy")
+"""What is measured of a part of the clips, see `metrics.summary`."""
 
 MISSING = "(none)"
 _FEW = 12
@@ -25,10 +26,8 @@ _NEVER = ("clip_id", "source", "recording", "start", "end", "labels", "status", 
 
 def measure(evaluation: Evaluation) -> Section:
     """A table a column: those that were named, or those that fit."""
-    clips = evaluation.clips
-    table = slices(
-        evaluation.predictions, clips, sliceable(clips) if evaluation.columns is None else evaluation.columns
-    )
+    columns = sliceable(evaluation.clips) if evaluation.columns is None else evaluation.columns
+    table = slices(evaluation.predictions, evaluation.clips, columns)
     by_column = table.groupby("column", sort=False) if len(table) else ()
     return Section(
         "Parts of the data",
@@ -57,8 +56,6 @@ def slices(predictions: Predictions, clips: pandas.DataFrame, columns: Sequence[
     Raises:
         AudiotagError: an unknown column; one whose cells nearly all differ, as those of an id.
     """
-    import pandas
-
     rows = []
     for column in columns:
         if column not in clips.columns:
@@ -66,6 +63,20 @@ def slices(predictions: Predictions, clips: pandas.DataFrame, columns: Sequence[
         values, order = _values(clips[column])
         rows += [{"column": column, "value": value} | figures(predictions, values == value) for value in order]
     return pandas.DataFrame(rows, columns=["column", "value", "clips", "classes", *FIGURES])
+
+
+def figures(predictions: Predictions, chosen: np.ndarray) -> dict[str, Any]:
+    """Counts and figures of the clips chosen by a mask (clips,): clips, classes (that have a positive), `FIGURES`."""
+    part = predictions.take(chosen)
+    table = per_class.per_class(part)
+    summary = per_class.summary(part, table)
+    counts = {"clips": int(chosen.sum()), "classes": int((table["positives"] > 0).sum())}
+    return counts | {name: summary[name] for name in FIGURES}
+
+
+def natural(name: str) -> list[tuple[str, int]]:
+    """A key that sorts "fold2" before "fold10"."""
+    return [(text, int(digits or -1)) for text, digits in re.findall(r"(\D*)(\d*)", name)]
 
 
 def sliceable(clips: pandas.DataFrame) -> list[str]:
@@ -77,9 +88,8 @@ def sliceable(clips: pandas.DataFrame) -> list[str]:
     chosen = []
     for column in (str(name) for name in clips.columns if name not in _NEVER):
         cells = _cells(clips[column])
-        numbers = _numbers(cells)
-        several = len(set(cells)) > 1
-        if several and (len(set(cells)) <= _MANY or (numbers is not None and bool((numbers % 1 > 0).any()))):
+        values, numbers = len(set(cells)), _numbers(cells)
+        if 1 < values <= _MANY or (values > 1 and numbers is not None and (numbers % 1 > 0).any()):
             chosen.append(column)
     return chosen
 
@@ -101,7 +111,6 @@ def _values(column: pandas.Series) -> tuple[np.ndarray, list[str]]:
 
 
 def _cells(column: pandas.Series) -> np.ndarray:
-    """The cells as text, (clips,) str."""
     text = column.astype(object).where(column.notna(), "").astype(str).str.strip()
     return text.where(text != "", MISSING).to_numpy(str)
 
@@ -109,11 +118,7 @@ def _cells(column: pandas.Series) -> np.ndarray:
 def _numbers(cells: np.ndarray) -> np.ndarray | None:
     """The cells as (clips,) float64, NaN where there is none; None for a column of other text."""
     filled = cells != MISSING
-    numbers = np.full(len(cells), np.nan)
-    try:
-        numbers[filled] = cells[filled].astype(np.float64)
-    except ValueError:
-        return None
+    numbers = pandas.to_numeric(pandas.Series(cells).where(filled), errors="coerce").to_numpy(np.float64)
     return numbers if filled.any() and not np.isnan(numbers[filled]).any() else None
 
 
@@ -122,17 +127,13 @@ def _quartiles(numbers: np.ndarray) -> tuple[np.ndarray, list[str]]:
     filled = ~np.isnan(numbers)
     cuts = np.quantile(numbers[filled], [0.25, 0.5, 0.75], method="inverted_cdf")
     quartile = np.where(filled, np.searchsorted(cuts, numbers), -1)
-    ranges = [
-        (numbers[quartile == index].min(), numbers[quartile == index].max()) for index in np.unique(quartile[filled])
-    ]
-    names = _range_names(ranges)
-    values = np.full(len(numbers), MISSING, dtype=object)
-    for index, name in zip(np.unique(quartile[filled]), names, strict=True):
-        values[quartile == index] = name
-    return values.astype(str), names + [MISSING] * (not filled.all())
+    ranges = pandas.Series(numbers[filled]).groupby(quartile[filled]).agg(["min", "max"])
+    name_of = dict(zip(ranges.index, _range_names(ranges.to_numpy().tolist()), strict=True))
+    values = [name_of.get(index, MISSING) for index in quartile.tolist()]
+    return np.array(values), [*name_of.values()] + [MISSING] * (not filled.all())
 
 
-def _range_names(ranges: list[tuple[float, float]]) -> list[str]:
+def _range_names(ranges: list[list[float]]) -> list[str]:
     """Names with as few digits, three at least, as tell apart every two ends that differ."""
     ends = np.unique(ranges)
     for digits in range(3, 18):

@@ -8,38 +8,37 @@ import sys
 import warnings
 from dataclasses import dataclass, replace
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import keras
 import numpy as np
+import pandas
 
+from audiotag import progress
 from audiotag.errors import AudiotagError
+from audiotag.evaluation.evaluated import Evaluation
+from audiotag.labels import Labels
+from audiotag.models.frames import FrameSteps, frame_level, frame_steps
+from audiotag.records import Data
+from audiotag.records.clips import clips_of
+from audiotag.records.example import EventRow
+from audiotag.records.strong_labels import has_strong_labels, strong_labels
 from audiotag.report.formats import count, figure, heading, percent
 from audiotag.report.section import Section, Table
-from audiotag.tagging.events import THRESHOLD
-
-if TYPE_CHECKING:
-    import keras
-    import pandas
-
-    from audiotag.evaluation.evaluated import Evaluation
-    from audiotag.labels import Labels
-    from audiotag.records import Data
-    from audiotag.records.example import EventRow
-    from audiotag.tagging.events import FrameScores
+from audiotag.scorers.inputs import of_size
+from audiotag.tagging.events import THRESHOLD, FrameScores
+from audiotag.task import Task
 
 _TITLE = "Beginnings and ends"
 
+COLLAR, OFFSET_SHARE = 0.2, 0.2  # an onset or offset may be wrong by so many seconds, or this share of the event
+SEGMENT = 1.0  # seconds, of the segment-based F1
+
 # The two scenarios of DCASE task 4: quick to react, and not mistaken for another class (dcase.community, 2021).
+_BOTH = {"alpha_st": 1.0, "max_efpr": 100.0}
 PSDS = {
-    "PSDS1": {"dtc_threshold": 0.7, "gtc_threshold": 0.7, "alpha_ct": 0.0, "alpha_st": 1.0, "max_efpr": 100.0},
-    "PSDS2": {
-        "dtc_threshold": 0.1,
-        "gtc_threshold": 0.1,
-        "cttc_threshold": 0.3,
-        "alpha_ct": 0.5,
-        "alpha_st": 1.0,
-        "max_efpr": 100.0,
-    },
+    "PSDS1": {"dtc_threshold": 0.7, "gtc_threshold": 0.7, "alpha_ct": 0.0} | _BOTH,
+    "PSDS2": {"dtc_threshold": 0.1, "gtc_threshold": 0.1, "cttc_threshold": 0.3, "alpha_ct": 0.5} | _BOTH,
 }
 
 
@@ -64,24 +63,6 @@ class SoundEvents:
     parameters: dict[str, str]
     clips: int
     weakly_labelled: int = 0
-
-
-@dataclass(frozen=True)
-class Criteria:
-    """What counts as found.
-
-    Args:
-        threshold: score from which a step belongs to an event, for both F1; PSDS needs none. Default: that of
-            `AudioTagger.events`.
-        collar: by how much an onset or offset may be wrong, seconds.
-        offset_collar_rate: or by which share of the event's length an offset may be wrong, where that is more.
-        segment: length of the segments of the segment-based F1, seconds.
-    """
-
-    threshold: float = THRESHOLD
-    collar: float = 0.2
-    offset_collar_rate: float = 0.2
-    segment: float = 1.0
 
 
 def measure(evaluation: Evaluation) -> Section | None:
@@ -126,27 +107,18 @@ def compare(network: keras.Model, data: Data, split: str, batch_size: int = 32) 
     Raises:
         AudiotagError: a score that is not finite, or the reason that `note` gives.
     """
-    from audiotag.evaluation.frame_scores import frame_scores
-    from audiotag.records.clips import clips_of
-    from audiotag.records.strong_labels import has_strong_labels, strong_labels
-
     if not has_strong_labels(data, split):
         return None
     truth, scores = strong_labels(data, split), frame_scores(network, data, split, batch_size)
     clips = clips_of(data, split)
     labelled = dict(zip(clips["clip_id"], clips["labels"] != "", strict=True))
-    judged = [clip_id for clip_id in truth if truth[clip_id] or not labelled[clip_id]]
-    result = judge(
-        {clip_id: truth[clip_id] for clip_id in judged}, {clip_id: scores[clip_id] for clip_id in judged}, data.labels
-    )
+    judged = {clip_id: events for clip_id, events in truth.items() if events or not labelled[clip_id]}
+    result = judge(judged, {clip_id: scores[clip_id] for clip_id in judged}, data.labels)
     return replace(result, weakly_labelled=len(truth) - len(judged))
 
 
 def note(network: keras.Model, data: Data, split: str) -> str:
     """Why a split with strong labels cannot be measured; "" where it can, or where there is nothing to measure."""
-    from audiotag.models.frames import frame_level, frame_steps
-    from audiotag.records.strong_labels import has_strong_labels
-
     if not has_strong_labels(data, split):
         return ""
     try:
@@ -157,13 +129,8 @@ def note(network: keras.Model, data: Data, split: str) -> str:
     return ""
 
 
-def judge(
-    truth: dict[str, tuple[EventRow, ...]],
-    scores: dict[str, FrameScores],
-    labels: Labels,
-    criteria: Criteria = Criteria(),
-) -> SoundEvents:
-    """Compare scores of steps with events.
+def judge(truth: dict[str, tuple[EventRow, ...]], scores: dict[str, FrameScores], labels: Labels) -> SoundEvents:
+    """Compare scores of steps with events; for both F1 a step belongs to one from `AudioTagger.events`' threshold.
 
     Segment- and event-based F1: Mesaros et al., "Metrics for polyphonic sound event detection" (Applied Sciences 6,
     2016). PSDS: Bilen et al. (arXiv 1910.08440), its curve exact over all thresholds as Ebbers et al. compute it
@@ -173,13 +140,10 @@ def judge(
         truth: events of every clip, by clip id.
         scores: of the steps of the same clips; they reach from 0 to the end of the clip.
         labels: vocabulary.
-        criteria: what counts as found.
 
     Raises:
         AudiotagError: no event in any clip, or `sed_scores_eval` cannot be imported.
     """
-    import pandas
-
     package = scorer()
     seconds = {clip_id: float(steps.ends[-1]) for clip_id, steps in scores.items()}
     events = {clip_id: _apart(rows, seconds[clip_id]) for clip_id, rows in truth.items()}
@@ -187,26 +151,18 @@ def judge(
     if not counts.any():
         raise AudiotagError("sound events need strong labels, no clip has an event: choose another split")
     # Names are free, the package's columns are not: it refuses a backslash, and "macro_average" is its own.
-    compared = {
-        "scores": _tables(scores, np.flatnonzero(counts).tolist()),
-        "ground_truth": {
-            clip_id: [(on, off, str(index)) for on, off, index in rows] for clip_id, rows in events.items()
-        },
-    }
+    named = {clip_id: [(on, off, str(index)) for on, off, index in rows] for clip_id, rows in events.items()}
+    compared = {"scores": _tables(scores, np.flatnonzero(counts).tolist()), "ground_truth": named}
     # The package finds what is above, audiotag what reaches the threshold.
-    limit = float(np.nextafter(criteria.threshold, -1.0))
-    collars = {"onset_collar": criteria.collar, "offset_collar": criteria.collar}
-    collars["offset_collar_rate"] = criteria.offset_collar_rate
-    segments = {"audio_durations": seconds, "segment_length": criteria.segment}
+    limit = float(np.nextafter(THRESHOLD, -1.0))
+    segments = {"audio_durations": seconds, "segment_length": SEGMENT}
+    collars = {"onset_collar": COLLAR, "offset_collar": COLLAR, "offset_collar_rate": OFFSET_SHARE}
+    measures = (("segment", package.segment_based, segments), ("event", package.collar_based, collars))
     table, means = pandas.DataFrame({"class": labels.names, "events": counts}).rename_axis("index"), {}
-    for kind, module, options in (
-        ("segment", package.segment_based, segments),
-        ("event", package.collar_based, collars),
-    ):
+    for kind, module, options in measures:
         *_, by_class = module.fscore(**compared, threshold=limit, **options)
-        rates = pandas.DataFrame({int(index): _rates(each) for index, each in by_class.items()}).T.add_prefix(
-            f"{kind}_"
-        )
+        rates = pandas.DataFrame({int(index): _rates(each) for index, each in by_class.items()}).T
+        rates = rates.add_prefix(f"{kind}_")
         table = table.join(rates)
         totals = {key: sum(each[key] for each in by_class.values()) for key in ("tps", "fps", "n_ref")}
         means |= {f"macro_{kind}_F1": float(rates[f"{kind}_F1"].mean()), f"micro_{kind}_F1": _rates(totals)["F1"]}
@@ -214,7 +170,52 @@ def judge(
         means[name], by_class = _psds(package, compared, seconds, scenario)
         table[name] = pandas.Series(by_class)
     without_events = tuple(table["class"][counts == 0])
-    return SoundEvents(table, means, without_events, _parameters(scores, criteria), len(scores))
+    return SoundEvents(table, means, without_events, _parameters(scores), len(scores))
+
+
+def frame_scores(network: keras.Model, data: Data, split: str, batch_size: int = 32) -> dict[str, FrameScores]:
+    """Scores of every step of every clip of a split, untouched (variant 0), with a progress bar.
+
+    Args:
+        network: (batch, frames, mels, 1) -> logits (batch, classes), one that keeps time
+            (`audiotag.models.frames.frame_level`).
+        data: an open data set.
+        split: expression of splits: "test", "fold5", "fold1..4".
+        batch_size: clips at a time.
+
+    Returns:
+        By clip id, in the order of the records: the steps of the clip, from 0 to `data.seconds`, and their scores,
+        sigmoid (multilabel) or softmax (multiclass), float64.
+
+    Raises:
+        AudiotagError: a network that keeps no time or has another number of classes, or a score that is not finite.
+    """
+    frames = frame_level(network)
+    if frames.output_shape[-1] != len(data.labels):
+        raise AudiotagError(
+            f"a model must give one logit a class, {frames.output_shape[-1]} for {len(data.labels)} classes: "
+            "evaluate it on the data set it was trained for"
+        )
+    bounds, run = _bounds(frame_steps(frames), data), of_size(frames.predict_on_batch, batch_size)
+    scores: dict[str, FrameScores] = {}
+    title = f"Predicting every step of {data.name} {split}"
+    with progress.bar(title, data.count(split, variants=0), "clips") as advance:
+        for batch in data.batches(split, batch_size=batch_size):
+            logits = run(batch["log_mel"])[:, : len(bounds) - 1]
+            for clip_id, steps in zip(batch["clip_id"], logits, strict=True):
+                if not np.isfinite(steps).all():
+                    raise AudiotagError(f"scores must be finite, those of the steps of clip {clip_id!r} are not")
+                scores[clip_id] = FrameScores(bounds[:-1], bounds[1:], Task(data.task).probabilities(steps))
+            advance(len(logits))
+    return scores
+
+
+def _bounds(steps: FrameSteps, data: Data) -> np.ndarray:
+    """Where the steps of a clip begin and end, (steps + 1,) seconds; steps centred beyond the end are left out."""
+    distance, first = steps.seconds(data.front_end)
+    centres = first + np.arange(steps.count(data.frames)) * distance
+    centres = centres[: max(int(np.sum(centres < data.seconds)), 1)]
+    return np.concatenate([[0.0], (centres[1:] + centres[:-1]) / 2, [data.seconds]])
 
 
 def scorer() -> ModuleType:
@@ -254,7 +255,6 @@ def _apart(rows: tuple[EventRow, ...], seconds: float) -> list[EventRow]:
 
 def _tables(scores: dict[str, FrameScores], classes: list[int]) -> dict[str, pandas.DataFrame]:
     """A table a clip as the package takes it: a row a step, with onset, offset and the scores of some classes."""
-    import pandas
 
     class Table(pandas.DataFrame):
         """Gives copies: the package's compiled code refuses the read-only arrays of pandas 3."""
@@ -291,24 +291,19 @@ def _psds(
     return float(score), {int(index): float(area) for index, area in by_class.items()}
 
 
-def _parameters(scores: dict[str, FrameScores], criteria: Criteria) -> dict[str, str]:
+def _parameters(scores: dict[str, FrameScores]) -> dict[str, str]:
     steps = next(iter(scores.values()))
-    middle, share = len(steps.starts) // 2, percent(criteria.offset_collar_rate)
+    middle = len(steps.starts) // 2
     shown = {
         "step of time": f"{steps.ends[middle] - steps.starts[middle]:g} s",
-        "threshold of both F1": f"{criteria.threshold:g}",
-        "segment": f"{criteria.segment:g} s",
-        "onset collar": f"{criteria.collar:g} s",
-        "offset collar": f"{criteria.collar:g} s, or {share} of the event's length where that is more",
+        "threshold of both F1": f"{THRESHOLD:g}",
+        "segment": f"{SEGMENT:g} s",
+        "onset collar": f"{COLLAR:g} s",
+        "offset collar": f"{COLLAR:g} s, or {percent(OFFSET_SHARE)} of the event's length where that is more",
     }
-    symbols = {
-        "dtc_threshold": "DTC {:g}",
-        "gtc_threshold": "GTC {:g}",
-        "cttc_threshold": "CTTC {:g}",
-        "alpha_ct": "alpha_CT {:g}",
-        "alpha_st": "alpha_ST {:g}",
-        "max_efpr": "up to {:g} false alarms an hour",
-    }
+    symbols = {"dtc_threshold": "DTC", "gtc_threshold": "GTC", "cttc_threshold": "CTTC"}
+    symbols |= {"alpha_ct": "alpha_CT", "alpha_st": "alpha_ST", "max_efpr": "up to"}
     for name, scenario in PSDS.items():
-        shown[name] = ", ".join(symbols[key].format(value) for key, value in scenario.items())
+        listed = ", ".join(f"{symbols[key]} {value:g}" for key, value in scenario.items())
+        shown[name] = f"{listed} false alarms an hour"
     return shown | {"computed by": f"sed_scores_eval {importlib.metadata.version('sed_scores_eval')}"}

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from audiotag.metrics.confusion import confusion
 from audiotag.metrics.curves import curves, histogram
 from audiotag.metrics.per_class import METRICS
-
-if TYPE_CHECKING:
-    from audiotag.report.report import Report
+from audiotag.report.report import Report
 
 _CONFUSED, _BINS = 5, 20
 _SCALE = 1000  # curves are drawn on fewer points than this
@@ -30,7 +28,7 @@ def details(report: Report) -> dict[str, Any]:
     predictions = report.predictions
     counts, _ = confusion(predictions)
     records = []
-    for index, row in enumerate(report.table.to_dict("records")):
+    for index, row in enumerate(report.with_intervals().to_dict("records")):
         truth, scores = predictions.of_class(index)
         ranking = curves(truth, scores) if len(truth) else curves(np.zeros(1, bool), np.zeros(1))
         records.append(
@@ -44,22 +42,16 @@ def details(report: Report) -> dict[str, Any]:
                 "scores": [histogram(scores[chosen], _BINS)[0].tolist() for chosen in (truth, ~truth)],
                 "taken_for": _largest(counts[index], index),
                 "taken_from": _largest(counts[:, index], index),
-                "metrics": _metrics(report, index, row),
+                "metrics": _metrics(row),
             }
         )
     return {"names": list(predictions.labels.names), "task": predictions.task, "classes": records}
 
 
-def _metrics(report: Report, index: int, row: dict[str, Any]) -> dict[str, list[float | None]]:
+def _metrics(row: dict[str, Any]) -> dict[str, list[float | None]]:
     """Value and, where there is one, interval of every metric of a class."""
-    ends = {} if report.intervals is None else report.intervals.classes.loc[index].to_dict()
-    return {
-        name: [
-            _rounded(value)
-            for value in (row[name], *(ends[key] for key in (f"{name}_low", f"{name}_high") if key in ends))
-        ]
-        for name in METRICS
-    }
+    keys = {name: (name, f"{name}_low", f"{name}_high") for name in METRICS}
+    return {name: [_rounded(row[key]) for key in of_name if key in row] for name, of_name in keys.items()}
 
 
 def _largest(counts: np.ndarray, index: int) -> list[list[int]]:

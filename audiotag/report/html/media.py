@@ -5,7 +5,11 @@ from __future__ import annotations
 import base64
 import io
 
+import matplotlib
 import numpy as np
+import soundfile
+import soxr
+from PIL import Image
 
 _MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 _MOST_SECONDS = 30.0
@@ -19,9 +23,6 @@ def mp3(waveform: np.ndarray, sample_rate: int) -> bytes:
         waveform: (samples,) float32 in [-1, 1]; what is louder is clipped.
         sample_rate: Hz; one that MP3 does not know becomes the next higher of those below 48 kHz.
     """
-    import soundfile
-    import soxr
-
     rate = next((known for known in _MP3_RATES if known >= sample_rate), _MP3_RATES[-1])
     signal = waveform[: int(_MOST_SECONDS * sample_rate)].astype(np.float32)
     if rate != sample_rate:
@@ -38,9 +39,6 @@ def png(log_mel: np.ndarray) -> bytes:
     Args:
         log_mel: (frames, mels) float; the colours span its 1st to 99.8th percentile.
     """
-    import matplotlib
-    from PIL import Image
-
     frames = log_mel.astype(np.float32)
     together = -(-len(frames) // _MOST_COLUMNS)
     starts = np.arange(0, len(frames), together)

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import base64
-import datetime
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from markupsafe import Markup
 
 from audiotag.report import overview, templates
 from audiotag.report.html import media, svg
 from audiotag.report.html.details import details
-from audiotag.report.tables import versions
-
-if TYPE_CHECKING:
-    from audiotag.report.report import Report
-    from audiotag.report.section import Exhibit
+from audiotag.report.report import Report
+from audiotag.report.section import Exhibit
 
 MOST_BYTES = 8_000_000  # of all pictures and sounds together, as they stand in the page
 
@@ -30,17 +26,10 @@ def render(report: Report) -> str:
     for name, section in report.shown():
         exhibits[name], room = _illustrated(section.exhibits, room)
     digest = hashlib.sha256(script.encode()).digest()
-    return environment.get_template("html/report.html.j2").render(
-        report=report,
-        date=datetime.date.today().isoformat(),
-        versions=versions(),
-        multilabel=report.predictions.task == "multilabel",
-        keys=overview.key_figures(report),
-        interval_text=overview.interval_text(report.intervals),
-        limits=overview.limits(report),
-        classes=overview.class_rows(report),
+    return templates.render(
+        "html/report.html.j2",
+        report,
         class_metrics=overview.CLASS_METRICS,
-        columns=overview.class_columns(report),
         means=overview.means(report),
         further=overview.further_figures(report),
         exhibits=exhibits,

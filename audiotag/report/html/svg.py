@@ -30,8 +30,6 @@ def _plot(plot: Plot) -> Markup:
 
 
 class _Frame:
-    """Where values lie in the drawing."""
-
     def __init__(self, x: Axis, y: Axis, height: int) -> None:
         self.x, self.y = x, y
         self.right, self.bottom = WIDTH - _RIGHT, height - _BOTTOM

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import io
 import shutil
-from typing import TYPE_CHECKING
 
 import numpy as np
+import soundfile
 
 from audiotag.metrics.curves import at_thresholds, histogram
 from audiotag.report import card
+from audiotag.report.report import Report
+from audiotag.report.section import Exhibit, Section
 from audiotag.report.templates import plain
 from audiotag.report.tensorboard import pictures, png, projector
 from audiotag.tensorboard import graph, hparams
 from audiotag.tensorboard.events import PATTERN, EventFile, class_tag
 from audiotag.tensorboard.scalars import add_scalars
-
-if TYPE_CHECKING:
-    from audiotag.report.report import Report
-    from audiotag.report.section import Exhibit, Section
 
 FOLDER = "evaluation"
 _CLICK = "Click it for its full size."
@@ -103,8 +101,6 @@ def describe(exhibit: Exhibit) -> str:
 
 def wav(exhibit: Exhibit) -> bytes:
     """The sound as the content of a WAV file, 16 bits; what is louder than full scale is cut off."""
-    import soundfile
-
     content = io.BytesIO()
     samples = np.clip(exhibit.waveform, -1.0, 1.0)
     soundfile.write(content, samples, exhibit.sample_rate, subtype="PCM_16", format="WAV")

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas
+from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator
 
-from audiotag.metrics.curves import curves
+from audiotag.metrics.bootstrap import Intervals
+from audiotag.metrics.curves import curves, histogram
 from audiotag.report.formats import short
+from audiotag.report.report import Report
 from audiotag.report.tensorboard.png import BLUE, GREEN, GREY, ORANGE, axes_of, content, legend, new, quiet
-
-if TYPE_CHECKING:
-    import pandas
-    from matplotlib.axes import Axes
-
-    from audiotag.metrics.bootstrap import Intervals
-    from audiotag.report.report import Report
 
 _NAMED_CURVES = 5
 _ALL_BARS = 60
 _BARS = 25
-_HISTOGRAMS = 12
+_HISTOGRAMS, _BINS = 12, 25
 _DECADE = 10
 _GRID = 201
 _ROC_CLIPS = "share of the clips without the class that are false alarms"
@@ -32,7 +29,7 @@ def roc(report: Report) -> bytes:
     table = report.table[report.table["AUC"].notna()].sort_values("AUC", kind="stable")
     grid = np.linspace(0.0, 1.0, _GRID)
     rates = np.array([_roc(*report.predictions.of_class(index), grid) for index in table.index])
-    figure = new(7.4, 4.6)
+    figure = new(figsize=(7.4, 4.6))
     axes = axes_of(figure, f"ROC of {len(table)} classes, {report.subject.name} on {report.split}")
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":", label="chance")
     if len(table):
@@ -63,8 +60,10 @@ def average_precision(report: Report) -> bytes:
     """Every class's average precision as a bar with its interval, best first; of more than 60 classes the extremes."""
     table = report.table[report.table["AP"].notna()].sort_values("AP", ascending=False, kind="stable")
     parts = [table] if len(table) <= _ALL_BARS else [table.head(_BARS), table.tail(_BARS)]
-    figure = new(4.2 * len(parts) + 1.4, max(2.6, 0.17 * len(parts[0]) + 1.1))
-    figure.suptitle(_bars_title(report), fontsize=10, parse_math=False)
+    figure = new(figsize=(4.2 * len(parts) + 1.4, max(2.6, 0.17 * len(parts[0]) + 1.1)))
+    interval = "" if report.intervals is None else f" with {report.intervals.level:.0%} intervals"
+    title = f"Average precision{interval} (in brackets: clips of the class)"
+    figure.suptitle(f"{title}\n{report.subject.name} on {report.split}", fontsize=10, parse_math=False)
     for place, (axes, rows) in enumerate(zip(figure.subplots(1, len(parts), squeeze=False)[0], parts, strict=True)):
         quiet(axes)
         if len(parts) == 2:
@@ -73,11 +72,6 @@ def average_precision(report: Report) -> bytes:
         axes.axvline(report.summary["mAP"], color=ORANGE, linewidth=1.2)
         axes.set(xlim=(0, 1), xlabel=f"average precision (orange: mean {report.summary['mAP']:.3f})")
     return content(figure)
-
-
-def _bars_title(report: Report) -> str:
-    interval = "" if report.intervals is None else f" with {report.intervals.level:.0%} intervals"
-    return f"Average precision{interval} (in brackets: clips of the class)\n{report.subject.name} on {report.split}"
 
 
 def _bars(axes: Axes, rows: pandas.DataFrame, intervals: Intervals | None) -> None:
@@ -95,10 +89,8 @@ def _bars(axes: Axes, rows: pandas.DataFrame, intervals: Intervals | None) -> No
 
 def average_precision_by_clips(report: Report) -> bytes:
     """Every class as a dot: its average precision above how many clips it has; of few classes the worst by name."""
-    from matplotlib.ticker import LogLocator
-
     table = report.table[report.table["AP"].notna()]
-    figure = new(5.8, 4.2)
+    figure = new(figsize=(5.8, 4.2))
     axes = axes_of(figure, f"Rare and frequent classes, {report.subject.name} on {report.split}")
     axes.scatter(table["positives"], table["AP"], s=18, color=BLUE, alpha=0.6, linewidth=0)
     axes.axhline(report.summary["mAP"], color=ORANGE, linewidth=1.2, label=f"mean {report.summary['mAP']:.3f}")
@@ -121,19 +113,18 @@ def scores_of_worst(report: Report) -> bytes:
     table = report.table.nsmallest(min(_HISTOGRAMS, judged_classes), "AP")
     columns = min(4, max(len(table), 1))
     rows = max(-(-len(table) // columns), 1)
-    figure = new(2.3 * columns, 1.7 * rows + 0.7)
-    kept = "score (share of clips, dashed: threshold)" if report.predictions.task == "multilabel" else "score"
+    figure = new(figsize=(2.3 * columns, 1.7 * rows + 0.7))
+    exclusive = report.predictions.task.exclusive
     which = f"the {len(table)} worst of {judged_classes} classes" if len(table) < judged_classes else "every class"
     figure.suptitle(f"Scores of clips with the class (orange) and without (blue): {which}", fontsize=10)
-    figure.supxlabel(kept, fontsize=9)
+    figure.supxlabel("score" if exclusive else "score (share of clips, dashed: threshold)", fontsize=9)
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True).ravel()
-    edges = np.linspace(0.0, 1.0, 26)
     for axes, index in zip(grid, table.index, strict=False):
         truth, scores = report.predictions.of_class(index)
         for chosen, colour in ((~truth, BLUE), (truth, ORANGE)):
-            counts, _ = np.histogram(scores[chosen], edges)
+            counts, edges = histogram(scores[chosen], _BINS)
             axes.stairs(counts / max(counts.sum(), 1), edges, fill=True, color=colour, alpha=0.6)
-        if report.predictions.task == "multilabel":
+        if not exclusive:
             axes.axvline(report.table.loc[index, "threshold"], color="0.2", linewidth=1, linestyle="--")
         quiet(axes)
         title = f"{short(table.loc[index, 'class'])}  AP {table.loc[index, 'AP']:.3f}"

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import warnings
-from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from audiotag.report.chart import Chart, Matrix, Plot
 from audiotag.report.formats import short
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 BLUE, ORANGE, GREEN, GREY = "#1f6fb4", "#d1570a", "#2b8a3e", "#868e96"
 _DOTS_PER_INCH = 140  # small figures of many dots: their texts can be read in a card of TensorBoard
@@ -23,21 +21,8 @@ _STYLES = {
     "second": {"color": GREY, "linewidth": 1.4},
     "guide": {"color": GREY, "linewidth": 1, "linestyle": ":"},
 }
-
-
-def new(width: float, height: float) -> Figure:
-    """An empty figure that belongs to no window.
-
-    Args:
-        width: inches of 140 pixels.
-        height: inches of 140 pixels.
-    """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
+new = functools.partial(Figure, layout="constrained")
+"""An empty figure that belongs to no window, of a `figsize` in inches of 140 pixels."""
 
 
 def axes_of(figure: Figure, title: str) -> Axes:
@@ -79,7 +64,7 @@ def draw(chart: Chart) -> bytes:
 
 
 def _plot(plot: Plot) -> Figure:
-    figure = new(6.4, 3.4) if plot.log_mel is not None else new(5.4, 4.4)
+    figure = new(figsize=(5.4, 4.4) if plot.log_mel is None else (6.4, 3.4))
     if plot.log_mel is None:
         axes = axes_of(figure, plot.title)
     else:
@@ -107,7 +92,7 @@ def _matrix(matrix: Matrix) -> Figure:
     """Rows of classes without clips are grey."""
     size, shares = len(matrix.names), matrix.shares
     side = max(3.0, (0.34 if size <= _ANNOTATED else 0.17) * size)
-    figure = new(side + 2.4, side + 1.4)
+    figure = new(figsize=(side + 2.4, side + 1.4))
     axes = figure.add_subplot()
     axes.set_facecolor("0.85")
     image = axes.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0)

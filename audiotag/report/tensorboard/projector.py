@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from audiotag.metrics import per_class
-
-if TYPE_CHECKING:
-    from audiotag.report.report import Report
+from audiotag.report.report import Report
 
 CONFIG, VECTORS, METADATA, BOOKMARKS = "projector_config.pbtxt", "vectors.tsv", "clips.tsv", "bookmarks.json"
 FILES = (CONFIG, VECTORS, METADATA, BOOKMARKS)
@@ -26,16 +24,14 @@ def write(folder: Path, report: Report) -> None:
         folder: TensorBoard's run.
         report: with `embeddings`.
     """
-    chosen, vectors = report.embeddings.rows, report.embeddings.vectors
+    chosen, vectors = report.embeddings
     np.savetxt(folder / VECTORS, vectors, "%.5g", "\t")
     columns = describe(report, chosen)
     lines = zip(*columns.values(), strict=True)
     content = "".join("\t".join(map(_line, line)) + "\n" for line in (columns, *lines))
     (folder / METADATA).write_text(content, encoding="utf-8")
-    states = [
-        _bookmark("coloured by class", "class", vectors.shape),
-        _bookmark("right or wrong", "found", vectors.shape),
-    ]
+    views = {"coloured by class": "class", "right or wrong": "found"}
+    states = [_bookmark(name, column, vectors.shape) for name, column in views.items()]
     (folder / BOOKMARKS).write_text(json.dumps(states), encoding="utf-8")
     config = (
         f'embeddings {{\n  tensor_name: "{_NAME}"\n  tensor_path: "{VECTORS}"\n'

@@ -9,9 +9,8 @@ from sklearn import metrics as oracle
 
 from audiotag import AudiotagError
 from audiotag.evaluation.evaluated import Evaluation
-from audiotag.evaluation.parts import FIGURES
 from audiotag.evaluation.sections.folds import folds
-from audiotag.evaluation.sections.slices import measure, sliceable, slices
+from audiotag.evaluation.sections.slices import FIGURES, measure, sliceable, slices
 from audiotag.labels import Labels
 from audiotag.metrics import per_class
 from audiotag.metrics.predictions import Predictions

@@ -16,9 +16,8 @@ import pytest
 
 from audiotag import AudiotagError, models, records, scorers
 from audiotag.evaluation.evaluated import Evaluation, Scored
-from audiotag.evaluation.frame_scores import frame_scores
 from audiotag.evaluation.sections import sound_events
-from audiotag.evaluation.sections.sound_events import Criteria, compare, judge, measure, note, section
+from audiotag.evaluation.sections.sound_events import compare, frame_scores, judge, measure, note, section
 from audiotag.frontend import LogMelConfig
 from audiotag.labels import Labels
 from audiotag.records.strong_labels import strong_labels
@@ -100,8 +99,9 @@ def test_a_perfect_detector_has_one_everywhere(package) -> None:
         (0.0, -0.5, 0.2, 1),  # 0.5 s is more than a fifth of 2 s
     ],
 )
-def test_the_collar_decides_which_shifted_events_count(package, onset, offset, collar, hits) -> None:
-    found = judge(TRUTH, perfect(TRUTH, 5.0, onset, offset), LABELS, Criteria(collar=collar))
+def test_the_collar_decides_which_shifted_events_count(package, monkeypatch, onset, offset, collar, hits) -> None:
+    monkeypatch.setattr(sound_events, "COLLAR", collar)
+    found = judge(TRUTH, perfect(TRUTH, 5.0, onset, offset), LABELS)
     # Offsets that move later than the clip's end stay there, so five events are found whatever happens.
     assert found.means["micro_event_F1"] == pytest.approx(2 * hits / (5 + 5))
 
@@ -115,9 +115,11 @@ def test_dtc_and_gtc_decide_what_psds_counts(package) -> None:
 
 @pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize("segment", [1.0, 0.3])
-def test_segment_based_f1_is_that_of_a_loop(package, seed, segment) -> None:
+def test_segment_based_f1_is_that_of_a_loop(package, monkeypatch, seed, segment) -> None:
+    monkeypatch.setattr(sound_events, "THRESHOLD", 0.6)
+    monkeypatch.setattr(sound_events, "SEGMENT", segment)
     truth, scores = random_case(seed)
-    found = judge(truth, scores, LABELS, Criteria(threshold=0.6, segment=segment))
+    found = judge(truth, scores, LABELS)
     counts = np.zeros((len(NAMES), 3), int)
     for clip_id, rows in truth.items():
         frames = scores[clip_id]
@@ -149,11 +151,13 @@ def runs(frames: FrameScores, index: int, threshold: float) -> list[tuple[float,
 
 @pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize("threshold", [0.5, 0.8])
-def test_event_based_f1_is_that_of_sed_eval(package, seed, threshold) -> None:
+def test_event_based_f1_is_that_of_sed_eval(package, monkeypatch, seed, threshold) -> None:
     import sed_eval
 
+    monkeypatch.setattr(sound_events, "THRESHOLD", threshold)
+    monkeypatch.setattr(sound_events, "COLLAR", 0.25)
     truth, scores = random_case(seed)
-    found = judge(truth, scores, LABELS, Criteria(threshold=threshold, collar=0.25))
+    found = judge(truth, scores, LABELS)
     theirs = sed_eval.sound_event.EventBasedMetrics(list(NAMES), t_collar=0.25, percentage_of_length=0.2)
     for clip_id, rows in truth.items():
         heard = [(*run, index) for index in range(len(NAMES)) for run in runs(scores[clip_id], index, threshold)]
@@ -249,13 +253,16 @@ def test_a_class_without_events_is_named_and_nan(package) -> None:
     assert set(found.means.values()) == {1.0}
 
 
-def test_a_step_that_just_reaches_the_threshold_counts(package) -> None:
-    assert judge(TRUTH, perfect(TRUTH, 5.0), LABELS, Criteria(threshold=0.9)).means["micro_event_F1"] == 1.0
-    assert judge(TRUTH, perfect(TRUTH, 5.0), LABELS, Criteria(threshold=0.91)).means["micro_event_F1"] == 0.0
+@pytest.mark.parametrize(("threshold", "reached"), [(0.9, 1.0), (0.91, 0.0)])
+def test_a_step_that_just_reaches_the_threshold_counts(package, monkeypatch, threshold, reached) -> None:
+    monkeypatch.setattr(sound_events, "THRESHOLD", threshold)
+    assert judge(TRUTH, perfect(TRUTH, 5.0), LABELS).means["micro_event_F1"] == reached
 
 
-def test_parameters_say_what_was_counted(package) -> None:
-    found = judge(TRUTH, perfect(TRUTH, 5.0), LABELS, Criteria(threshold=0.4, segment=0.5)).parameters
+def test_parameters_say_what_was_counted(package, monkeypatch) -> None:
+    monkeypatch.setattr(sound_events, "THRESHOLD", 0.4)
+    monkeypatch.setattr(sound_events, "SEGMENT", 0.5)
+    found = judge(TRUTH, perfect(TRUTH, 5.0), LABELS).parameters
     assert found["step of time"] == "0.02 s"
     assert found["threshold of both F1"] == "0.4"
     assert found["segment"] == "0.5 s"

@@ -164,11 +164,11 @@ def test_a_clip_can_be_seen_and_heard_under_one_name(ask, report) -> None:
 def test_the_projector_has_a_vector_and_a_line_a_clip(ask, report) -> None:
     assert ask("projector/runs") == [RUN]
     (about,) = ask("projector/info", run=RUN)["embeddings"]
-    points, size = report.embeddings.vectors.shape
+    points, size = report.embeddings[1].shape
     assert about["tensorShape"] == [points, size]
     content = ask("projector/tensor", run=RUN, name=about["tensorName"])
     vectors = np.frombuffer(content, np.float32).reshape(points, size)
-    np.testing.assert_allclose(vectors, report.embeddings.vectors, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(vectors, report.embeddings[1], rtol=1e-4, atol=1e-6)
     header, *lines = ask("projector/metadata", run=RUN, name=about["tensorName"]).decode().splitlines()
     assert header.split("\t")[:5] == ["class", "labels", "predicted", "found", "clip"]
     assert len(lines) == points and {line.count("\t") for line in lines} == {header.count("\t")}
@@ -221,7 +221,7 @@ def test_names_with_tabs_and_line_breaks_do_not_break_the_projectors_lines(make_
     ids[:3:2] = "a\tb\nc", "  "
     projector.write(tmp_path, replace(full, predictions=replace(full.predictions, clip_ids=ids)))
     lines = (tmp_path / projector.METADATA).read_text(encoding="utf-8").splitlines()
-    assert len(lines) == 1 + len(full.embeddings.rows)
+    assert len(lines) == 1 + len(full.embeddings[0])
     assert [line.split("\t")[4] for line in lines[1:3]] == ["a b c", "(none)"]
 
 
