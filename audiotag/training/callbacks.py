@@ -15,7 +15,6 @@ from audiotag import progress
 from audiotag.errors import AudiotagError
 from audiotag.training.checkpoints import Checkpoints, Progress
 from audiotag.training.recipe import LAST, MONITORS
-from audiotag.training.start import seed_everything
 
 
 class DivergedError(AudiotagError):
@@ -55,6 +54,11 @@ class StopWhereNotFinite(keras.callbacks.Callback):
                 )
 
 
+def seed_everything(*numbers: int) -> None:
+    """Seed Python, NumPy and the backend by a hash of some numbers."""
+    keras.utils.set_random_seed(int(np.random.SeedSequence(numbers).generate_state(1)[0]))
+
+
 class SeedEveryEpoch(keras.callbacks.Callback):
     """Makes PyTorch's global random state a function of seed and epoch, so that a resumed run draws the same numbers.
 
@@ -89,12 +93,7 @@ class KeepState(keras.callbacks.Callback):
     """
 
     def __init__(
-        self,
-        network: keras.Model,
-        checkpoints: Checkpoints,
-        state: Progress,
-        monitor: str,
-        patience: int | None,
+        self, network: keras.Model, checkpoints: Checkpoints, state: Progress, monitor: str, patience: int | None
     ) -> None:
         super().__init__()
         self.network, self.checkpoints, self.state = network, checkpoints, state

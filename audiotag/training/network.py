@@ -13,7 +13,7 @@ from audiotag.errors import AudiotagError
 from audiotag.labels import Labels
 from audiotag.models.conversion import carry_over, matching_classes
 from audiotag.models.parts import Parts
-from audiotag.models.weights import resolve
+from audiotag.models.weights import Weights, resolve
 from audiotag.training.freezing import freeze, freeze_normalization
 from audiotag.training.recipe import Recipe
 
@@ -38,10 +38,15 @@ def starting_network(recipe: Recipe, data: Data) -> tuple[keras.Model, str]:
         carried over, "" where there is nothing to tell.
 
     Raises:
-        AudiotagError: weights that do not fit, other classes and no leave for a new head, or no such part to freeze.
+        AudiotagError: weights that do not fit or were trained on other features, other classes and no leave for a new
+            head, or no such part to freeze.
     """
     settings = {"mels": data.front_end.mels, "frames": data.frames, **recipe.model_options}
-    known = None if recipe.weights is None else resolve(recipe.model, recipe.weights).labels
+    known = None
+    if recipe.weights is not None:
+        weights = resolve(recipe.model, recipe.weights)
+        _check_front_end(weights, recipe.weights, data)
+        known = weights.labels
     new_head = recipe.new_head if known is None else _needs_head(recipe, known, data)
     network = models.build(
         recipe.model, classes=len(data.labels), weights=recipe.weights, new_head=new_head, **settings
@@ -96,10 +101,9 @@ def _carried(known: Labels | None, data: Data, recipe: Recipe) -> tuple[list[tup
 
 def _needs_head(recipe: Recipe, known: Labels, data: Data) -> bool | None:
     """What `models.build` is told about the head: it compares numbers of classes, this compares the classes."""
-    if recipe.new_head or _same(known, data.labels):
+    if recipe.new_head or known.ids == data.labels.ids or _folded(known) == _folded(data.labels):
         return recipe.new_head
-    is_file = Path(recipe.weights).suffix == ".keras"
-    if recipe.new_head is None and not is_file:
+    if recipe.new_head is None and Path(recipe.weights).suffix != ".keras":
         return True
     if len(known) == len(data.labels):
         both = zip(known.names, data.labels.names, strict=True)
@@ -111,8 +115,15 @@ def _needs_head(recipe: Recipe, known: Labels, data: Data) -> bool | None:
     return recipe.new_head
 
 
-def _same(theirs: Labels, ours: Labels) -> bool:
-    def folded(labels: Labels) -> list[str]:
-        return [name.casefold() for name in labels.names]
+def _folded(labels: Labels) -> list[str]:
+    return [name.casefold() for name in labels.names]
 
-    return theirs.ids == ours.ids or folded(theirs) == folded(ours)
+
+def _check_front_end(weights: Weights, name: str | Path, data: Data) -> None:
+    """Refuse weights that say what features they were trained on, where the data's are others."""
+    front_end = weights.front_end
+    if front_end is not None and (difference := front_end.difference(data.front_end)):
+        raise AudiotagError(
+            f"weights {name!r} hear through the front end {front_end.name!r}, {data.name} was built with "
+            f"{data.front_end.name!r} ({difference}): build it with front_end={front_end.name!r}"
+        )
