@@ -163,6 +163,10 @@ class LogMelConfig:
         )
 
 
+_UNSCALED: dict[str, Any] = {"symmetric_window": False, "preemphasis": 0.0, "mean": 0.0, "scale": 1.0}
+_DECIBELS: dict[str, Any] = {"log": "decibel", "floor": "clamp", "log_floor": 1e-10}
+_SLANEY: dict[str, Any] = {"mel_scale": "slaney", "mel_norm": "slaney", **_DECIBELS, **_UNSCALED}
+
 PRESETS = {
     config.name: config
     for config in (
@@ -180,47 +184,14 @@ PRESETS = {
             mels=64,
             fmin=125.0,
             fmax=7_500.0,
-            symmetric_window=False,
-            preemphasis=0.0,
             padding="none",
             power=1,
             log_floor=1e-3,
-            mean=0.0,
-            scale=1.0,
+            **_UNSCALED,
         ),
+        LogMelConfig(name="panns", window=1024, mels=64, fmin=50.0, fmax=14_000.0, **_SLANEY),
         LogMelConfig(
-            name="panns",
-            window=1024,
-            mels=64,
-            fmin=50.0,
-            fmax=14_000.0,
-            mel_scale="slaney",
-            mel_norm="slaney",
-            symmetric_window=False,
-            preemphasis=0.0,
-            log="decibel",
-            floor="clamp",
-            log_floor=1e-10,
-            mean=0.0,
-            scale=1.0,
-        ),
-        LogMelConfig(
-            name="librosa",
-            sample_rate=22_050,
-            window=2048,
-            hop=512,
-            fft=2048,
-            fmax=11_025.0,
-            mel_scale="slaney",
-            mel_norm="slaney",
-            symmetric_window=False,
-            preemphasis=0.0,
-            padding="zero",
-            log="decibel",
-            floor="clamp",
-            log_floor=1e-10,
-            mean=0.0,
-            scale=1.0,
+            name="librosa", sample_rate=22_050, window=2048, hop=512, fft=2048, fmax=11_025.0, padding="zero", **_SLANEY
         ),
     )
 }

@@ -146,16 +146,8 @@ class _TensorUnpickler(pickle.Unpickler):
         self._read = read
 
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) == ("collections", "OrderedDict"):
-            return collections.OrderedDict
-        if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
-            return _rebuild_tensor
-        if (module, name) == ("torch._utils", "_rebuild_parameter"):
-            return _rebuild_parameter
-        if module == "torch" and name in _STORAGES:
-            return _STORAGES[name]
-        if (module, name) in _NUMPY:
-            return _NumPyObject
+        if (module, name) in _ADMITTED:
+            return _ADMITTED[module, name]
         raise _Refused(f"it asks for {module}.{name}, which is no tensor; nothing of it was run")
 
     def persistent_load(self, pid: Any) -> np.ndarray:
@@ -181,8 +173,14 @@ def _rebuild_tensor(
     return np.lib.stride_tricks.as_strided(elements[offset:], shape, steps, writeable=False)
 
 
-def _rebuild_parameter(tensor: np.ndarray, *_: Any) -> np.ndarray:
-    return tensor
+# What a checkpoint may ask for, and what it receives.
+_ADMITTED = {
+    ("collections", "OrderedDict"): collections.OrderedDict,
+    ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
+    ("torch._utils", "_rebuild_parameter"): lambda tensor, *_: tensor,
+    **{("torch", name): storage for name, storage in _STORAGES.items()},
+    **dict.fromkeys(_NUMPY, _NumPyObject),
+}
 
 
 def _elements(data: bytes, storage: _Storage) -> np.ndarray:

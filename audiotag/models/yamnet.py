@@ -8,6 +8,7 @@ import keras
 from keras import layers, ops
 
 from audiotag.errors import AudiotagError
+from audiotag.models import heads
 from audiotag.models.blocks import Architecture, require_frames
 
 PATCH_FRAMES = 96  # 0.96 s at a hop of 10 ms
@@ -57,7 +58,7 @@ class YAMNet(Architecture):
         x = layers.GlobalAveragePooling2D(name="pooling")(x)
         x = _by_clip(x, ends)
         x = layers.Dense(classes, dtype="float32", name="frame_logits")(x)
-        return _mean_score(x)
+        return heads.pool(x, "mean")
 
 
 def _patches(x: keras.KerasTensor) -> keras.KerasTensor:
@@ -87,11 +88,3 @@ def _separable(x: keras.KerasTensor, stride: int, channels: int, name: str) -> k
 def _normalization(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
     x = layers.BatchNormalization(scale=False, epsilon=1e-4, name=f"{name}_normalization")(x)
     return layers.Activation("relu", name=f"{name}_activation")(x)
-
-
-def _mean_score(logits: keras.KerasTensor) -> keras.KerasTensor:
-    """Logit of the mean score over patches: (batch, patches, classes) -> (batch, classes)."""
-    # ln(p / (1 - p)) with p the mean of the scores s(z): the number of patches cancels, and 1 - s(z) is s(-z).
-    present = ops.logsumexp(ops.log_sigmoid(logits), axis=1)
-    absent = ops.logsumexp(ops.log_sigmoid(-logits), axis=1)
-    return layers.Subtract(dtype="float32", name="logits")([present, absent])
