@@ -6,6 +6,7 @@ import json
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -143,14 +144,13 @@ class _Chain:
                     "result differs from run to run: use a higher min_rate, or method='librosa_phase_vocoder'"
                 )
             if hasattr(leaf, "apply"):
-                leaf.apply = self._noting(leaf, leaf.apply)
+                leaf.apply = partial(self._note_and_apply, leaf, leaf.apply)
 
-    def _noting(self, leaf: Any, apply: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
-        def note_and_apply(samples: np.ndarray, sample_rate: int) -> np.ndarray:
-            self._applied.append(timing.Applied(leaf, dict(leaf.parameters), samples.shape[-1], sample_rate))
-            return apply(samples, sample_rate)
-
-        return note_and_apply
+    def _note_and_apply(
+        self, leaf: Any, apply: Callable[..., np.ndarray], samples: Any, sample_rate: int
+    ) -> np.ndarray:
+        self._applied.append(timing.Applied(leaf, dict(leaf.parameters), samples.shape[-1], sample_rate))
+        return apply(samples, sample_rate)
 
     def run(self, waveform: np.ndarray, sample_rate: int) -> tuple[np.ndarray, list[timing.Applied]]:
         """The waveform after all transforms, and those that were applied, in order."""

@@ -44,16 +44,14 @@ class Weights:
     @property
     def labels(self) -> Labels | None:
         """The classes of their outputs; None where they do not say, or name no sounds."""
-        if self.preset is not None:
-            return self.preset.vocabulary if self.heard_sound else None
-        card = self.card
-        return card.labels if card else None
+        if not self.heard_sound:
+            return None
+        return self.preset.vocabulary if self.preset else getattr(self.card, "labels", None)
 
     @property
     def front_end(self) -> LogMelConfig | None:
         """The log-mel that they were trained on; None where they do not say."""
-        source = self.preset or self.card
-        return source.front_end if source else None
+        return getattr(self.preset or self.card, "front_end", None)
 
     def load(self, network: keras.Model, new_head: bool | None = None) -> None:
         """Load them into a network of their architecture: all of them, or nothing is changed.
