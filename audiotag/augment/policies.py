@@ -105,7 +105,8 @@ class Policy:
         changed = np.asarray(changed, np.float32)
         if not np.isfinite(changed).all():
             raise AudioError(f"policy {self.name!r} made NaN or infinite samples of clip {clip_id!r}: use another")
-        changed = _limit_peak(audio.fit(changed, len(waveform), "zero"))
+        changed = audio.fit(changed, len(waveform), "zero")
+        changed = changed / max(np.abs(changed).max(initial=0.0), 1.0)  # a policy never clips
         return changed, timing.move(events, applied, len(waveform) / sample_rate)
 
     def _chain(self, sample_rate: int) -> _Chain:
@@ -122,15 +123,7 @@ class Policy:
 
 
 class _Chain:
-    """Transforms in order, every one of them noting what it was applied to and what it drew.
-
-    Args:
-        transforms: audiomentations transforms and compositions, or other callables (samples, sample_rate) -> samples.
-        name: name of their policy, for messages.
-
-    Raises:
-        AudiotagError: a transform whose result cannot be repeated.
-    """
+    """Transforms in order, every one of them noting what it was applied to and what it drew."""
 
     def __init__(self, transforms: Sequence[Any], name: str) -> None:
         self.transforms = list(transforms)
@@ -170,14 +163,7 @@ def _leaves_of(transforms: Sequence[Any]) -> Iterator[Any]:
             yield from _leaves_of(inner)
 
 
-def _limit_peak(waveform: np.ndarray) -> np.ndarray:
-    """The waveform as it is, or made quieter so that its peak is 1: a policy never clips."""
-    peak = np.abs(waveform).max(initial=0.0)
-    return waveform / peak if peak > 1.0 else waveform
-
-
 def _run_file(name: str, source: str, sample_rate: int) -> list[Any]:
-    """The transforms that the user's file returns."""
     module = ModuleType(f"audiotag_policy_{name}")
     sys.modules[module.__name__] = module
     try:

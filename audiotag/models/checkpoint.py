@@ -124,7 +124,8 @@ def _pytorch(path: Path) -> dict[str, np.ndarray]:
     content = _zipped(path) if zipfile.is_zipfile(path) else _legacy(path)
     if not isinstance(content, dict) or not content:
         raise _Refused(f"it holds {type(content).__name__}, not a table of tensors by name")
-    tables = [content[name] for name in _TABLES if _is_table(content.get(name))]
+    tables = [table for name in _TABLES if isinstance(table := content.get(name), dict) and table]
+    tables = [table for table in tables if all(isinstance(tensor, np.ndarray) for tensor in table.values())]
     if len(tables) == 1:
         content = tables[0]
     for name, value in content.items():
@@ -132,10 +133,6 @@ def _pytorch(path: Path) -> dict[str, np.ndarray]:
             kind = type(value).__name__.lstrip("_")
             raise _Refused(f"its entry {name!r} is {kind}, not a tensor: save the state_dict alone")
     return {name: np.ascontiguousarray(value).reshape(value.shape) for name, value in content.items()}
-
-
-def _is_table(content: Any) -> bool:
-    return isinstance(content, dict) and bool(content) and all(isinstance(v, np.ndarray) for v in content.values())
 
 
 class _TensorUnpickler(pickle.Unpickler):

@@ -50,7 +50,8 @@ class YAMNet(Architecture):
         x = layers.Reshape((-1, mels), name="frames")(require_frames(spectrogram, PATCH_FRAMES))
         # Last frames of patches, every 48th.
         ends = layers.Cropping1D((PATCH_FRAMES - 1, 0), name="patch_ends")(x)[:, ::PATCH_HOP, 0]
-        x = ops.reshape(_patches(x), (-1, PATCH_FRAMES, mels, 1))
+        x = ops.extract_sequences(layers.Permute((2, 1), name="bands")(x), PATCH_FRAMES, PATCH_HOP)
+        x = ops.reshape(layers.Permute((2, 3, 1), name="time_patches")(x), (-1, PATCH_FRAMES, mels, 1))
         x = layers.Conv2D(STEM_CHANNELS, 3, 2, "same", use_bias=False, name="block1_convolution")(x)
         x = _normalization(x, "block1")
         for number, (stride, channels) in enumerate(BLOCKS, 2):
@@ -59,13 +60,6 @@ class YAMNet(Architecture):
         x = _by_clip(x, ends)
         x = layers.Dense(classes, dtype="float32", name="frame_logits")(x)
         return heads.pool(x, "mean")
-
-
-def _patches(x: keras.KerasTensor) -> keras.KerasTensor:
-    """(batch, frames, mels) -> (batch, patches, 96, mels)."""
-    x = layers.Permute((2, 1), name="bands")(x)
-    x = ops.extract_sequences(x, PATCH_FRAMES, PATCH_HOP)
-    return layers.Permute((2, 3, 1), name="time_patches")(x)
 
 
 def _by_clip(x: keras.KerasTensor, patches: keras.KerasTensor) -> keras.KerasTensor:

@@ -32,7 +32,7 @@ class StopWhereNotFinite(keras.callbacks.Callback):
     def __init__(self, network: keras.Model) -> None:
         super().__init__()
         self.network = network
-        self.epoch = self.step = 0
+        self.epoch = 0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Remember the epoch for the message."""
@@ -40,18 +40,15 @@ class StopWhereNotFinite(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Look at the epoch's mean loss so far, which one bad step makes NaN or infinite."""
-        self.step = batch + 1
-        loss = float(logs["loss"])
-        if not math.isfinite(loss):
-            raise DivergedError(f"the loss became {loss} in epoch {self.epoch}, step {self.step}")
+        if not math.isfinite(loss := float(logs["loss"])):
+            raise DivergedError(f"the loss became {loss} in epoch {self.epoch}, step {batch + 1}")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Look at the weights and the statistics of normalisation."""
         for variable in self.network.variables:
             if not np.isfinite(keras.ops.convert_to_numpy(variable)).all():
-                raise DivergedError(
-                    f"the weights {variable.path} became NaN or infinite in epoch {self.epoch}, by step {self.step}"
-                )
+                where = f"epoch {epoch + 1}, by step {self.params['steps']}"
+                raise DivergedError(f"the weights {variable.path} became NaN or infinite in {where}")
 
 
 def seed_everything(*numbers: int) -> None:

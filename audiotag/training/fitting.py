@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import keras
 
@@ -28,9 +27,6 @@ from audiotag.training.network import counts, not_yet_trained, starting_network
 from audiotag.training.recipe import Recipe, resolve
 from audiotag.training.run import Run, claim, describe
 from audiotag.training.temperature import START, Temperature, is_dynamic
-
-if TYPE_CHECKING:
-    from audiotag.records import Data
 
 
 def train(recipe: Recipe, out: Path | str) -> Run:
@@ -76,7 +72,7 @@ def _prepare_backend(seed: int) -> None:
             tf.config.experimental.enable_op_determinism()
 
 
-def fit(network: keras.Model, data: Data, recipe: Recipe, out: Path) -> Run:
+def fit(network: keras.Model, data: records.Data, recipe: Recipe, out: Path) -> Run:
     """Train a network as a resolved recipe says, from the newest checkpoint in `out` or from the start.
 
     Args:
@@ -118,7 +114,7 @@ def fit(network: keras.Model, data: Data, recipe: Recipe, out: Path) -> Run:
 
 
 def _fit(
-    model: keras.Model, data: Data, recipe: Recipe, state: Progress, callbacks: list[keras.callbacks.Callback]
+    model: keras.Model, data: records.Data, recipe: Recipe, state: Progress, callbacks: list[keras.callbacks.Callback]
 ) -> None:
     import tensorflow as tf
 
@@ -154,7 +150,7 @@ def _reading_failed(error: Exception) -> str:
 
 
 def _callbacks(
-    network: keras.Model, data: Data, recipe: Recipe, out: Path, checkpoints: Checkpoints, state: Progress
+    network: keras.Model, data: records.Data, recipe: Recipe, out: Path, checkpoints: Checkpoints, state: Progress
 ) -> list[keras.callbacks.Callback]:
     """In the order in which each needs what the one before it did to the epoch's logs."""
     callbacks = [
@@ -188,7 +184,7 @@ def _optimizer(recipe: Recipe, network: keras.Model) -> keras.optimizers.Optimiz
     return keras.optimizers.Adam(recipe.learning_rate)
 
 
-def _finish(network: keras.Model, data: Data, out: Path, checkpoints: Checkpoints, state: Progress) -> None:
+def _finish(network: keras.Model, data: records.Data, out: Path, checkpoints: Checkpoints, state: Progress) -> None:
     """Write `student.keras` and `tagger.keras` with the weights of the best epoch."""
     from audiotag import tagging
 

@@ -6,14 +6,12 @@ import dataclasses
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from audiotag import records
 from audiotag.errors import AudiotagError, suggest
 from audiotag.run_folder import NO_VALIDATION
 from audiotag.training.schedule import Schedule
-
-if TYPE_CHECKING:
-    from audiotag.records import Data
 
 LAST = "last"
 MONITORS = {"val_mAP": 1, "val_accuracy": 1, "val_loss": -1, LAST: 0}  # 1: higher is better, -1: lower is
@@ -152,7 +150,7 @@ def check_layer_decay(decay: float) -> None:
         raise AudiotagError(f"layer_decay is above 0 and at most 1 (the same rate everywhere), received {decay}")
 
 
-def resolve(recipe: Recipe, data: Data) -> Recipe:
+def resolve(recipe: Recipe, data: records.Data) -> Recipe:
     """The recipe with everything that was left open filled in for a data set.
 
     Raises:
@@ -180,7 +178,7 @@ def resolve(recipe: Recipe, data: Data) -> Recipe:
     return resolved
 
 
-def _splits(recipe: Recipe, data: Data) -> tuple[str, str]:
+def _splits(recipe: Recipe, data: records.Data) -> tuple[str, str]:
     if recipe.fold is not None:
         held_out = f"fold{recipe.fold}"
         data.select(held_out)
@@ -198,7 +196,7 @@ def _splits(recipe: Recipe, data: Data) -> tuple[str, str]:
     return train, validation
 
 
-def _implied(split: str, data: Data) -> str:
+def _implied(split: str, data: records.Data) -> str:
     if split in data.splits:
         return split
     folds = [name for name in data.splits if name.startswith("fold")]
