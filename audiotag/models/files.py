@@ -109,12 +109,6 @@ def load(path: Path | str) -> tuple[keras.Model, ModelCard]:
     return load_model(path), card(path)
 
 
-def load_network(path: Path | str) -> keras.Model:
-    """The network of a model file from log-mel to logits; of a tagger's file, the network inside."""
-    model = load_model(path)
-    return getattr(model, "network", model)
-
-
 def load_model(path: Path | str) -> keras.Model:
     """A `.keras` file as Keras opens it; in safe mode, so that no code in the file is run.
 

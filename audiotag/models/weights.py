@@ -68,7 +68,8 @@ class Weights:
         if self.preset is None and new_head is None:
             new_head = False
         is_network = path.suffix == ".keras"
-        source = files.load_network(path) if is_network else load_state_dict(path)
+        source = files.load_model(path) if is_network else load_state_dict(path)
+        source = getattr(source, "network", source)  # of a tagger's file, the network inside
         classes = source.output_shape[-1] if is_network else classes_of(source)
         wanted = network.output_shape[-1]
         differs = classes not in (None, wanted)
