@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from audiotag import hear, models
+from audiotag.clip_format import ClipFormat
 from audiotag.errors import AudioError
 from audiotag.frontend import LogMelConfig
 from audiotag.labels import Labels
@@ -21,7 +22,7 @@ FRONT_END = LogMelConfig(name="small", sample_rate=RATE, window=400, hop=160, ff
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     keras.utils.set_random_seed(2)
     network = models.build("mn01", classes=3, mels=FRONT_END.mels)
-    card = models.ModelCard("small", Labels(("a", "b", "c")), FRONT_END, "multilabel", 1.0)
+    card = models.ModelCard("small", ClipFormat(Labels(("a", "b", "c")), FRONT_END, "multilabel", 1.0))
     return models.save(network, tmp_path_factory.mktemp("network") / "small.keras", card)
 
 

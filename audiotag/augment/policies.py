@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,10 +15,11 @@ import numpy as np
 
 from audiotag import audio, storage
 from audiotag.augment import presets, timing
-from audiotag.augment.chain import Chain
 from audiotag.augment.randomness import seed_for, seeded
 from audiotag.augment.sounds import SoundFolder
 from audiotag.errors import AudioError, AudiotagError, suggest
+
+_SLOWEST_REPEATABLE = 0.5  # a slower Signalsmith stretch draws phases from the machine's own randomness
 
 
 class Policy:
@@ -25,22 +28,12 @@ class Policy:
     Args:
         name: "none", "light", "standard", "strong", or the stem of the user's file.
         source: text of the user's file, which defines `policy(sample_rate)`; None for a named policy.
-        noise: background noises, if any.
-        impulse_responses: room impulse responses, if any.
+        folders: sounds for "noise" and "impulse_responses", where there are any.
     """
 
-    def __init__(
-        self,
-        name: str,
-        source: str | None = None,
-        noise: SoundFolder | None = None,
-        impulse_responses: SoundFolder | None = None,
-    ) -> None:
-        self.name = name
-        self._source = source
-        self._noise = noise
-        self._impulse_responses = impulse_responses
-        self._chains: dict[int, Chain] = {}
+    def __init__(self, name: str, source: str | None = None, folders: Mapping[str, SoundFolder] | None = None) -> None:
+        self.name, self._source, self._folders = name, source, dict(folders or {})
+        self._chains: dict[int, _Chain] = {}
 
     def __repr__(self) -> str:
         return f"Policy({self.name!r})"
@@ -52,15 +45,17 @@ class Policy:
         """What decides the result, ready for JSON: transforms, parameters, checksums; no path of this machine."""
         import audiomentations
 
-        if self._source is None:
-            described = {"transforms": presets.steps_of(self.name, self._noise, self._impulse_responses)}
-        else:
-            added = presets.steps_for_folders(self._noise, self._impulse_responses)
-            described = {"file": storage.fingerprint(self._source), "transforms": added}
-        described["transforms"] = _as_lists(described["transforms"])
-        folders = {"noise": self._noise, "impulse_responses": self._impulse_responses}
-        described |= {purpose: folder.to_dict() for purpose, folder in folders.items() if folder}
+        described = {} if self._source is None else {"file": storage.fingerprint(self._source)}
+        described["transforms"] = json.loads(json.dumps(self._steps))  # lists, as JSON gives them back
+        described |= {purpose: folder.to_dict() for purpose, folder in self._folders.items()}
         return {"name": self.name, **described, "audiomentations": audiomentations.__version__}
+
+    @property
+    def _steps(self) -> tuple[presets.Step, ...]:
+        """The steps that are audiotag's own."""
+        if self._source is None:
+            return presets.steps_of(self.name, self._folders)
+        return presets.steps_for_folders(self._folders)
 
     def apply(
         self,
@@ -110,42 +105,65 @@ class Policy:
         changed = np.asarray(changed, np.float32)
         if not np.isfinite(changed).all():
             raise AudioError(f"policy {self.name!r} made NaN or infinite samples of clip {clip_id!r}: use another")
-        changed = _limit_peak(audio.fit(changed, len(waveform), "zero"))
+        changed = audio.fit(changed, len(waveform), "zero")
+        changed = changed / max(np.abs(changed).max(initial=0.0), 1.0)  # a policy never clips
         return changed, timing.move(events, applied, len(waveform) / sample_rate)
 
-    def _chain(self, sample_rate: int) -> Chain:
+    def _chain(self, sample_rate: int) -> _Chain:
         if sample_rate not in self._chains:
-            folders = (self._noise, self._impulse_responses)
-            if self._source is None:
-                if sample_rate < presets.LOWEST_RATE:
-                    raise AudiotagError(
-                        f"policy {self.name!r} is made for sample rates from {presets.LOWEST_RATE} Hz, received "
-                        f"{sample_rate}: choose a higher rate, or write a policy of your own (a .py file)"
-                    )
-                transforms, steps = [], presets.steps_of(self.name, *folders)
-            else:
-                transforms = _run_file(self.name, self._source, sample_rate)
-                steps = presets.steps_for_folders(*folders)
-            transforms += [presets.make(step, sample_rate, *folders) for step in steps]
-            self._chains[sample_rate] = Chain(transforms, self.name)
+            if self._source is None and sample_rate < presets.LOWEST_RATE:
+                raise AudiotagError(
+                    f"policy {self.name!r} is made for sample rates from {presets.LOWEST_RATE} Hz, received "
+                    f"{sample_rate}: choose a higher rate, or write a policy of your own (a .py file)"
+                )
+            transforms = [] if self._source is None else _run_file(self.name, self._source, sample_rate)
+            transforms += [presets.make(step, sample_rate, self._folders) for step in self._steps]
+            self._chains[sample_rate] = _Chain(transforms, self.name)
         return self._chains[sample_rate]
 
 
-def _limit_peak(waveform: np.ndarray) -> np.ndarray:
-    """The waveform as it is, or made quieter so that its peak is 1: a policy never clips."""
-    peak = np.abs(waveform).max(initial=0.0)
-    return waveform / peak if peak > 1.0 else waveform
+class _Chain:
+    """Transforms in order, every one of them noting what it was applied to and what it drew."""
+
+    def __init__(self, transforms: Sequence[Any], name: str) -> None:
+        self.transforms = list(transforms)
+        self.leaves = list(_leaves_of(transforms))
+        self._applied: list[timing.Applied] = []
+        for leaf in self.leaves:
+            slowest = getattr(leaf, "min_rate", 1.0)
+            if getattr(leaf, "method", "") == "signalsmith_stretch" and slowest < _SLOWEST_REPEATABLE:
+                raise AudiotagError(
+                    f"policy {name!r} stretches with min_rate {slowest}, and below {_SLOWEST_REPEATABLE} Signalsmith's "
+                    "result differs from run to run: use a higher min_rate, or method='librosa_phase_vocoder'"
+                )
+            if hasattr(leaf, "apply"):
+                leaf.apply = partial(self._note_and_apply, leaf, leaf.apply)
+
+    def _note_and_apply(
+        self, leaf: Any, apply: Callable[..., np.ndarray], samples: Any, sample_rate: int
+    ) -> np.ndarray:
+        self._applied.append(timing.Applied(leaf, dict(leaf.parameters), samples.shape[-1], sample_rate))
+        return apply(samples, sample_rate)
+
+    def run(self, waveform: np.ndarray, sample_rate: int) -> tuple[np.ndarray, list[timing.Applied]]:
+        """The waveform after all transforms, and those that were applied, in order."""
+        self._applied.clear()
+        for transform in self.transforms:
+            waveform = transform(waveform, sample_rate)
+        return waveform, list(self._applied)
 
 
-def _as_lists(value: Any) -> Any:
-    """Tuples as lists, as JSON gives them back."""
-    if isinstance(value, dict):
-        return {key: _as_lists(item) for key, item in value.items()}
-    return [_as_lists(item) for item in value] if isinstance(value, (tuple, list)) else value
+def _leaves_of(transforms: Sequence[Any]) -> Iterator[Any]:
+    """The transforms inside compositions (`OneOf`, `SomeOf`, `Compose`) and beside them."""
+    for transform in transforms:
+        inner = getattr(transform, "transforms", None)
+        if inner is None:
+            yield transform
+        else:
+            yield from _leaves_of(inner)
 
 
 def _run_file(name: str, source: str, sample_rate: int) -> list[Any]:
-    """The transforms that the user's file returns."""
     module = ModuleType(f"audiotag_policy_{name}")
     sys.modules[module.__name__] = module
     try:
@@ -181,15 +199,15 @@ def policy(
     Example:
         >>> view, _ = policy("light").apply(np.zeros(8000, "float32"), 16000, seed=0, clip_id="dog", variant=1)
     """
+    purposes = {"noise": noise, "impulse_responses": impulse_responses}
     folders = {
-        "noise": SoundFolder.find(noise, "noise") if noise else None,
-        "impulse_responses": SoundFolder.find(impulse_responses, "impulse responses") if impulse_responses else None,
+        purpose: SoundFolder.find(folder, purpose.replace("_", " ")) for purpose, folder in purposes.items() if folder
     }
     if str(name_or_file) in presets.PRESETS:
         name = str(name_or_file)
-        if name == "none" and any(folders.values()):
+        if name == "none" and folders:
             raise AudiotagError("policy 'none' changes nothing and uses no noise or impulse responses: choose 'light'")
-        return Policy(name, **folders)
+        return Policy(name, None, folders)
     path = Path(name_or_file)
     if path.suffix != ".py":
         raise AudiotagError(
@@ -199,6 +217,5 @@ def policy(
         source = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise AudiotagError(f"policy file {path} cannot be read ({error}): give an existing Python file") from error
-    made = Policy(path.stem, source, **folders)
-    _run_file(made.name, source, 32_000)
-    return made
+    _run_file(path.stem, source, 32_000)  # what fails is said now
+    return Policy(path.stem, source, folders)

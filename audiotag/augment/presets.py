@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from audiotag.augment.sounds import SoundFolder
@@ -71,34 +72,30 @@ PRESETS: dict[str, tuple[Step, ...]] = {
 }
 """Transforms of each policy, in order. The two that need sounds are left out where their folder is not given."""
 
-_NEEDS_FOLDER = ("AddBackgroundNoise", "ApplyImpulseResponse")
+FOLDERS = {"AddBackgroundNoise": ("noise", "sounds_path"), "ApplyImpulseResponse": ("impulse_responses", "ir_path")}
+"""Transforms that need sounds: what for, and the parameter that takes their paths."""
 
 
-def steps_of(name: str, noise: SoundFolder | None, impulse_responses: SoundFolder | None) -> tuple[Step, ...]:
-    """The steps of a named policy that the given folders allow."""
-    given = {"AddBackgroundNoise": noise, "ApplyImpulseResponse": impulse_responses}
-    return tuple(step for step in PRESETS[name] if given.get(step[0]) is not None or step[0] not in _NEEDS_FOLDER)
+def steps_of(name: str, folders: Mapping[str, SoundFolder]) -> tuple[Step, ...]:
+    """The steps of a named policy that the folders allow, which are named by their purpose."""
+    return tuple(step for step in PRESETS[name] if step[0] not in FOLDERS or FOLDERS[step[0]][0] in folders)
 
 
-def steps_for_folders(noise: SoundFolder | None, impulse_responses: SoundFolder | None) -> tuple[Step, ...]:
+def steps_for_folders(folders: Mapping[str, SoundFolder]) -> tuple[Step, ...]:
     """What the folders add to a user's own policy: the steps of `standard` that use them."""
-    return tuple(step for step in steps_of("standard", noise, impulse_responses) if step[0] in _NEEDS_FOLDER)
+    return tuple(step for step in steps_of("standard", folders) if step[0] in FOLDERS)
 
 
-def make(step: Step, sample_rate: int, noise: SoundFolder | None, impulse_responses: SoundFolder | None) -> Any:
+def make(step: Step, sample_rate: int, folders: Mapping[str, SoundFolder]) -> Any:
     """The audiomentations transform of a step, for waveforms of a sample rate in Hz."""
     import audiomentations
 
-    name, parameters = step
-    parameters = dict(parameters)
-    if name == "AddBackgroundNoise":
-        parameters["sounds_path"] = noise.paths
-    elif name == "ApplyImpulseResponse":
-        parameters["ir_path"] = impulse_responses.paths
+    name, parameters = step[0], dict(step[1])
+    if name in FOLDERS:
+        purpose, parameter = FOLDERS[name]
+        parameters[parameter] = folders[purpose].paths
     elif name == "OneOf":
-        parameters["transforms"] = [
-            make(inner, sample_rate, noise, impulse_responses) for inner in parameters["transforms"]
-        ]
+        parameters["transforms"] = [make(inner, sample_rate, folders) for inner in parameters["transforms"]]
     transform = getattr(audiomentations, name)(**parameters)
     if name == "SevenBandParametricEQ":
         _keep_below_nyquist(transform, sample_rate)

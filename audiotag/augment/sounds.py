@@ -36,21 +36,21 @@ class SoundFolder:
         path = Path(folder).resolve()
         if not path.is_dir():
             raise AudiotagError(f"{purpose} must be a folder of sound files, received {folder}: no such folder")
-        found = sorted(
+        files = sorted(
             file.relative_to(path).as_posix()
             for file in path.rglob("*")
             if file.suffix.lower() in _SUFFIXES and file.is_file() and not file.name.startswith(".")
         )
-        if not found:
+        if not files:
             raise AudiotagError(
                 f"{purpose} must be a folder of sound files, {folder} has none of {', '.join(sorted(_SUFFIXES))}"
             )
-        for file in found:
+        for file in files:
             try:
                 audio.info(path / file)
             except AudioError as error:
                 raise AudiotagError(f"{purpose} folder {folder}: {error}, or take it out of the folder") from error
-        return cls(path, tuple(found))
+        return cls(path, tuple(files))
 
     @property
     def paths(self) -> list[str]:

@@ -5,20 +5,10 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import cache
+from typing import Any, Literal, get_args, get_type_hints
 
 from audiotag.errors import AudiotagError, suggest
-
-_CHOICES = {
-    "mel_scale": ("kaldi", "htk", "slaney"),
-    "mel_norm": (None, "slaney"),
-    "padding": ("reflect", "zero", "none"),
-    "power": (1, 2),
-    "log": ("natural", "decibel"),
-    "floor": ("add", "clamp"),
-}
-_WHOLE = ("sample_rate", "window", "hop", "fft", "mels")
-_REAL = ("fmin", "fmax", "preemphasis", "log_floor", "mean", "scale")
 
 
 @dataclass(frozen=True)
@@ -61,11 +51,11 @@ class LogMelConfig:
     fmin: float = 0.0
     fmax: float = 15_000.0
     mel_scale: Literal["kaldi", "htk", "slaney"] = "kaldi"
-    mel_norm: Literal["slaney"] | None = None
+    mel_norm: Literal[None, "slaney"] = None
     symmetric_window: bool = True
     preemphasis: float = 0.97
     padding: Literal["reflect", "zero", "none"] = "reflect"
-    power: int = 2
+    power: Literal[1, 2] = 2
     log: Literal["natural", "decibel"] = "natural"
     floor: Literal["add", "clamp"] = "add"
     log_floor: float = 1e-5
@@ -85,22 +75,20 @@ class LogMelConfig:
             self._refuse("a positive log_floor and scale", f"log_floor {self.log_floor:g}, scale {self.scale:g}")
 
     def _check_types(self) -> None:
-        for field in _WHOLE:
+        for field, kind in _kinds().items():
             value = getattr(self, field)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            if kind is int and not (number and isinstance(value, int) and value >= 1):
                 self._refuse(f"{field} as a positive whole number", repr(value))
-        for field in _REAL:
-            value = getattr(self, field)
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+            elif kind is float and not (number and math.isfinite(value)):
                 self._refuse(f"{field} as a finite number", repr(value))
-            object.__setattr__(self, field, float(value))
-        for field, choices in _CHOICES.items():
-            if getattr(self, field) not in choices:
-                self._refuse(f"{field} as one of {', '.join(map(str, choices))}", repr(getattr(self, field)))
-        if not isinstance(self.symmetric_window, bool) or not isinstance(self.name, str):
-            self._refuse(
-                "a text as name and true or false as symmetric_window", repr((self.name, self.symmetric_window))
-            )
+            elif (choices := get_args(kind)) and value not in choices:
+                self._refuse(f"{field} as one of {', '.join(map(str, choices))}", repr(value))
+            elif kind in (str, bool) and not isinstance(value, kind):
+                rule = "a text as name and true or false as symmetric_window"
+                self._refuse(rule, repr((self.name, self.symmetric_window)))
+            elif kind is float:
+                object.__setattr__(self, field, float(value))
 
     def _refuse(self, rule: str, received: object) -> None:
         raise AudiotagError(f"front end {self.name!r} needs {rule}; received {received}")
@@ -163,6 +151,15 @@ class LogMelConfig:
         )
 
 
+@cache
+def _kinds() -> dict[str, Any]:
+    return get_type_hints(LogMelConfig)
+
+
+_UNSCALED: dict[str, Any] = {"symmetric_window": False, "preemphasis": 0.0, "mean": 0.0, "scale": 1.0}
+_DECIBELS: dict[str, Any] = {"log": "decibel", "floor": "clamp", "log_floor": 1e-10}
+_SLANEY: dict[str, Any] = {"mel_scale": "slaney", "mel_norm": "slaney", **_DECIBELS, **_UNSCALED}
+
 PRESETS = {
     config.name: config
     for config in (
@@ -180,47 +177,14 @@ PRESETS = {
             mels=64,
             fmin=125.0,
             fmax=7_500.0,
-            symmetric_window=False,
-            preemphasis=0.0,
             padding="none",
             power=1,
             log_floor=1e-3,
-            mean=0.0,
-            scale=1.0,
+            **_UNSCALED,
         ),
+        LogMelConfig(name="panns", window=1024, mels=64, fmin=50.0, fmax=14_000.0, **_SLANEY),
         LogMelConfig(
-            name="panns",
-            window=1024,
-            mels=64,
-            fmin=50.0,
-            fmax=14_000.0,
-            mel_scale="slaney",
-            mel_norm="slaney",
-            symmetric_window=False,
-            preemphasis=0.0,
-            log="decibel",
-            floor="clamp",
-            log_floor=1e-10,
-            mean=0.0,
-            scale=1.0,
-        ),
-        LogMelConfig(
-            name="librosa",
-            sample_rate=22_050,
-            window=2048,
-            hop=512,
-            fft=2048,
-            fmax=11_025.0,
-            mel_scale="slaney",
-            mel_norm="slaney",
-            symmetric_window=False,
-            preemphasis=0.0,
-            padding="zero",
-            log="decibel",
-            floor="clamp",
-            log_floor=1e-10,
-            mean=0.0,
-            scale=1.0,
+            name="librosa", sample_rate=22_050, window=2048, hop=512, fft=2048, fmax=11_025.0, padding="zero", **_SLANEY
         ),
     )
 }

@@ -42,7 +42,15 @@ def mel_to_hertz(mel: np.ndarray, mel_scale: str) -> np.ndarray:
 
 
 @lru_cache(maxsize=16)
-def _filterbank(config: LogMelConfig) -> np.ndarray:
+def mel_filterbank(config: LogMelConfig) -> np.ndarray:
+    """Weights that turn a spectrum into mel bands by a matrix product, `spectrum @ weights`.
+
+    Args:
+        config: the front end.
+
+    Returns:
+        (bins, mels), float64, not negative, read-only. Bands narrower than the distance of two bins may be empty.
+    """
     frequencies = np.arange(config.bins) * (config.sample_rate / config.fft)
     low, high = hertz_to_mel(np.array([config.fmin, config.fmax]), config.mel_scale)
     edges = np.linspace(low, high, config.mels + 2)
@@ -60,18 +68,6 @@ def _filterbank(config: LogMelConfig) -> np.ndarray:
         weights *= 2.0 / (corners[2:] - corners[:-2])
     weights.flags.writeable = False
     return weights
-
-
-def mel_filterbank(config: LogMelConfig) -> np.ndarray:
-    """Weights that turn a spectrum into mel bands by a matrix product, `spectrum @ weights`.
-
-    Args:
-        config: the front end.
-
-    Returns:
-        (bins, mels), float64, not negative, read-only. Bands narrower than the distance of two bins may be empty.
-    """
-    return _filterbank(config)
 
 
 def hann(config: LogMelConfig) -> np.ndarray:

@@ -5,8 +5,7 @@ from .conversion import carry_over, convert, matching_classes
 from .embedding import embedding_network
 from .files import ModelCard, card, load, save
 from .frames import FrameSteps, frame_level, frame_steps, longest_frames, shortest_frames
-from .presets import PRESETS, Preset, preset
-from .vocabularies import audioset_labels, yamnet_labels
+from .presets import PRESETS, Preset, audioset_labels, preset, yamnet_labels
 
 __all__ = [
     "PRESETS",

@@ -124,7 +124,8 @@ def _pytorch(path: Path) -> dict[str, np.ndarray]:
     content = _zipped(path) if zipfile.is_zipfile(path) else _legacy(path)
     if not isinstance(content, dict) or not content:
         raise _Refused(f"it holds {type(content).__name__}, not a table of tensors by name")
-    tables = [content[name] for name in _TABLES if _is_table(content.get(name))]
+    tables = [table for name in _TABLES if isinstance(table := content.get(name), dict) and table]
+    tables = [table for table in tables if all(isinstance(tensor, np.ndarray) for tensor in table.values())]
     if len(tables) == 1:
         content = tables[0]
     for name, value in content.items():
@@ -132,10 +133,6 @@ def _pytorch(path: Path) -> dict[str, np.ndarray]:
             kind = type(value).__name__.lstrip("_")
             raise _Refused(f"its entry {name!r} is {kind}, not a tensor: save the state_dict alone")
     return {name: np.ascontiguousarray(value).reshape(value.shape) for name, value in content.items()}
-
-
-def _is_table(content: Any) -> bool:
-    return isinstance(content, dict) and bool(content) and all(isinstance(v, np.ndarray) for v in content.values())
 
 
 class _TensorUnpickler(pickle.Unpickler):
@@ -146,16 +143,8 @@ class _TensorUnpickler(pickle.Unpickler):
         self._read = read
 
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) == ("collections", "OrderedDict"):
-            return collections.OrderedDict
-        if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
-            return _rebuild_tensor
-        if (module, name) == ("torch._utils", "_rebuild_parameter"):
-            return _rebuild_parameter
-        if module == "torch" and name in _STORAGES:
-            return _STORAGES[name]
-        if (module, name) in _NUMPY:
-            return _NumPyObject
+        if (module, name) in _ADMITTED:
+            return _ADMITTED[module, name]
         raise _Refused(f"it asks for {module}.{name}, which is no tensor; nothing of it was run")
 
     def persistent_load(self, pid: Any) -> np.ndarray:
@@ -181,8 +170,14 @@ def _rebuild_tensor(
     return np.lib.stride_tricks.as_strided(elements[offset:], shape, steps, writeable=False)
 
 
-def _rebuild_parameter(tensor: np.ndarray, *_: Any) -> np.ndarray:
-    return tensor
+# What a checkpoint may ask for, and what it receives.
+_ADMITTED = {
+    ("collections", "OrderedDict"): collections.OrderedDict,
+    ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
+    ("torch._utils", "_rebuild_parameter"): lambda tensor, *_: tensor,
+    **{("torch", name): storage for name, storage in _STORAGES.items()},
+    **dict.fromkeys(_NUMPY, _NumPyObject),
+}
 
 
 def _elements(data: bytes, storage: _Storage) -> np.ndarray:

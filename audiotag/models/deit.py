@@ -42,18 +42,16 @@ def as_passt(state_dict: Mapping[str, np.ndarray], rows: int, columns: int) -> d
 
 
 def _resizing(length: int, wanted: int) -> np.ndarray:
-    """Matrix (wanted, length) of a bicubic interpolation whose pixels are areas, edges repeated (PyTorch's default)."""
+    """Matrix (wanted, length) of a bicubic interpolation whose pixels are areas, edges repeated (PyTorch's default).
+
+    Its weights are those of Keys' cubic convolution kernel (IEEE Trans. ASSP 29(6), 1981).
+    """
+    centres = (np.arange(wanted)[:, None] + 0.5) * length / wanted - 0.5
+    pixels = np.floor(centres) + np.arange(-1, 3)
+    distance = np.abs(centres - pixels)
+    near = (_CUBIC + 2) * distance**3 - (_CUBIC + 3) * distance**2 + 1
+    far = _CUBIC * (distance**3 - 5 * distance**2 + 8 * distance - 4)
     matrix = np.zeros((wanted, length))
-    for row in range(wanted):
-        centre = (row + 0.5) * length / wanted - 0.5
-        first = int(np.floor(centre)) - 1
-        for pixel in range(first, first + 4):
-            matrix[row, min(max(pixel, 0), length - 1)] += _kernel(abs(centre - pixel))
+    places = np.arange(wanted)[:, None], np.clip(pixels, 0, length - 1).astype(int)
+    np.add.at(matrix, places, np.where(distance <= 1, near, far))
     return matrix
-
-
-def _kernel(distance: float) -> float:
-    """Keys' cubic convolution kernel (IEEE Trans. ASSP 29(6), 1981)."""
-    if distance <= 1:
-        return (_CUBIC + 2) * distance**3 - (_CUBIC + 3) * distance**2 + 1
-    return _CUBIC * (distance**3 - 5 * distance**2 + 8 * distance - 4)

@@ -12,66 +12,44 @@ from typing import Any
 
 import keras
 
-from audiotag.errors import AudiotagError, suggest
-from audiotag.frontend import LogMelConfig
-from audiotag.labels import Labels
+from audiotag.clip_format import ClipFormat, HoldsClipFormat
+from audiotag.errors import AudiotagError
 
 CARD = "audiotag.json"
-TASKS = ("multiclass", "multilabel")
-PADS = ("repeat", "zero")
 
 
 @dataclass(frozen=True)
-class ModelCard:
+class ModelCard(HoldsClipFormat):
     """What a network needs beside its weights.
 
     Args:
         name: name of the model.
-        labels: classes in the order of the outputs.
-        front_end: the log-mel that it takes.
-        task: "multiclass" or "multilabel".
-        seconds: length of the clips that it was trained on, positive.
-        pad: "repeat" or "zero": how shorter clips are filled up. Default "repeat".
+        clip_format: what goes in and what comes out; its length is that of the clips of training.
         data_set: name of the data set that it was trained on. Default: none.
         fingerprint: fingerprint of that data set. Default: none.
-
-    Raises:
-        AudiotagError: a value outside its range.
     """
 
     name: str
-    labels: Labels
-    front_end: LogMelConfig
-    task: str
-    seconds: float
-    pad: str = "repeat"
+    clip_format: ClipFormat
     data_set: str = ""
     fingerprint: str = ""
 
-    def __post_init__(self) -> None:
-        for value, kind, known in ((self.task, "task", TASKS), (self.pad, "pad", PADS)):
-            if value not in known:
-                raise AudiotagError(f"no {kind} of a model is named {value!r}: {suggest(str(value), known)}")
-        if not self.seconds > 0:
-            raise AudiotagError(f"seconds of a model must be positive, received {self.seconds}")
-
     def to_dict(self) -> dict[str, Any]:
         """Every field by name, ready for JSON."""
-        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        labels = {"names": list(self.labels.names), "ids": list(self.labels.ids)}
-        return {**fields, "labels": labels, "front_end": self.front_end.to_dict()}
+        of_data = {"data_set": self.data_set, "fingerprint": self.fingerprint}
+        return {"name": self.name, **self.clip_format.to_dict(), **of_data}
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> ModelCard:
         """The card that `to_dict` wrote; an unknown or missing field is an error."""
-        known = {field.name: field.default is dataclasses.MISSING for field in dataclasses.fields(cls)}
-        unknown = [name for name in fields if name not in known]
-        missing = [name for name, needed in known.items() if needed and name not in fields]
-        if unknown or missing:
-            told = f"unknown {', '.join(unknown)}" if unknown else f"missing {', '.join(missing)}"
-            raise AudiotagError(f"a model card has the fields {', '.join(known)}: {told}")
-        labels = Labels(tuple(fields["labels"]["names"]), tuple(fields["labels"]["ids"]))
-        return cls(**{**fields, "labels": labels, "front_end": LogMelConfig.from_dict(fields["front_end"])})
+        fields = {"pad": "repeat", "data_set": "", "fingerprint": "", **fields}
+        of_format = [field.name for field in dataclasses.fields(ClipFormat)]
+        known = ("name", *of_format, "data_set", "fingerprint")
+        faults = [f"unknown {name}" for name in fields if name not in known]
+        faults += [f"missing {name}" for name in known if name not in fields]
+        if faults:
+            raise AudiotagError(f"a model card has the fields {', '.join(known)}: {', '.join(faults)}")
+        return cls(fields["name"], ClipFormat.from_dict(fields), fields["data_set"], fields["fingerprint"])
 
 
 def save(model: keras.Model, path: Path | str, card: ModelCard | None = None) -> Path:
@@ -129,12 +107,6 @@ def load(path: Path | str) -> tuple[keras.Model, ModelCard]:
         AudiotagError: no such file, no model file, or one without a card.
     """
     return load_model(path), card(path)
-
-
-def load_network(path: Path | str) -> keras.Model:
-    """The network of a model file from log-mel to logits; of a tagger's file, the network inside."""
-    model = load_model(path)
-    return getattr(model, "network", model)
 
 
 def load_model(path: Path | str) -> keras.Model:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 
 import keras
@@ -14,7 +15,6 @@ from audiotag.models.layers import PositionEmbedding
 from audiotag.models.parts import Parts
 
 _LONG = 1 << 18  # frames: long enough to tell every distance of steps up to 300 frames
-_ENOUGH = 1 << 13  # frames: no network needs more to give anything
 # Logits of steps by the head that gives those of clips.
 _STEPS = {
     "mlp": heads.mlp_steps,
@@ -119,11 +119,9 @@ def frame_steps(network: keras.Model) -> FrameSteps:
         )
     steps = _steps(network, _LONG)
     distance = round(_LONG / (_steps(network, 2 * _LONG) - steps))
-    low, high = 0, distance  # the next step comes with more than `low` and at most `high` further frames
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if _steps(network, _LONG + middle) > steps else (middle, high)
-    return FrameSteps(_LONG + high - steps * distance, distance)
+    # The next step comes with at most `distance` further frames.
+    further = 1 + bisect_left(range(1, distance), True, key=lambda more: _steps(network, _LONG + more) > steps)
+    return FrameSteps(_LONG + further - steps * distance, distance)
 
 
 def _steps(network: keras.Model, frames: int) -> int:
@@ -157,16 +155,9 @@ def shortest_frames(network: keras.Model) -> int:
     """
     if network.input_shape[1] is not None:
         return network.input_shape[1]
-    high = 1
-    while not _fits(network, high):
-        high *= 2
-        if high > _ENOUGH:
-            return 1
-    low = high // 2  # `high` is enough, `low` is not
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if _fits(network, middle) else (middle, high)
-    return high
+    enough = next((1 << power for power in range(14) if _fits(network, 1 << power)), 1)
+    shorter = range(enough // 2 + 1, enough)  # what may do too
+    return shorter.start + bisect_left(shorter, True, key=lambda frames: _fits(network, frames))
 
 
 def _fits(network: keras.Model, frames: int) -> bool:

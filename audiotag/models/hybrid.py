@@ -43,8 +43,7 @@ class Hybrid(Architecture):
         depth: encoder blocks and GRU layers of the context, at least 1. Default 2.
         heads: attention heads of an encoder block; they divide twice `units`. Default 4.
         dropout: rate after every block of the CNN and in the context, 0 to 1. Default 0.2.
-        pooling: what the head makes of its steps: "linear_softmax", "attention", "max" or "mean", as `heads.pool`
-            defines them. Default "linear_softmax".
+        pooling: of the head, one of `heads.POOLINGS`, which `heads.pool` defines. Default "linear_softmax".
 
     Raises:
         AudiotagError: a value outside its range.

@@ -35,14 +35,6 @@ def _refusal(message: str) -> AudiotagError:
     return error
 
 
-def _sorted_choice(count: int, kept: int, seed: keras.random.SeedGenerator) -> Any:
-    """`kept` of the numbers 0 … count - 1, drawn without replacement, in rising order."""
-    order = ops.argsort(keras.random.uniform((count,), seed=seed))
-    # In a graph of open length nothing may be left: a slice that begins before the first fails, indexing would not.
-    first = 0 if isinstance(kept, int) else ops.minimum(kept - 1, 0)
-    return ops.sort(ops.slice(order, (first,), (kept,)))
-
-
 @keras.saving.register_keras_serializable(package="audiotag")
 class LeastFrames(SettingsLayer):
     """The spectrogram unchanged, made sure to be long enough for one patch.
@@ -173,7 +165,11 @@ class Patchout(SettingsLayer):
                 f"patchout must leave some of the {count} {what} of the input, received {dropped} to leave out: "
                 "choose a smaller patchout or longer clips"
             )
-        return ops.take(patches, _sorted_choice(count, count - dropped, self.seed_generator), axis=axis)
+        kept = count - dropped
+        order = ops.argsort(keras.random.uniform((count,), seed=self.seed_generator))
+        # In a graph of open length nothing may be left: a slice that begins before the first fails, indexing would not.
+        first = 0 if isinstance(kept, int) else ops.minimum(kept - 1, 0)
+        return ops.take(patches, ops.sort(ops.slice(order, (first,), (kept,))), axis=axis)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Shape of the output for a shape of the input."""

@@ -75,8 +75,7 @@ class MobileNet(Architecture):
             frames, 8 with (2, 2, 1, 1).
         attention_heads: heads of the attention pooling. Default 4.
         dropout: rate before the last layer of the mlp head. Default 0.2.
-        pooling: what the "frames" head makes of its steps: "linear_softmax", "attention", "max" or "mean", as
-            `heads.pool` defines them. Default "linear_softmax".
+        pooling: of the "frames" head, one of `heads.POOLINGS`, which `heads.pool` defines. Default "linear_softmax".
 
     Raises:
         AudiotagError: a value outside its range.

@@ -13,6 +13,11 @@ from audiotag.models.blocks import Architecture, require_frames
 
 FIRST_CHANNELS = 64
 BLOCK_DROPOUT, HEAD_DROPOUT = 0.2, 0.5
+_SIZES = {
+    6: (4, 1, 5),
+    10: (4, 2, 3),
+    14: (6, 2, 3),
+}  # by layers: blocks, convolutions of a block, edge of their kernel
 
 
 @dataclass(frozen=True)
@@ -34,23 +39,13 @@ class PANN(Architecture):
     layers: int = 14
 
     def __post_init__(self) -> None:
-        if self.layers not in (6, 10, 14):
+        if self.layers not in _SIZES:
             raise AudiotagError(f"a PANN has 6, 10 or 14 layers, received {self.layers!r}: choose one of these")
-
-    @property
-    def blocks(self) -> int:
-        """Number of blocks."""
-        return 6 if self.layers == 14 else 4
-
-    @property
-    def convolutions(self) -> int:
-        """Convolutions in a block."""
-        return 1 if self.layers == 6 else 2
 
     @property
     def smallest(self) -> int:
         """Fewest frames, and fewest mel bands, that its poolings leave something of: 16, or 32 with 14 layers."""
-        return 2 ** min(self.blocks, 5)
+        return 2 ** min(_SIZES[self.layers][0], 5)
 
     def _logits(self, spectrogram: keras.KerasTensor, classes: int, frames: int | None) -> keras.KerasTensor:
         for value, what in ((spectrogram.shape[2], "mel bands"), (frames, "frames")):
@@ -61,7 +56,7 @@ class PANN(Architecture):
                 )
         x = require_frames(spectrogram, self.smallest)
         x = layers.BatchNormalization(axis=2, epsilon=1e-5, momentum=0.9, name="mel_normalization")(x)
-        for number in range(1, self.blocks + 1):
+        for number in range(1, _SIZES[self.layers][0] + 1):
             x = self._block(x, FIRST_CHANNELS * 2 ** (number - 1), number)
         x = layers.AveragePooling2D((1, x.shape[2]), name="frequency_mean")(x)
         over_time = (layers.GlobalMaxPooling2D(name="time_maximum"), layers.GlobalAveragePooling2D(name="time_mean"))
@@ -72,8 +67,8 @@ class PANN(Architecture):
         return layers.Dense(classes, dtype="float32", name="logits")(x)
 
     def _block(self, x: keras.KerasTensor, channels: int, number: int) -> keras.KerasTensor:
-        kernel = 5 if self.layers == 6 else 3
-        for part in range(1, self.convolutions + 1):
+        _, convolutions, kernel = _SIZES[self.layers]
+        for part in range(1, convolutions + 1):
             name = f"block{number}_{part}"
             x = layers.Conv2D(channels, kernel, padding="same", use_bias=False, name=f"{name}_convolution")(x)
             x = layers.BatchNormalization(epsilon=1e-5, momentum=0.9, name=f"{name}_normalization")(x)

@@ -42,8 +42,7 @@ class PaSST(Architecture):
         head: "tokens" (logits from the mean of the class and distillation tokens, as published) or "frames" (the mean
             of each column's patches is a step of time, 100 ms at a stride of 10 frames and a hop of 10 ms; logits of
             every step, then `pooling`; patchout of time leaves steps out). Default "tokens".
-        pooling: what the "frames" head makes of its steps: "linear_softmax", "attention", "max" or "mean", as
-            `heads.pool` defines them. Default "linear_softmax".
+        pooling: of the "frames" head, one of `heads.POOLINGS`, which `heads.pool` defines. Default "linear_softmax".
 
     Raises:
         AudiotagError: a value outside its range.
@@ -94,7 +93,7 @@ class PaSST(Architecture):
 
     def _logits(self, spectrogram: keras.KerasTensor, classes: int, frames: int | None) -> keras.KerasTensor:
         mels = spectrogram.shape[2]
-        columns = self._checked_columns(frames, mels)
+        columns, rows = self._grid_of_places(frames, mels)
         limit = (self.patch * self.patch) ** -0.5
         tokens = layers.Conv2D(
             self.width,
@@ -109,32 +108,30 @@ class PaSST(Architecture):
         tokens = ClassTokens(name="tokens")(tokens)
         for number in range(1, self.depth + 1):
             tokens = self._block(tokens, f"block{number}")
-        _, rows = self.grid(frames or FRAMES, mels)
-        return self._of_tokens(tokens, classes, rows)
+        return self._head(tokens, classes, rows)
 
-    def _of_tokens(self, tokens: keras.KerasTensor, classes: int, rows: int) -> keras.KerasTensor:
-        if self.head == "frames":
-            tokens = _normalize(tokens, "normalization")
-            steps = TimeTokens(rows, self.patchout_frequency, name="steps")(tokens)
-            hidden = layers.LayerNormalization(epsilon=1e-5, name="logits_normalization")(steps)
-            return heads.frames(hidden, classes, self.pooling)
-        # Normalising is per token: only the two that are read need it.
-        tokens = _normalize(TakeTokens(name="read_tokens")(tokens), "normalization")
-        features = layers.GlobalAveragePooling1D(name="features")(tokens)
+    def _head(self, tokens: keras.KerasTensor, classes: int, rows: int) -> keras.KerasTensor:
+        if self.head == "tokens":  # normalising is per token: only the two that are read need it
+            tokens = TakeTokens(name="read_tokens")(tokens)
+            features = layers.GlobalAveragePooling1D(name="features")(_normalize(tokens, "normalization"))
+        else:
+            steps = TimeTokens(rows, self.patchout_frequency, name="steps")
+            features = steps(_normalize(tokens, "normalization"))
         hidden = layers.LayerNormalization(epsilon=1e-5, name="logits_normalization")(features)
+        if self.head == "frames":
+            return heads.frames(hidden, classes, self.pooling)
         return dense(hidden, classes, "logits", dtype="float32", deviation=DEVIATION)
 
-    def _checked_columns(self, frames: int | None, mels: int) -> int:
-        columns, _ = self.grid(frames or FRAMES, mels)
-        if self.columns is not None:
-            if frames is not None and columns > self.columns:
-                longest = (self.columns - 1) * self.stride[0] + self.patch + self.stride[0] - 1
-                raise AudiotagError(
-                    f"this PaSST takes at most {longest} frames ({self.columns} patches of time), received {frames}: "
-                    "cut the clips into windows, or choose an architecture for longer ones (passt_s_20sec, passt)"
-                )
-            columns = self.columns
-        return columns
+    def _grid_of_places(self, frames: int | None, mels: int) -> tuple[int, int]:
+        """Columns and rows of the embeddings of place."""
+        columns, rows = self.grid(frames or FRAMES, mels)
+        if frames is not None and self.columns is not None and columns > self.columns:
+            longest = (self.columns - 1) * self.stride[0] + self.patch + self.stride[0] - 1
+            raise AudiotagError(
+                f"this PaSST takes at most {longest} frames ({self.columns} patches of time), received {frames}: "
+                "cut the clips into windows, or choose an architecture for longer ones (passt_s_20sec, passt)"
+            )
+        return self.columns or columns, rows
 
     def _block(self, tokens: keras.KerasTensor, name: str) -> keras.KerasTensor:
         hidden = _normalize(tokens, f"{name}_attention_normalization")

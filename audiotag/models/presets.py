@@ -1,4 +1,4 @@
-"""The published weights that audiotag knows: what they are, where they lie, how good they are said to be."""
+"""The published weights that audiotag knows: what they are, which classes they name, where they lie, how good."""
 
 from __future__ import annotations
 
@@ -11,9 +11,25 @@ from audiotag import frontend, storage
 from audiotag.errors import AudiotagError, suggest
 from audiotag.frontend import LogMelConfig
 from audiotag.labels import Labels
-from audiotag.models.vocabularies import audioset_labels, yamnet_labels
 
 ENSEMBLE = "ensemble"
+LEFT_OUT = frozenset({"/m/05zppz", "/m/02zsn", "/m/04gy_2", "/t/dd00003", "/t/dd00004", "/t/dd00032"})
+"""AudioSet's classes that YAMNet does not name: male and female speech and singing, battle cry, funny music."""
+
+
+def audioset_labels() -> Labels:
+    """AudioSet's 527 classes in the order of every AudioSet model's outputs; ids are the ontology's mids.
+
+    The class list is that of Google's AudioSet ontology (https://research.google.com/audioset), licensed CC BY 4.0.
+    """
+    return Labels.read(Path(__file__).with_name("audioset.csv"))
+
+
+def yamnet_labels() -> Labels:
+    """YAMNet's 521 classes in the order of its outputs: AudioSet's 527 without six; ids are the ontology's mids."""
+    known = audioset_labels()
+    kept = [(name, key) for key, name in zip(known.ids, known.names, strict=True) if key not in LEFT_OUT]
+    return Labels(*zip(*kept, strict=True))
 
 
 @dataclass(frozen=True)
@@ -95,17 +111,18 @@ PRESETS = _table()
 """Every published checkpoint that `build` can load, by name."""
 
 
+_OF_ARCHITECTURE = {row.architecture: row for row in reversed(PRESETS.values()) if row.labels != "imagenet"}
+
+
 def preset(name: str) -> Preset:
     """Published weights by name; an architecture's name stands for its AudioSet weights.
 
     Raises:
         AudiotagError: an unknown name; the nearest is suggested.
     """
-    if name in PRESETS:
-        return PRESETS[name]
-    if any(row.architecture == name for row in PRESETS.values()):
-        return for_architecture(name)
-    raise AudiotagError(f"no published weights are named {name!r}: {suggest(name, PRESETS)}")
+    if name not in PRESETS and name not in _OF_ARCHITECTURE:
+        raise AudiotagError(f"no published weights are named {name!r}: {suggest(name, PRESETS)}")
+    return PRESETS.get(name) or _OF_ARCHITECTURE[name]
 
 
 def for_architecture(architecture: str) -> Preset:
@@ -114,8 +131,7 @@ def for_architecture(architecture: str) -> Preset:
     Raises:
         AudiotagError: none are published.
     """
-    for row in PRESETS.values():
-        if row.architecture == architecture and row.labels != "imagenet":
-            return row
-    known = {row.architecture for row in PRESETS.values()}
-    raise AudiotagError(f"no AudioSet weights are published for {architecture!r}: {suggest(architecture, known)}")
+    if architecture not in _OF_ARCHITECTURE:
+        known = {row.architecture for row in PRESETS.values()}
+        raise AudiotagError(f"no AudioSet weights are published for {architecture!r}: {suggest(architecture, known)}")
+    return _OF_ARCHITECTURE[architecture]

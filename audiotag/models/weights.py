@@ -37,23 +37,21 @@ class Weights:
         return files.card(self.path) if self.path is not None and self.path.suffix == ".keras" else None
 
     @property
-    def heard_sound(self) -> bool:
+    def of_sounds(self) -> bool:
         """Whether they were trained on sounds, not on images alone."""
         return self.preset is None or self.preset.labels != "imagenet"
 
     @property
     def labels(self) -> Labels | None:
         """The classes of their outputs; None where they do not say, or name no sounds."""
-        if self.preset is not None:
-            return self.preset.vocabulary if self.heard_sound else None
-        card = self.card
-        return card.labels if card else None
+        if not self.of_sounds:
+            return None
+        return self.preset.vocabulary if self.preset else getattr(self.card, "labels", None)
 
     @property
     def front_end(self) -> LogMelConfig | None:
         """The log-mel that they were trained on; None where they do not say."""
-        source = self.preset or self.card
-        return source.front_end if source else None
+        return getattr(self.preset or self.card, "front_end", None)
 
     def load(self, network: keras.Model, new_head: bool | None = None) -> None:
         """Load them into a network of their architecture: all of them, or nothing is changed.
@@ -69,15 +67,13 @@ class Weights:
         path = self.path if self.preset is None else self.preset.fetch()
         if self.preset is None and new_head is None:
             new_head = False
-        if path.suffix == ".keras":
-            source, load = files.load_network(path), copy_weights
-            classes = source.output_shape[-1]
-        else:
-            source, load = load_state_dict(path), convert
-            classes = classes_of(source)
+        is_network = path.suffix == ".keras"
+        source = files.load_model(path) if is_network else load_state_dict(path)
+        source = getattr(source, "network", source)  # of a tagger's file, the network inside
+        classes = source.output_shape[-1] if is_network else classes_of(source)
         wanted = network.output_shape[-1]
         differs = classes not in (None, wanted)
-        load(source, network, new_head=differs or bool(new_head))
+        (copy_weights if is_network else convert)(source, network, new_head=differs or bool(new_head))
         if differs and new_head is False:  # said last: where the body does not fit either, that is the fault
             raise AudiotagError(
                 f"{path} has {classes} classes, the network {wanted}: put a new head on with new_head=True "

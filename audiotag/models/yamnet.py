@@ -8,6 +8,7 @@ import keras
 from keras import layers, ops
 
 from audiotag.errors import AudiotagError
+from audiotag.models import heads
 from audiotag.models.blocks import Architecture, require_frames
 
 PATCH_FRAMES = 96  # 0.96 s at a hop of 10 ms
@@ -49,7 +50,8 @@ class YAMNet(Architecture):
         x = layers.Reshape((-1, mels), name="frames")(require_frames(spectrogram, PATCH_FRAMES))
         # Last frames of patches, every 48th.
         ends = layers.Cropping1D((PATCH_FRAMES - 1, 0), name="patch_ends")(x)[:, ::PATCH_HOP, 0]
-        x = ops.reshape(_patches(x), (-1, PATCH_FRAMES, mels, 1))
+        x = ops.extract_sequences(layers.Permute((2, 1), name="bands")(x), PATCH_FRAMES, PATCH_HOP)
+        x = ops.reshape(layers.Permute((2, 3, 1), name="time_patches")(x), (-1, PATCH_FRAMES, mels, 1))
         x = layers.Conv2D(STEM_CHANNELS, 3, 2, "same", use_bias=False, name="block1_convolution")(x)
         x = _normalization(x, "block1")
         for number, (stride, channels) in enumerate(BLOCKS, 2):
@@ -57,14 +59,7 @@ class YAMNet(Architecture):
         x = layers.GlobalAveragePooling2D(name="pooling")(x)
         x = _by_clip(x, ends)
         x = layers.Dense(classes, dtype="float32", name="frame_logits")(x)
-        return _mean_score(x)
-
-
-def _patches(x: keras.KerasTensor) -> keras.KerasTensor:
-    """(batch, frames, mels) -> (batch, patches, 96, mels)."""
-    x = layers.Permute((2, 1), name="bands")(x)
-    x = ops.extract_sequences(x, PATCH_FRAMES, PATCH_HOP)
-    return layers.Permute((2, 3, 1), name="time_patches")(x)
+        return heads.pool(x, "mean")
 
 
 def _by_clip(x: keras.KerasTensor, patches: keras.KerasTensor) -> keras.KerasTensor:
@@ -87,11 +82,3 @@ def _separable(x: keras.KerasTensor, stride: int, channels: int, name: str) -> k
 def _normalization(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
     x = layers.BatchNormalization(scale=False, epsilon=1e-4, name=f"{name}_normalization")(x)
     return layers.Activation("relu", name=f"{name}_activation")(x)
-
-
-def _mean_score(logits: keras.KerasTensor) -> keras.KerasTensor:
-    """Logit of the mean score over patches: (batch, patches, classes) -> (batch, classes)."""
-    # ln(p / (1 - p)) with p the mean of the scores s(z): the number of patches cancels, and 1 - s(z) is s(-z).
-    present = ops.logsumexp(ops.log_sigmoid(logits), axis=1)
-    absent = ops.logsumexp(ops.log_sigmoid(-logits), axis=1)
-    return layers.Subtract(dtype="float32", name="logits")([present, absent])

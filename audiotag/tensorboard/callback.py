@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 import numpy as np
@@ -19,9 +19,6 @@ from audiotag.scorers.keras_models import predict
 from audiotag.task import Task
 from audiotag.tensorboard.events import EventFile
 from audiotag.tensorboard.scalars import add_scalars
-
-if TYPE_CHECKING:
-    from audiotag.records import Data
 
 _INFINITE = -1  # cardinality of a `tf.data.Dataset` that repeats for ever
 
@@ -86,8 +83,7 @@ class PerClassMetrics(keras.callbacks.Callback):
         self.every = every
         self._scorer = model
         self._file: EventFile | None = None
-        if not self._is_split:
-            _check_readable_again(validation)
+        _check_readable_again(validation)
 
     @property
     def _is_split(self) -> bool:
@@ -109,12 +105,12 @@ class PerClassMetrics(keras.callbacks.Callback):
         """Score the clips and add the metrics to the logs."""
         if (epoch + 1) % self.every and epoch + 1 != self.params.get("epochs"):
             return
-        found = self.predict()
-        table = per_class.per_class(found)
-        means = per_class.summary(found, table)
+        predictions = self.predict()
+        table = per_class.per_class(predictions)
+        means = per_class.summary(predictions, table)
         if logs is not None:
-            logs.setdefault("val_loss", cross_entropy(found))
-            watched = ("mAP", "AUC", found.task.decision)
+            logs.setdefault("val_loss", cross_entropy(predictions))
+            watched = ("mAP", "AUC", predictions.task.decision)
             logs |= {f"val_{name}": means[name] for name in watched if not math.isnan(means[name])}
         if self._file is not None:
             add_scalars(self._file, table, means, epoch)
@@ -160,27 +156,6 @@ class PerClassMetrics(keras.callbacks.Callback):
         return np.minimum(raw.astype(np.float64), 1.0)
 
 
-class ValidationMetrics(PerClassMetrics):
-    """`PerClassMetrics` of a split of an audiotag data set.
-
-    Args:
-        network: log-mel (batch, frames, mels, 1) -> logits (batch, classes); the model being trained, or the network
-            inside it where that one has several outputs.
-        data: an open data set.
-        split: expression of the splits to watch.
-        batch_size: clips at a time.
-        logdir: TensorBoard folder for every class's curves, for example `<run>/validation`. Default: none written.
-
-    Raises:
-        AudiotagError: as `PerClassMetrics`.
-    """
-
-    def __init__(
-        self, network: keras.Model, data: Data, split: str, batch_size: int = 32, logdir: Path | None = None
-    ) -> None:
-        super().__init__((data, split), logdir=logdir, batch_size=batch_size, model=network)
-
-
 def _check_readable_again(validation: Any) -> None:
     """Refuse what is read up after one epoch, or never."""
     if isinstance(validation, Iterator):
@@ -201,20 +176,14 @@ def _batches(validation: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def _pair(outputs: Any, targets: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Outputs and targets, both (clips, classes)."""
-    matrix = _matrix(outputs)
-    return matrix, _multi_hot(keras.ops.convert_to_numpy(targets), matrix.shape[1])
-
-
-def _matrix(outputs: Any) -> np.ndarray:
-    """A model's outputs as (clips, classes)."""
+    """A model's outputs and the targets, both (clips, classes)."""
     if not hasattr(outputs, "shape") or len(outputs.shape) != 2:
         received = getattr(outputs, "shape", None) or f"{len(outputs)} outputs"
         raise AudiotagError(
             f"a model must give one output of shape (clips, classes), received {received}: "
             "pass model=keras.Model(inputs, the output to watch)"
         )
-    return np.asarray(outputs)
+    return np.asarray(outputs), _multi_hot(keras.ops.convert_to_numpy(targets), outputs.shape[1])
 
 
 def _multi_hot(targets: np.ndarray, classes: int) -> np.ndarray:

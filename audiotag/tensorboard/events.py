@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 import os
 import secrets
@@ -9,6 +10,7 @@ import socket
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import numpy as np
 
@@ -27,14 +29,11 @@ def class_tag(name: str) -> str:
     TensorBoard cuts tags at `/`, so the slash becomes the division slash `∕`, which looks like it. That character
     itself, `%` and unprintable characters are percent-encoded; everything else, emoji included, stays.
     """
-    return "".join(
-        "∕"
-        if character == "/"
-        else character
-        if character not in "∕%" and (character.isprintable() or character == " ")
-        else "".join(f"%{byte:02X}" for byte in character.encode("utf-8", "surrogatepass"))
+    encoded = (
+        quote(character, errors="surrogatepass") if character in "∕%" or not character.isprintable() else character
         for character in name
     )
+    return "".join(encoded).replace("/", "∕")
 
 
 class EventFile:
@@ -98,41 +97,38 @@ class EventFile:
 
     def image(self, tag: str, png: bytes, step: int, *, name: str = "", description: str = "") -> None:
         """Add a PNG picture."""
-        from tensorboard.plugins.image import metadata
-
-        width, height = (int.from_bytes(png[start : start + 4], "big") for start in (16, 20))
-        content = _strings([str(width).encode(), str(height).encode(), png])
-        self.add(tag, content, step, metadata.create_summary_metadata(name, description), "DATA_CLASS_BLOB_SEQUENCE")
-        self.flush()
+        width, height = (str(int.from_bytes(png[start : start + 4], "big")).encode() for start in (16, 20))
+        self._add("image", tag, [width, height, png], step, name, description)
 
     def audio(self, tag: str, wav: bytes, step: int, *, name: str = "", description: str = "") -> None:
         """Add a sound, the content of a WAV file."""
-        from tensorboard.plugins.audio import metadata
+        from tensorboard.plugins.audio.metadata import Encoding
 
-        about = metadata.create_summary_metadata(name, description, metadata.Encoding.Value("WAV"))
-        self.add(tag, _strings([wav]), step, about, "DATA_CLASS_BLOB_SEQUENCE")
-        self.flush()
+        self._add("audio", tag, [wav], step, name, description, Encoding.Value("WAV"))
 
     def text(self, tag: str, markdown: str, step: int) -> None:
         """Add a text in Markdown, tables included."""
-        from tensorboard.plugins.text import metadata
-
-        about = metadata.create_summary_metadata("", "")
-        self.add(tag, _strings(markdown.encode()), step, about, "DATA_CLASS_TENSOR")
+        self._add("text", tag, markdown.encode(), step, "", "")
 
     def histogram(self, tag: str, buckets: np.ndarray, step: int, *, name: str = "", description: str = "") -> None:
         """Add a histogram, (buckets, 3): left edge, right edge, count."""
-        from tensorboard.plugins.histogram import metadata
-
-        about = metadata.create_summary_metadata(name, description)
-        self.add(tag, _numbers(buckets.astype(np.float64)), step, about, "DATA_CLASS_TENSOR")
+        self._add("histogram", tag, buckets.astype(np.float64), step, name, description)
 
     def curve(self, tag: str, values: np.ndarray, step: int, *, name: str = "", description: str = "") -> None:
         """Add a precision-recall curve, (6, thresholds) as `curves.precision_recall` gives it."""
-        from tensorboard.plugins.pr_curve import metadata
+        self._add("pr_curve", tag, values.astype(np.float32), step, name, description, values.shape[1])
 
-        about = metadata.create_summary_metadata(name, description, values.shape[1])
-        self.add(tag, _numbers(values.astype(np.float32)), step, about, "DATA_CLASS_TENSOR")
+    def _add(self, plugin: str, tag: str, content: np.ndarray | bytes | list[bytes], step: int, *about: Any) -> None:
+        """Add what a plugin of TensorBoard's shows; a list of bytes (pictures, sounds) is written at once."""
+        from tensorboard.util import tensor_util
+
+        plugin_metadata = importlib.import_module(f"tensorboard.plugins.{plugin}.metadata")
+        values = content if isinstance(content, np.ndarray) else np.array(content, dtype=object)
+        tensor, blobs = tensor_util.make_tensor_proto(values), isinstance(content, list)
+        data_class = "DATA_CLASS_BLOB_SEQUENCE" if blobs else "DATA_CLASS_TENSOR"
+        self.add(tag, tensor, step, plugin_metadata.create_summary_metadata(*about), data_class)
+        if blobs:
+            self.flush()
 
     def graph(self, definition: bytes) -> None:
         """Add the graph of the run, a serialised `GraphDef`."""
@@ -161,21 +157,3 @@ class EventFile:
 
         event = event_pb2.Event(wall_time=time.time(), **fields)
         self._file.write(tfrecord.frame(event.SerializeToString()))
-
-
-def _strings(content: bytes | list[bytes]) -> TensorProto:
-    """Bytes as a scalar, a list of them as a vector."""
-    from tensorboard.util import tensor_util
-
-    return tensor_util.make_tensor_proto(np.array(content, dtype=object))
-
-
-def _numbers(values: np.ndarray) -> TensorProto:
-    from tensorboard.compat.proto import tensor_pb2
-    from tensorboard.util import tensor_util
-
-    proto = tensor_util.make_tensor_proto(values[:0])
-    shaped = tensor_pb2.TensorProto(dtype=proto.dtype, tensor_content=values.tobytes())
-    for size in values.shape:
-        shaped.tensor_shape.dim.add(size=size)
-    return shaped

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from audiotag.tensorboard.events import EventFile, class_tag
+from audiotag.tensorboard.events import PATTERN, EventFile, class_tag
 
 if TYPE_CHECKING:
     import pandas
@@ -44,7 +44,7 @@ def last_epoch(folder: Path) -> int:
     return max(
         (
             event.step
-            for path in folder.glob("events.out.tfevents.*")
+            for path in folder.glob(PATTERN)
             for event in EventFileLoader(str(path)).Load()
             for value in event.summary.value
             if value.tag == "summary/mAP"

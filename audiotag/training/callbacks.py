@@ -15,7 +15,6 @@ from audiotag import progress
 from audiotag.errors import AudiotagError
 from audiotag.training.checkpoints import Checkpoints, Progress
 from audiotag.training.recipe import LAST, MONITORS
-from audiotag.training.start import seed_everything
 
 
 class DivergedError(AudiotagError):
@@ -33,7 +32,7 @@ class StopWhereNotFinite(keras.callbacks.Callback):
     def __init__(self, network: keras.Model) -> None:
         super().__init__()
         self.network = network
-        self.epoch = self.step = 0
+        self.epoch = 0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Remember the epoch for the message."""
@@ -41,18 +40,20 @@ class StopWhereNotFinite(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Look at the epoch's mean loss so far, which one bad step makes NaN or infinite."""
-        self.step = batch + 1
-        loss = float(logs["loss"])
-        if not math.isfinite(loss):
-            raise DivergedError(f"the loss became {loss} in epoch {self.epoch}, step {self.step}")
+        if not math.isfinite(loss := float(logs["loss"])):
+            raise DivergedError(f"the loss became {loss} in epoch {self.epoch}, step {batch + 1}")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Look at the weights and the statistics of normalisation."""
         for variable in self.network.variables:
             if not np.isfinite(keras.ops.convert_to_numpy(variable)).all():
-                raise DivergedError(
-                    f"the weights {variable.path} became NaN or infinite in epoch {self.epoch}, by step {self.step}"
-                )
+                where = f"epoch {epoch + 1}, by step {self.params['steps']}"
+                raise DivergedError(f"the weights {variable.path} became NaN or infinite in {where}")
+
+
+def seed_everything(*numbers: int) -> None:
+    """Seed Python, NumPy and the backend by a hash of some numbers."""
+    keras.utils.set_random_seed(int(np.random.SeedSequence(numbers).generate_state(1)[0]))
 
 
 class SeedEveryEpoch(keras.callbacks.Callback):
@@ -89,12 +90,7 @@ class KeepState(keras.callbacks.Callback):
     """
 
     def __init__(
-        self,
-        network: keras.Model,
-        checkpoints: Checkpoints,
-        state: Progress,
-        monitor: str,
-        patience: int | None,
+        self, network: keras.Model, checkpoints: Checkpoints, state: Progress, monitor: str, patience: int | None
     ) -> None:
         super().__init__()
         self.network, self.checkpoints, self.state = network, checkpoints, state

@@ -67,8 +67,8 @@ class Checkpoints:
 
     def save(self, network: keras.Model, optimizer: keras.optimizers.Optimizer, progress: Progress) -> None:
         """Write the state after `progress.epoch` epochs, then delete what is no longer needed."""
-        arrays = {f"network/{i}": _array(variable) for i, variable in enumerate(network.variables)}
-        arrays |= {f"optimizer/{i}": _array(variable) for i, variable in enumerate(optimizer.variables)}
+        variables = _variables(network, optimizer)
+        arrays = {name: keras.ops.convert_to_numpy(variable) for name, variable in variables.items()}
         arrays["progress"] = np.frombuffer(json.dumps(dataclasses.asdict(progress)).encode(), np.uint8)
         with storage.write_atomically(self.path(progress.epoch), "wb") as file:
             np.savez(file, **arrays)
@@ -97,11 +97,14 @@ class Checkpoints:
             if state is None:
                 self.path(epoch).unlink()
                 continue
-            if not _fits(state[0], network, optimizer):
+            arrays, progress = state
+            variables = _variables(network, optimizer)
+            shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
+            if {name: array.shape for name, array in arrays.items()} != shapes:
                 raise AudiotagError(f"{self.path(epoch)} was written for another network: train into a new folder")
-            _assign(state[0], "network", network.variables)
-            _assign(state[0], "optimizer", optimizer.variables)
-            return state[1]
+            for name, variable in variables.items():
+                variable.assign(arrays[name])
+            return progress
         return None
 
     def load_weights(self, epoch: int, network: keras.Model) -> None:
@@ -113,7 +116,8 @@ class Checkpoints:
         state = self._read(epoch)
         if state is None:
             raise AudiotagError(f"{self.path(epoch)} (the best epoch) is missing or damaged: train the run again")
-        _assign(state[0], "network", network.variables)
+        for i, variable in enumerate(network.variables):
+            variable.assign(state[0][f"network/{i}"])
 
     def _read(self, epoch: int, *, weights: bool = True) -> tuple[dict[str, np.ndarray], Progress] | None:
         try:
@@ -124,16 +128,7 @@ class Checkpoints:
             return None
 
 
-def _array(variable: Any) -> np.ndarray:
-    return keras.ops.convert_to_numpy(variable)
-
-
-def _fits(arrays: dict[str, np.ndarray], network: keras.Model, optimizer: keras.optimizers.Optimizer) -> bool:
-    expected = {f"network/{i}": tuple(variable.shape) for i, variable in enumerate(network.variables)}
-    expected |= {f"optimizer/{i}": tuple(variable.shape) for i, variable in enumerate(optimizer.variables)}
-    return {name: array.shape for name, array in arrays.items()} == expected
-
-
-def _assign(arrays: dict[str, np.ndarray], part: str, variables: list[Any]) -> None:
-    for i, variable in enumerate(variables):
-        variable.assign(arrays[f"{part}/{i}"])
+def _variables(network: keras.Model, optimizer: keras.optimizers.Optimizer) -> dict[str, Any]:
+    """Every variable by its name in a file."""
+    parts = {"network": network.variables, "optimizer": optimizer.variables}
+    return {f"{part}/{i}": variable for part, variables in parts.items() for i, variable in enumerate(variables)}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import keras
 
@@ -18,6 +17,7 @@ from audiotag.training.callbacks import (
     KeepState,
     SeedEveryEpoch,
     StopWhereNotFinite,
+    seed_everything,
 )
 from audiotag.training.checkpoints import Checkpoints, Progress
 from audiotag.training.freezing import thaw
@@ -26,11 +26,7 @@ from audiotag.training.losses import trainee
 from audiotag.training.network import counts, not_yet_trained, starting_network
 from audiotag.training.recipe import Recipe, resolve
 from audiotag.training.run import Run, claim, describe
-from audiotag.training.start import check_front_end, prepare_backend
 from audiotag.training.temperature import START, Temperature, is_dynamic
-
-if TYPE_CHECKING:
-    from audiotag.records import Data
 
 
 def train(recipe: Recipe, out: Path | str) -> Run:
@@ -55,9 +51,7 @@ def train(recipe: Recipe, out: Path | str) -> Run:
     out = Path(out)
     data = records.open(recipe.data)
     recipe = resolve(recipe, data)
-    if recipe.weights is not None:
-        check_front_end(recipe.model, recipe.weights, data)
-    prepare_backend(recipe.seed)
+    _prepare_backend(recipe.seed)
     network, carried = starting_network(recipe, data)
     claim(out, describe(recipe, data, out))
     if carried and not Checkpoints(out / CHECKPOINTS).epochs():
@@ -65,7 +59,20 @@ def train(recipe: Recipe, out: Path | str) -> Run:
     return fit(network, data, recipe, out)
 
 
-def fit(network: keras.Model, data: Data, recipe: Recipe, out: Path) -> Run:
+def _prepare_backend(seed: int) -> None:
+    """Seed every random number; on TensorFlow's CPU device also fix the order of sums.
+
+    On a GPU the order stays free: several convolution gradients have no reproducible version there.
+    """
+    seed_everything(seed)
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        if not tf.config.list_physical_devices("GPU"):
+            tf.config.experimental.enable_op_determinism()
+
+
+def fit(network: keras.Model, data: records.Data, recipe: Recipe, out: Path) -> Run:
     """Train a network as a resolved recipe says, from the newest checkpoint in `out` or from the start.
 
     Args:
@@ -91,44 +98,36 @@ def fit(network: keras.Model, data: Data, recipe: Recipe, out: Path) -> Run:
         if frozen := counts(network):
             progress.say(frozen)
         (out / TAGGER).unlink(missing_ok=True)
-        _fit(model, network, data, recipe, out, checkpoints, state)
+        try:
+            _fit(model, data, recipe, state, _callbacks(network, data, recipe, out, checkpoints, state))
+        except (DivergedError, NotFiniteError) as error:
+            where = f"after epoch {state.epoch + 1}, " if isinstance(error, NotFiniteError) else ""
+            kept = "no epoch had been finished"
+            if state.best_epoch:
+                _finish(network, data, out, checkpoints, state)
+                kept = f"the weights of epoch {state.best_epoch}, the best so far, are in {out / STUDENT}"
+            remedy = f"Try a lower learning_rate than {recipe.learning_rate}"
+            raise DivergedError(f"{where}{error}; {kept}. {remedy}") from error
     if not (out / TAGGER).exists():  # the last file to be written
         _finish(network, data, out, checkpoints, state)
     return Run(out, recipe, state.epoch, state.best_epoch, state.best_value, tuple(state.history))
 
 
 def _fit(
-    model: keras.Model,
-    network: keras.Model,
-    data: Data,
-    recipe: Recipe,
-    out: Path,
-    checkpoints: Checkpoints,
-    state: Progress,
+    model: keras.Model, data: records.Data, recipe: Recipe, state: Progress, callbacks: list[keras.callbacks.Callback]
 ) -> None:
     import tensorflow as tf
 
-    reading = {"batch_size": recipe.batch_size}
+    # A last batch of a few examples would disturb batch normalisation; every epoch leaves out other ones.
+    batches = {"drop_remainder": data.count(recipe.train) >= recipe.batch_size}
+    reading = {name: getattr(recipe, name) for name in ("batch_size", "balance", "mixup", "seed")} | batches
     if recipe.teacher is not None:
         reading |= {"teacher": recipe.teacher, "temperature": recipe.temperature, "separate": True}
-    # A last batch of a few examples would disturb batch normalisation; every epoch leaves out other ones.
-    drop_remainder = data.count(recipe.train) >= recipe.batch_size
-    stream = data.read(
-        recipe.train,
-        shuffle=True,
-        balance=recipe.balance,
-        mixup=recipe.mixup,
-        seed=recipe.seed,
-        first_epoch=state.epoch,
-        drop_remainder=drop_remainder,
-        **reading,
-    )
-    callbacks = _callbacks(network, data, recipe, out, checkpoints, state)
     line = EpochLine(recipe.epochs, state)
     try:
         model.fit(
-            stream,
-            steps_per_epoch=data.steps(recipe.train, recipe.batch_size, drop_remainder=drop_remainder),
+            data.read(recipe.train, shuffle=True, first_epoch=state.epoch, **reading),
+            steps_per_epoch=data.steps(recipe.train, recipe.batch_size, **batches),
             initial_epoch=state.epoch,
             epochs=recipe.epochs,
             shuffle=False,
@@ -139,13 +138,6 @@ def _fit(
         if reason := _reading_failed(error):
             raise AudiotagError(f"{reason}: run `audiotag verify {data.path}`") from error
         raise
-    except (DivergedError, NotFiniteError) as error:
-        where = f"after epoch {state.epoch + 1}, " if isinstance(error, NotFiniteError) else ""
-        kept = "no epoch had been finished"
-        if state.best_epoch:
-            _finish(network, data, out, checkpoints, state)
-            kept = f"the weights of epoch {state.best_epoch}, the best so far, are in {out / STUDENT}"
-        raise DivergedError(f"{where}{error}; {kept}. Try a lower learning_rate than {recipe.learning_rate}") from error
     finally:
         line.close()
 
@@ -158,7 +150,7 @@ def _reading_failed(error: Exception) -> str:
 
 
 def _callbacks(
-    network: keras.Model, data: Data, recipe: Recipe, out: Path, checkpoints: Checkpoints, state: Progress
+    network: keras.Model, data: records.Data, recipe: Recipe, out: Path, checkpoints: Checkpoints, state: Progress
 ) -> list[keras.callbacks.Callback]:
     """In the order in which each needs what the one before it did to the epoch's logs."""
     callbacks = [
@@ -171,10 +163,11 @@ def _callbacks(
         fall = max(1.0, (START - 1) / (0.8 * recipe.epochs))
         callbacks.append(Temperature(fall=fall))
     if recipe.validates:
-        from audiotag.tensorboard import ValidationMetrics
+        from audiotag.tensorboard import PerClassMetrics
 
         watched = keras.Model(network.input, network.output)
-        callbacks.append(ValidationMetrics(watched, data, recipe.validation, recipe.batch_size, out / VALIDATION))
+        settings = {"logdir": out / VALIDATION, "batch_size": recipe.batch_size, "model": watched}
+        callbacks.append(PerClassMetrics((data, recipe.validation), **settings))
     return [
         *callbacks,
         keras.callbacks.TensorBoard(out, write_graph=False),
@@ -191,22 +184,12 @@ def _optimizer(recipe: Recipe, network: keras.Model) -> keras.optimizers.Optimiz
     return keras.optimizers.Adam(recipe.learning_rate)
 
 
-def _finish(network: keras.Model, data: Data, out: Path, checkpoints: Checkpoints, state: Progress) -> None:
+def _finish(network: keras.Model, data: records.Data, out: Path, checkpoints: Checkpoints, state: Progress) -> None:
     """Write `student.keras` and `tagger.keras` with the weights of the best epoch."""
     from audiotag import tagging
 
     checkpoints.load_weights(state.best_epoch, network)
     thaw(network)  # what was frozen is a matter of the run, not of the student
-    card = models.ModelCard(
-        name=out.resolve().name,
-        labels=data.labels,
-        front_end=data.front_end,
-        task=data.task,
-        seconds=data.seconds,
-        pad=data.pad,
-        data_set=data.name,
-        fingerprint=data.fingerprint,
-    )
+    card = models.ModelCard(out.resolve().name, data.clip_format, data.name, data.fingerprint)
     models.save(network, out / STUDENT, card)
-    tagger = tagging.AudioTagger(network, data.labels, data.front_end, data.task, data.seconds, data.pad)
-    models.save(tagger, out / TAGGER)
+    models.save(tagging.AudioTagger(network, **vars(data.clip_format)), out / TAGGER)

@@ -23,10 +23,7 @@ def loss_for(data: Any) -> keras.losses.Loss:
 
 
 def trainee(
-    network: keras.Model,
-    task: str,
-    optimizer: keras.optimizers.Optimizer,
-    label_weight: float | None,
+    network: keras.Model, task: str, optimizer: keras.optimizers.Optimizer, label_weight: float | None
 ) -> keras.Model:
     """A compiled model around `network`, sharing its variables; the network itself stays uncompiled.
 
@@ -39,14 +36,10 @@ def trainee(
             against the blended target, but Keras reports `label_loss` and `distillation_loss` beside it.
     """
     twin = with_fused_normalization(network)
-    if label_weight is None:
-        model = keras.Model(twin.input, twin.output)
-        model.compile(optimizer, loss_for(task))
-        return model
-    model = keras.Model(twin.input, {"label": twin.output, "distillation": twin.output})
-    model.compile(
-        optimizer,
-        loss={"label": loss_for(task), "distillation": loss_for(task)},
-        loss_weights={"label": label_weight, "distillation": 1 - label_weight},
-    )
+    outputs, loss, weights = twin.output, loss_for(task), None
+    if label_weight is not None:
+        weights = {"label": label_weight, "distillation": 1 - label_weight}
+        outputs, loss = dict.fromkeys(weights, outputs), dict.fromkeys(weights, loss)
+    model = keras.Model(twin.input, outputs)
+    model.compile(optimizer, loss, loss_weights=weights)
     return model

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import keras
 
-from audiotag import models
+from audiotag import models, records
 from audiotag.errors import AudiotagError
 from audiotag.labels import Labels
 from audiotag.models.conversion import carry_over, matching_classes
 from audiotag.models.parts import Parts
-from audiotag.models.weights import resolve
+from audiotag.models.weights import Weights, resolve
 from audiotag.training.freezing import freeze, freeze_normalization
 from audiotag.training.recipe import Recipe
 
-if TYPE_CHECKING:
-    from audiotag.records import Data
 
-
-def starting_network(recipe: Recipe, data: Data) -> tuple[keras.Model, str]:
+def starting_network(recipe: Recipe, data: records.Data) -> tuple[keras.Model, str]:
     """Build what a recipe trains.
 
     Where a new head is put on and the weights' vocabulary is known, the outputs of classes that it shares with the
@@ -38,10 +34,15 @@ def starting_network(recipe: Recipe, data: Data) -> tuple[keras.Model, str]:
         carried over, "" where there is nothing to tell.
 
     Raises:
-        AudiotagError: weights that do not fit, other classes and no leave for a new head, or no such part to freeze.
+        AudiotagError: weights that do not fit or were trained on other features, other classes and no leave for a new
+            head, or no such part to freeze.
     """
     settings = {"mels": data.front_end.mels, "frames": data.frames, **recipe.model_options}
-    known = None if recipe.weights is None else resolve(recipe.model, recipe.weights).labels
+    known = None
+    if recipe.weights is not None:
+        weights = resolve(recipe.model, recipe.weights)
+        _check_front_end(weights, recipe.weights, data)
+        known = weights.labels
     new_head = recipe.new_head if known is None else _needs_head(recipe, known, data)
     network = models.build(
         recipe.model, classes=len(data.labels), weights=recipe.weights, new_head=new_head, **settings
@@ -50,7 +51,12 @@ def starting_network(recipe: Recipe, data: Data) -> tuple[keras.Model, str]:
     if new_head:
         pairs, note = _carried(known, data, recipe)
         if pairs:
-            source = _as_weights_have_it(recipe, len(known), settings)
+            # The network that the weights are those of, its head included.
+            if Path(recipe.weights).suffix == ".keras":
+                source = models.load(recipe.weights)[0]
+            else:
+                body = {name: value for name, value in settings.items() if name not in ("head", "pooling")}
+                source = models.build(recipe.model, classes=len(known), weights=recipe.weights, **body)
             if Parts(source).class_weights.keys() == Parts(network).class_weights.keys():
                 carry_over(source, network, pairs)
             else:
@@ -71,18 +77,10 @@ def counts(network: keras.Model) -> str:
 
 def not_yet_trained(recipe: Recipe) -> bool:
     """Whether a recipe starts from random weights, or from ones that were trained on no sound yet (ImageNet's)."""
-    return recipe.weights is None or not resolve(recipe.model, recipe.weights).heard_sound
+    return recipe.weights is None or not resolve(recipe.model, recipe.weights).of_sounds
 
 
-def _as_weights_have_it(recipe: Recipe, classes: int, settings: dict[str, Any]) -> keras.Model:
-    """The network that a recipe's weights are those of, its head included."""
-    if Path(recipe.weights).suffix == ".keras":
-        return models.load(recipe.weights)[0]
-    body = {name: value for name, value in settings.items() if name not in ("head", "pooling")}
-    return models.build(recipe.model, classes=classes, weights=recipe.weights, **body)
-
-
-def _carried(known: Labels | None, data: Data, recipe: Recipe) -> tuple[list[tuple[int, int]], str]:
+def _carried(known: Labels | None, data: records.Data, recipe: Recipe) -> tuple[list[tuple[int, int]], str]:
     """The outputs that the new head takes over from the old one, and a line about them."""
     if known is None:
         return [], f"New head, at random: {recipe.weights} does not say its classes"
@@ -94,12 +92,11 @@ def _carried(known: Labels | None, data: Data, recipe: Recipe) -> tuple[list[tup
     return pairs, f"New head: {count} carried over from {recipe.weights}"
 
 
-def _needs_head(recipe: Recipe, known: Labels, data: Data) -> bool | None:
+def _needs_head(recipe: Recipe, known: Labels, data: records.Data) -> bool | None:
     """What `models.build` is told about the head: it compares numbers of classes, this compares the classes."""
-    if recipe.new_head or _same(known, data.labels):
+    if recipe.new_head or known.ids == data.labels.ids or _folded(known) == _folded(data.labels):
         return recipe.new_head
-    is_file = Path(recipe.weights).suffix == ".keras"
-    if recipe.new_head is None and not is_file:
+    if recipe.new_head is None and Path(recipe.weights).suffix != ".keras":
         return True
     if len(known) == len(data.labels):
         both = zip(known.names, data.labels.names, strict=True)
@@ -111,8 +108,15 @@ def _needs_head(recipe: Recipe, known: Labels, data: Data) -> bool | None:
     return recipe.new_head
 
 
-def _same(theirs: Labels, ours: Labels) -> bool:
-    def folded(labels: Labels) -> list[str]:
-        return [name.casefold() for name in labels.names]
+def _folded(labels: Labels) -> list[str]:
+    return [name.casefold() for name in labels.names]
 
-    return theirs.ids == ours.ids or folded(theirs) == folded(ours)
+
+def _check_front_end(weights: Weights, name: str | Path, data: records.Data) -> None:
+    """Refuse weights that say what features they were trained on, where the data's are others."""
+    front_end = weights.front_end
+    if front_end is not None and (difference := front_end.difference(data.front_end)):
+        raise AudiotagError(
+            f"weights {name!r} hear through the front end {front_end.name!r}, {data.name} was built with "
+            f"{data.front_end.name!r} ({difference}): build it with front_end={front_end.name!r}"
+        )

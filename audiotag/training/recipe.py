@@ -6,14 +6,12 @@ import dataclasses
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from audiotag import records
 from audiotag.errors import AudiotagError, suggest
 from audiotag.run_folder import NO_VALIDATION
 from audiotag.training.schedule import Schedule
-
-if TYPE_CHECKING:
-    from audiotag.records import Data
 
 LAST = "last"
 MONITORS = {"val_mAP": 1, "val_accuracy": 1, "val_loss": -1, LAST: 0}  # 1: higher is better, -1: lower is
@@ -100,43 +98,38 @@ class Recipe:
     patience: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size"):
-            if getattr(self, name) < 1:
-                raise AudiotagError(f"{name} must be at least 1, received {getattr(self, name)}")
-        if self.seed < 0:
-            raise AudiotagError(f"seed is 0 or more, received {self.seed}")
         if self.optimizer not in OPTIMIZERS:
             raise AudiotagError(f"no optimizer is named {self.optimizer!r}: {suggest(self.optimizer, OPTIMIZERS)}")
-        if not self.weight_decay >= 0 or (self.weight_decay and self.optimizer == "adam"):
-            raise AudiotagError(
-                f"weight_decay is 0 or more and needs optimizer='adamw', received {self.weight_decay} "
-                f"with {self.optimizer!r}"
-            )
-        if not 0 <= self.label_weight <= 1:
-            raise AudiotagError(f"label_weight lies in 0 to 1, received {self.label_weight}")
-        if not self.temperature > 0:
-            raise AudiotagError(f"temperature must be positive, received {self.temperature}")
-        if not 0 <= self.mixup < math.inf:
-            raise AudiotagError(f"mixup (the alpha of a Beta distribution) is 0 or more, received {self.mixup}")
         if self.monitor is not None and self.monitor not in MONITORS:
             raise AudiotagError(f"nothing to monitor is named {self.monitor!r}: {suggest(self.monitor, MONITORS)}")
-        if self.patience is not None and self.patience < 1:
-            raise AudiotagError(f"patience is 1 epoch or more, or None for no early stop, received {self.patience}")
         check_layer_decay(self.layer_decay)
+        decay, options, patience = self.weight_decay, self.model_options, self.patience
+        decays = decay >= 0 if self.optimizer == "adamw" else decay == 0
+        watches = self.monitor not in (None, LAST)
+        for rule, holds, received in (
+            ("epochs must be at least 1", self.epochs >= 1, self.epochs),
+            ("batch_size must be at least 1", self.batch_size >= 1, self.batch_size),
+            ("seed is 0 or more", self.seed >= 0, self.seed),
+            ("weight_decay is 0 or more and needs optimizer='adamw'", decays, f"{decay} with {self.optimizer!r}"),
+            ("label_weight lies in 0 to 1", 0 <= self.label_weight <= 1, self.label_weight),
+            ("temperature must be positive", self.temperature > 0, self.temperature),
+            ("mixup (the alpha of a Beta distribution) is 0 or more", 0 <= self.mixup < math.inf, self.mixup),
+            ("patience is 1 epoch or more, or None for no early stop", patience is None or patience >= 1, patience),
+            ("model_options are stated or left out", None not in options.values(), f"None in {options}"),
+            (f"monitor {self.monitor!r} needs a validation split", not watches or self.validates, "validation='none'"),
+        ):
+            if not holds:
+                raise AudiotagError(f"{rule}, received {received}")
         for name, left_out in (("new_head", None), ("freeze", None), ("freeze_normalization", False)):
             if self.weights is None and getattr(self, name) != left_out:
                 raise AudiotagError(f"{name}={getattr(self, name)!r} needs weights to start from, received none")
-        if None in self.model_options.values():
-            raise AudiotagError(f"model_options are stated or left out, received None in {self.model_options}")
         if self.fold is not None and (self.train is not None or self.validation is not None):
             raise AudiotagError(
                 f"fold={self.fold} already says what to train and validate on: leave out train and validation"
             )
-        if self.validation == NO_VALIDATION and self.monitor not in (None, LAST):
-            raise AudiotagError(f"monitor {self.monitor!r} needs a validation split, received validation='none'")
-        if self.patience is not None and (self.monitor == LAST or self.validation == NO_VALIDATION):
+        if patience is not None and (self.monitor == LAST or self.validation == NO_VALIDATION):
             raise AudiotagError(
-                f"patience={self.patience} waits for a better epoch: it needs a validation split and another "
+                f"patience={patience} waits for a better epoch: it needs a validation split and another "
                 f"monitor than {LAST!r}"
             )
 
@@ -157,7 +150,7 @@ def check_layer_decay(decay: float) -> None:
         raise AudiotagError(f"layer_decay is above 0 and at most 1 (the same rate everywhere), received {decay}")
 
 
-def resolve(recipe: Recipe, data: Data) -> Recipe:
+def resolve(recipe: Recipe, data: records.Data) -> Recipe:
     """The recipe with everything that was left open filled in for a data set.
 
     Raises:
@@ -165,32 +158,27 @@ def resolve(recipe: Recipe, data: Data) -> Recipe:
     """
     train, validation = _splits(recipe, data)
     warmup = recipe.epochs // 8 if recipe.warmup is None else recipe.warmup
-    implied: dict[str, Any] = {
-        "data": str(Path(recipe.data).resolve()),
-        "weights": None if recipe.weights is None else str(recipe.weights),
-        "train": train,
-        "validation": validation,
-        "fold": None,
-        "learning_rate": (1e-3 if recipe.weights is None else 3e-4)
-        if recipe.learning_rate is None
-        else recipe.learning_rate,
+    implied = {
+        "learning_rate": 1e-3 if recipe.weights is None else 3e-4,
         "warmup": warmup,
-        "ramp_start": warmup if recipe.ramp_start is None else recipe.ramp_start,
-        "ramp_epochs": max(1, recipe.epochs * 4 // 5) if recipe.ramp_epochs is None else recipe.ramp_epochs,
+        "ramp_start": warmup,
+        "ramp_epochs": max(1, recipe.epochs * 4 // 5),
+        "monitor": LAST if validation == NO_VALIDATION else data.task.monitor,
     }
+    choices = {name: choice for name in implied if (choice := getattr(recipe, name)) is not None}
     if recipe.monitor == "val_accuracy" and not data.task.exclusive:
         raise AudiotagError(f"{data.name} is multilabel: monitor 'val_mAP' or 'val_loss', received 'val_accuracy'")
-    if recipe.monitor is None:
-        implied["monitor"] = LAST if validation == NO_VALIDATION else data.task.monitor
     if recipe.teacher is not None and recipe.teacher not in data.teachers:
         known = suggest(recipe.teacher, data.teachers) if data.teachers else "it has none yet, see `audiotag teach`"
         raise AudiotagError(f"{data.name} has no outputs of a teacher {recipe.teacher!r}: {known}")
-    resolved = dataclasses.replace(recipe, **implied)
+    files = {"data": str(Path(recipe.data).resolve()), "weights": recipe.weights and str(recipe.weights)}
+    splits = {"train": train, "validation": validation, "fold": None}
+    resolved = dataclasses.replace(recipe, **files, **splits, **implied | choices)
     resolved.schedule(0)  # a rate or a length out of range shows here, before anything is written
     return resolved
 
 
-def _splits(recipe: Recipe, data: Data) -> tuple[str, str]:
+def _splits(recipe: Recipe, data: records.Data) -> tuple[str, str]:
     if recipe.fold is not None:
         held_out = f"fold{recipe.fold}"
         data.select(held_out)
@@ -208,7 +196,7 @@ def _splits(recipe: Recipe, data: Data) -> tuple[str, str]:
     return train, validation
 
 
-def _implied(split: str, data: Data) -> str:
+def _implied(split: str, data: records.Data) -> str:
     if split in data.splits:
         return split
     folds = [name for name in data.splits if name.startswith("fold")]

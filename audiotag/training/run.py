@@ -8,18 +8,15 @@ import platform
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from audiotag import __version__, run_folder, storage
+from audiotag import __version__, records, run_folder, storage
 from audiotag.errors import AudiotagError
 from audiotag.records import teachers
 from audiotag.run_folder import CHECKPOINTS, RECIPE, STUDENT, TAGGER
 from audiotag.training.recipe import Recipe
-
-if TYPE_CHECKING:
-    from audiotag.records import Data
 
 
 @dataclass(frozen=True)
@@ -53,7 +50,7 @@ class Run:
         return self.path / TAGGER
 
 
-def describe(recipe: Recipe, data: Data, out: Path) -> dict[str, Any]:
+def describe(recipe: Recipe, data: records.Data, out: Path) -> dict[str, Any]:
     """What `recipe.toml` says: the resolved recipe, what it was trained on, and with which versions.
 
     Returns:
@@ -74,8 +71,7 @@ def describe(recipe: Recipe, data: Data, out: Path) -> dict[str, Any]:
     if recipe.teacher is not None:
         outputs = teachers.read(data.teacher_folder(recipe.teacher))
         described["teacher_fingerprint"] = storage.fingerprint(outputs["shards"])
-    packages = {"keras": keras, "tensorflow": tf, "numpy": np}
-    versions = {name: package.__version__ for name, package in packages.items()}
+    versions = {package.__name__: package.__version__ for package in (keras, tf, np)}
     described["versions"] = {"audiotag": __version__, **versions, "python": platform.python_version()}
     return described
 

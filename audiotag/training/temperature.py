@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -66,13 +65,9 @@ class Temperature(keras.callbacks.Callback):
 
 def is_dynamic(model: keras.Model) -> bool:
     """Whether a model holds dynamic convolutions, as every DyMN does."""
-    return any(True for _ in _dynamic(model))
+    return bool(_dynamic(model))
 
 
-def _dynamic(model: keras.Model) -> Iterator[DynamicConvolution]:
+def _dynamic(model: keras.Model) -> list[DynamicConvolution]:
     """The dynamic convolutions of a model and of the models inside it."""
-    for layer in model.layers:
-        if isinstance(layer, DynamicConvolution):
-            yield layer
-        elif isinstance(layer, keras.Model):
-            yield from _dynamic(layer)
+    return [layer for layer in model._flatten_layers() if isinstance(layer, DynamicConvolution)]

@@ -28,7 +28,7 @@ def test_a_named_policy_gives_sound_at_any_rate(name: str, rate: int) -> None:
 def test_the_equaliser_stays_within_its_gains_where_its_bands_reach_beyond_half_the_rate(rate: int) -> None:
     gain = 6.0
     step = ("SevenBandParametricEQ", {"min_gain_db": -gain, "max_gain_db": gain, "p": 1.0})
-    equaliser = presets.make(step, rate, None, None)
+    equaliser = presets.make(step, rate, {})
     impulse = np.zeros(rate, np.float32)
     impulse[rate // 2] = 1.0
     for _ in range(30):

@@ -18,10 +18,12 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import keras
 
     from audiotag import frontend, models
+    from audiotag.clip_format import ClipFormat
     from audiotag.labels import Labels
 
     keras.utils.set_random_seed(1)
-    card = models.ModelCard("untaught", Labels(("a", "b")), frontend.preset("efficientat"), "multiclass", 0.5)
+    clip_format = ClipFormat(Labels(("a", "b")), frontend.preset("efficientat"), "multiclass", 0.5)
+    card = models.ModelCard("untaught", clip_format)
     built = models.build("passt", classes=2, frames=50, width=16, depth=1, heads=2)
     return models.save(built, tmp_path_factory.mktemp("network") / "student.keras", card)
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from audiotag import audio, augment, records
+from audiotag.clip_format import ClipFormat
 from audiotag.frontend import LogMelConfig
 from audiotag.labels import Labels
 from audiotag.records import Clip, Data, Declaration
@@ -141,7 +142,7 @@ def teacher_file(tmp_path: Path) -> Callable[..., Path]:
         log_mel = keras.Input((None, front_end.mels, 1))
         x = keras.layers.Conv2D(4, 3, activation="relu")(log_mel)
         logits = keras.layers.Dense(len(labels))(keras.layers.GlobalAveragePooling2D()(x))
-        card = models.ModelCard(name, labels, front_end, "multilabel", 0.2)
+        card = models.ModelCard(name, ClipFormat(labels, front_end, "multilabel", 0.2))
         return models.save(keras.Model(log_mel, logits), tmp_path / f"{name}.keras", card)
 
     return make

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy.special import expit, softmax
 
+from audiotag.clip_format import ClipFormat
 from audiotag.errors import AudiotagError
 from audiotag.evaluation import calibrating
 from audiotag.labels import Labels
@@ -256,7 +257,7 @@ def folder(tmp_path_factory) -> Path:
     means = (means - means.mean(axis=1, keepdims=True)) / means.std(axis=1, keepdims=True)
     weights = np.linalg.lstsq(np.c_[means, np.ones(len(means))], np.asarray(targets) * 12 - 6, rcond=0.05)[0]
     network.get_layer("logits").set_weights([weights[:-1], weights[-1]])
-    card = models.ModelCard("run", data.labels, data.front_end, data.task, data.seconds, data.pad)
+    card = models.ModelCard("run", ClipFormat(data.labels, data.front_end, data.task, data.seconds, data.pad))
     models.save(network, root / "run" / "student.keras", card)
     recipe = f'data = "{(root / "data").as_posix()}"\nvalidation = "validation"\ntrain = "train"\n'
     (root / "run" / "recipe.toml").write_text(f'{recipe}fingerprint = "{data.fingerprint}"\n', encoding="utf-8")

@@ -13,6 +13,7 @@ import pandas
 import pytest
 
 from audiotag import AudiotagError, metrics, models, scorers
+from audiotag.clip_format import ClipFormat
 from audiotag.evaluation import evaluate
 from audiotag.evaluation.evaluated import Scored, fitted_on_these
 from audiotag.evaluation.sections import SECTIONS
@@ -27,7 +28,9 @@ WRITTEN = {"report.html", "metrics.csv", "metrics.json", "predictions.npz", "mod
 
 def write_run(run: Path, network: keras.Model, data, validation: str = "train", **tagger) -> Path:
     """A run folder of a network, with a tagger where it is to have thresholds or a calibration."""
-    card = models.ModelCard("small", data.labels, data.front_end, data.task, data.seconds, data_set=data.name)
+    card = models.ModelCard(
+        "small", ClipFormat(data.labels, data.front_end, data.task, data.seconds), data_set=data.name
+    )
     models.save(network, run / "student.keras", card)
     recipe = f'data = "{data.path}"\nvalidation = "{validation}"\nmodel = "small"\nepochs = 3\n'
     (run / "recipe.toml").write_text(recipe, encoding="utf-8")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from audiotag import models
+from audiotag.clip_format import ClipFormat
 from audiotag.errors import AudiotagError
 from audiotag.frontend import LogMelConfig
 from audiotag.labels import Labels
@@ -152,7 +153,7 @@ def embedded(path: Path, layers: list[str], inputs: np.ndarray) -> np.ndarray:
 # Of the whole network, JAX alone would compile for most of a minute.
 @pytest.mark.parametrize(("backend", "layers"), [("torch", ["mid"]), ("jax", ["stem_activation", "block3_add"])])
 def test_another_backend_gives_the_same_numbers(kept_process, network, tmp_path, backend, layers):
-    card = models.ModelCard("mn01", Labels(("a", "b", "c")), LogMelConfig(mels=MELS), "multiclass", 1.0)
+    card = models.ModelCard("mn01", ClipFormat(Labels(("a", "b", "c")), LogMelConfig(mels=MELS), "multiclass", 1.0))
     path = models.save(network, tmp_path / "network.keras", card)
     there = kept_process(backend).call(embedded, path, layers, spectrograms())
     here = models.embedding_network(network, layers)(spectrograms())

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from audiotag import models
+from audiotag.clip_format import ClipFormat
 from audiotag.errors import AudiotagError
 from audiotag.frontend import LogMelConfig
 from audiotag.labels import Labels
@@ -25,7 +26,7 @@ def model() -> keras.Model:
 def card() -> models.ModelCard:
     labels = Labels(('dog, "big"', "regen / Œuvre", "🐓"), ("a", "b", "c"))
     front_end = LogMelConfig(name="small", mels=32, fmax=12_000)
-    return models.ModelCard("student", labels, front_end, "multiclass", 5.0, "zero", "esc10", "f" * 64)
+    return models.ModelCard("student", ClipFormat(labels, front_end, "multiclass", 5.0, "zero"), "esc10", "f" * 64)
 
 
 def test_a_saved_model_and_its_card_come_back(tmp_path, model, card):
@@ -89,8 +90,8 @@ def test_code_inside_a_model_file_is_refused(tmp_path, card):
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"task": "multi"}, "did you mean 'multi"),
-        ({"pad": "reflect"}, "no pad of a model"),
+        ({"task": "multi"}, "must be multiclass or multilabel, received 'multi'"),
+        ({"pad": "reflect"}, "is named 'reflect'"),
         ({"seconds": 0}, "must be positive, received 0"),
         ({"colour": "red"}, "unknown colour"),
         ({"labels": None}, "is damaged"),

@@ -8,6 +8,7 @@ import plain_keras
 import pytest
 
 from audiotag import models
+from audiotag.clip_format import ClipFormat
 from audiotag.errors import AudiotagError
 from audiotag.frontend import LogMelConfig
 from audiotag.labels import Labels
@@ -126,7 +127,7 @@ def test_plain_keras_opens_the_files_where_audiotag_cannot_be_imported(kept_proc
         {"se_dims": "cft", "se_fusion": "avg", "frames": 40},
     )
     labels = Labels(("a", "b", "c"))
-    card = models.ModelCard("student", labels, LogMelConfig(mels=32), "multiclass", 0.4)
+    card = models.ModelCard("student", ClipFormat(labels, LogMelConfig(mels=32), "multiclass", 0.4))
     spectrograms = np.random.default_rng(0).normal(size=(2, 40, 32, 1)).astype(np.float32)
     plain = kept_process("tensorflow", audiotag=False)
     assert not plain.call(plain_keras.importable, "audiotag")

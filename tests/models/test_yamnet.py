@@ -11,8 +11,9 @@ import pytest
 
 from audiotag import models
 from audiotag.errors import AudiotagError
+from audiotag.models import heads
 from audiotag.models.conversion import classes_of
-from audiotag.models.yamnet import YAMNet, _mean_score
+from audiotag.models.yamnet import YAMNet
 
 SPECIFICATION = importlib.util.spec_from_file_location(
     "numpy_reference_yamnet", Path(__file__).with_name("numpy_reference_yamnet.py")
@@ -65,7 +66,7 @@ def test_a_compiled_graph_of_open_length_counts_patches_as_well(network):
 
 def test_extreme_scores_stay_finite_and_exact():
     head = keras.Input((None, 1))
-    mean = keras.Model(head, _mean_score(head))
+    mean = keras.Model(head, heads.pool(head, "mean"))
     for patches in ([-200.0, -300.0], [200.0, 300.0], [-40.0, 40.0], [-1000.0, -1000.0, 1000.0]):
         scores = np.longdouble(patches)
         present, absent = np.logaddexp.reduce(-np.logaddexp(0, -scores)), np.logaddexp.reduce(-np.logaddexp(0, scores))

@@ -13,6 +13,7 @@ import pytest
 
 from audiotag import AudiotagError, cli, distill, evaluation, models, progress, records, scorers, tagging
 from audiotag.cli.app import app
+from audiotag.clip_format import ClipFormat
 from audiotag.frontend import log_mel
 from audiotag.labels import Labels
 from audiotag.models.presets import Preset
@@ -58,7 +59,7 @@ def tiny() -> Any:
 def forms(tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The network as every kind of source."""
     folder, labels = tmp_path_factory.mktemp("forms"), Labels(NAMES)
-    card = models.ModelCard("tiny", labels, FRONT_END, "multiclass", 0.25)
+    card = models.ModelCard("tiny", ClipFormat(labels, FRONT_END, "multiclass", 0.25))
     tagger = tagging.AudioTagger(tiny, labels, FRONT_END, "multiclass", 0.25)
     models.save(tiny, folder / "run" / "student.keras", card)
     models.save(tagger, folder / "run" / "tagger.keras")

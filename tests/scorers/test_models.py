@@ -13,6 +13,7 @@ import pytest
 from scipy.special import expit, softmax
 
 from audiotag import AudiotagError, models, records, scorers
+from audiotag.clip_format import ClipFormat
 from audiotag.labels import Labels
 
 
@@ -38,7 +39,7 @@ def check(found: scorers.Predicted, data: object, expected: object, tolerance: f
 
 
 def test_a_students_file_and_a_run_are_heard_through_the_records(network, data, expected, tmp_path) -> None:
-    card = models.ModelCard("small", data.labels, data.front_end, "multiclass", 0.25, data_set="tones")
+    card = models.ModelCard("small", ClipFormat(data.labels, data.front_end, "multiclass", 0.25), data_set="tones")
     models.save(network(), tmp_path / "mine" / "student.keras", card)
     for source, name, kind in ((tmp_path / "mine", "mine", "run"), ("student.keras", "student", "Keras model")):
         found = predicted(tmp_path / "mine" / source, data)
@@ -274,7 +275,7 @@ def test_an_empty_folder_and_a_folder_that_is_no_saved_model_are_refused(data, t
 
 
 def test_options_for_what_a_model_states_itself_are_refused(network, data, tmp_path) -> None:
-    card = models.ModelCard("small", data.labels, data.front_end, "multiclass", 0.25)
+    card = models.ModelCard("small", ClipFormat(data.labels, data.front_end, "multiclass", 0.25))
     models.save(network(), tmp_path / "student.keras", card)
     for option in ({"labels": data.labels}, {"sample_rate": 8000}, {"outputs": "logits"}):
         with pytest.raises(AudiotagError, match=rf"{next(iter(option))} is for models that do not state it"):

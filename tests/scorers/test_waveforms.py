@@ -9,6 +9,7 @@ import soxr
 from scipy.special import softmax
 
 from audiotag import AudiotagError, frontend, models, scorers
+from audiotag.clip_format import ClipFormat
 from audiotag.frontend import LogMelConfig
 
 WEIGHTS = np.random.default_rng(5).normal(size=(400, 3)).astype(np.float32)
@@ -108,7 +109,7 @@ def test_a_student_of_another_front_end_hears_the_waveforms_through_it(
     network, data, data_with_waveforms, read, tmp_path
 ) -> None:
     other = LogMelConfig(name="other", sample_rate=8000, window=256, hop=160, fft=256, mels=16, fmax=3000.0)
-    card = models.ModelCard("other", data.labels, other, "multiclass", 0.25)
+    card = models.ModelCard("other", ClipFormat(data.labels, other, "multiclass", 0.25))
     models.save(network(), tmp_path / "student.keras", card)
     with pytest.raises(AudiotagError, match="another front end"):
         predicted(tmp_path / "student.keras", data)

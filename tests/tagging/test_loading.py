@@ -7,12 +7,13 @@ import pytest
 
 import audiotag
 from audiotag import models
+from audiotag.clip_format import ClipFormat
 from audiotag.errors import AudiotagError
 
 
 @pytest.fixture
 def card(labels, front_end) -> models.ModelCard:
-    return models.ModelCard("tiny", labels, front_end, "multiclass", 0.5, "zero")
+    return models.ModelCard("tiny", ClipFormat(labels, front_end, "multiclass", 0.5, "zero"))
 
 
 def test_a_tagger_file_is_opened_as_it_was_saved(tagger, noise, tmp_path):

@@ -11,11 +11,11 @@ from sklearn.metrics import average_precision_score, f1_score, log_loss, roc_auc
 from audiotag import AudiotagError
 from audiotag.metrics import per_class
 from audiotag.scorers.keras_models import predict
-from audiotag.tensorboard import PerClassMetrics, ValidationMetrics
+from audiotag.tensorboard import PerClassMetrics
 
 
 class Seen(keras.callbacks.Callback):
-    """Keeps the logs that a callback after `ValidationMetrics` is handed."""
+    """Keeps the logs that a callback after `PerClassMetrics` is handed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ def fitted(network, data, callbacks, epochs=2, rate=0.3):
 @pytest.mark.parametrize(("task", "third"), [("multiclass", "accuracy"), ("multilabel", "F1")])
 def test_later_callbacks_and_the_history_see_the_metrics_of_the_trained_weights(memory_data, echo, task, third) -> None:
     data, network, seen = memory_data(task=task), echo(3), Seen()
-    history = fitted(network, data, [ValidationMetrics(network, data, "test", 8), seen])
+    history = fitted(network, data, [PerClassMetrics((data, "test"), batch_size=8, model=network), seen])
     found = predict(network, data, "test")
     means = per_class.summary(found)
     assert set(seen.logs[-1]) == {"loss", "val_loss", "val_mAP", "val_AUC", f"val_{third}"}
@@ -52,7 +52,7 @@ def test_early_stopping_and_checkpoints_can_watch_them(memory_data, echo, tmp_pa
     data, network = memory_data(), echo(3)
     best = tmp_path / "best.weights.h5"
     callbacks = [
-        ValidationMetrics(network, data, "test"),
+        PerClassMetrics((data, "test"), model=network),
         keras.callbacks.ModelCheckpoint(
             best, monitor="val_accuracy", mode="max", save_best_only=True, save_weights_only=True
         ),
@@ -70,7 +70,7 @@ def test_a_network_inside_a_model_with_two_outputs_is_watched(memory_data, echo)
     rows = data.logits[:, :, None, None]
     model.compile("sgd", {"label": "mse", "distillation": "mse"})
     targets = {"label": data.targets, "distillation": data.targets}
-    model.fit(rows, targets, verbose=0, callbacks=[ValidationMetrics(network, data, "test"), seen])
+    model.fit(rows, targets, verbose=0, callbacks=[PerClassMetrics((data, "test"), model=network), seen])
     assert 0 < seen.logs[0]["val_mAP"] <= 1
 
 
@@ -79,7 +79,7 @@ def test_every_class_and_epoch_is_written_to_the_log_folder(memory_data, echo, t
 
     data, network = memory_data(names=("a/b", "c", "d")), echo(3)
     history = fitted(
-        network, data, [ValidationMetrics(network, data, "test", logdir=tmp_path / "validation")], epochs=3
+        network, data, [PerClassMetrics((data, "test"), model=network, logdir=tmp_path / "validation")], epochs=3
     )
     reader = EventAccumulator(str(tmp_path / "validation")).Reload()
     points = reader.Tensors("summary/mAP")
@@ -93,13 +93,13 @@ def test_a_split_without_a_label_is_refused_before_training(memory_data, echo) -
     data = memory_data(task="multilabel")
     data.clips["labels"] = ""
     with pytest.raises(AudiotagError, match="needs labelled clips, 'test' of memory has none"):
-        fitted(echo(3), data, [ValidationMetrics(echo(3), data, "test")])
+        fitted(echo(3), data, [PerClassMetrics((data, "test"), model=echo(3))])
 
 
 def test_a_metric_that_is_not_defined_is_left_out_of_the_logs(memory_data, echo) -> None:
     data, network, seen = memory_data(task="multilabel"), echo(3), Seen()
     data.targets[:] = 1.0
-    fitted(network, data, [ValidationMetrics(network, data, "test"), seen], epochs=1)
+    fitted(network, data, [PerClassMetrics((data, "test"), model=network), seen], epochs=1)
     assert set(seen.logs[0]) == {"loss", "val_loss", "val_mAP", "val_F1"}
 
 
@@ -108,7 +108,7 @@ def test_weights_that_are_not_finite_end_the_training_naming_a_clip(memory_data,
     data_of_nan = memory_data()
     data_of_nan.logits[:] = np.nan
     with pytest.raises(AudiotagError, match=r"finite.*'clip 0 é'"):
-        fitted(network, data_of_nan, [ValidationMetrics(network, data, "test")], epochs=1)
+        fitted(network, data_of_nan, [PerClassMetrics((data, "test"), model=network)], epochs=1)
 
 
 def plain(outputs: int, activation: str | None = "sigmoid", dropout: float = 0.2) -> keras.Model:
@@ -225,7 +225,7 @@ def test_a_split_of_a_data_set_is_watched(memory_data, echo) -> None:
     data, network = memory_data(), echo(3)
     both = [fitted(network, data, [watch], epochs=1, rate=0.0).history for watch in (
         PerClassMetrics((data, "test")),
-        ValidationMetrics(network, data, "test"),
+        PerClassMetrics((data, "test"), model=network),
     )]  # fmt: skip
     assert both[0] == both[1]
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from audiotag import frontend, models
+from audiotag.clip_format import ClipFormat
 from audiotag.errors import AudiotagError
 from audiotag.labels import Labels
 from audiotag.training import Recipe
@@ -34,7 +35,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> str:
     generator = np.random.default_rng(0)
     for weight in network.weights:
         weight.assign(generator.uniform(0.05, 0.15, weight.shape))
-    card = models.ModelCard(name="old", labels=OLD, front_end=FRONT_END, task="multilabel", seconds=1.0)
+    card = models.ModelCard("old", ClipFormat(OLD, FRONT_END, "multilabel", 1.0))
     return str(models.save(network, tmp_path_factory.mktemp("old") / "student.keras", card))
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from audiotag import AudiotagError, models, records, scorers
+from audiotag.clip_format import ClipFormat
 from audiotag.evaluation.evaluated import Evaluation, Scored
 from audiotag.evaluation.sections import sound_events
 from audiotag.evaluation.sections.sound_events import compare, frame_scores, judge, measure, note, section
@@ -369,7 +370,7 @@ def test_a_network_is_measured_on_the_clips_whose_events_are_known(package, data
 
 def evaluated(network: Any, data: records.Data, split: str, folder: Path) -> Evaluation:
     """A saved model, about to be measured on a split."""
-    card = models.ModelCard(network.name, data.labels, data.front_end, data.task, data.seconds)
+    card = models.ModelCard(network.name, ClipFormat(data.labels, data.front_end, data.task, data.seconds))
     models.save(network, folder / "model.keras", card)
     scored = Scored(SimpleNamespace(subject=scorers.open(folder / "model.keras", data)), data, split, None)
     return Evaluation((scored,), None, None, None, None, {}, "none")
