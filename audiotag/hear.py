@@ -18,6 +18,7 @@ from audiotag.models.frames import shortest_frames
 from audiotag.scorers import load
 from audiotag.tagging import AudioTagger
 from audiotag.tagging.embeddings import network_of
+from audiotag.tagging.waveform_model import window_and_hop
 from audiotag.tagging.windows import SECONDS_A_BATCH, windows_of
 
 TIMESTAMP_SECONDS = 0.16
@@ -92,7 +93,7 @@ def get_scene_embeddings(audio: Any, model: Model) -> Any:
         AudioError: another shape, or sounds too short for the front end.
     """
     sounds = _sounds(audio)
-    samples, step = model.tagger.window_and_hop()
+    samples, step = window_and_hop(model.tagger)
     lengths: list[int] = []
 
     def rows() -> Iterator[np.ndarray]:
@@ -143,7 +144,7 @@ def get_timestamp_embeddings(audio: Any, model: Model) -> tuple[Any, Any]:
 def _timestamp_window(tagger: AudioTagger) -> int:
     """Length of the window around a moment, samples."""
     if tagger.network.input_shape[1] is not None:
-        return tagger.window_and_hop()[0]
+        return window_and_hop(tagger)[0]
     config = tagger.front_end
     whole = config.window + (shortest_frames(tagger.network) - 1) * config.hop
     least = whole - 2 * config.margin + (config.preemphasis > 0)

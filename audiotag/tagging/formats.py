@@ -6,11 +6,11 @@ import csv
 import json
 import sys
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import IO, Any
 
 from audiotag import audio
 from audiotag.errors import AudiotagError, suggest
+from audiotag.tagging.files import report_failure, shown_path
 from audiotag.tagging.results import FileTags
 
 COLUMNS = ("file", "start", "end", "label", "score")
@@ -60,14 +60,8 @@ def write(
         stream.flush()
         if result.reason:
             failed += 1
-            # Standard error is looked up now: a running progress bar has put itself in its place.
-            print(f"audiotag: {shown_path(result.path)}: {result.reason}", file=errors or sys.stderr)
+            report_failure(result.path, result.reason, errors)
     return failed
-
-
-def shown_path(path: Path) -> str:
-    """The path as text that any stream takes: bytes that are not UTF-8 appear as escapes."""
-    return str(path).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _rows(result: FileTags) -> list[dict[str, Any]]:
