@@ -133,15 +133,9 @@ def _is_whole(path: Path, manifest: dict[str, Any]) -> bool:
 
 
 def _write_shard(path: Path, keys: list[tuple[str, int]], logits: Iterable[np.ndarray | None]) -> dict[str, Any]:
-    known = 0
-
-    def records() -> Iterable[bytes]:
-        nonlocal known
-        for (clip_id, variant), row in zip(keys, logits, strict=True):
-            known += row is not None
-            yield example.encode_teacher(clip_id, variant, row)
-
-    written = tfrecord.write(path, records())
+    rows = list(logits)
+    records = (example.encode_teacher(*key, row) for key, row in zip(keys, rows, strict=True))
+    written, known = tfrecord.write(path, records), sum(row is not None for row in rows)
     return {"examples": written.examples, "known": known, "sha256": written.sha256}
 
 

@@ -11,14 +11,13 @@ import numpy as np
 
 from audiotag import audio
 from audiotag.errors import AudiotagError
-from audiotag.records.declaration import Clip, read_clip
+from audiotag.records.declaration import CLIP_COLUMNS, Clip, read_clip
 
 if TYPE_CHECKING:
     import pandas
 
     from audiotag.records import Data, Declaration
 
-_COMMON = ("clip_id", "source", "start", "end", "split", "labels", "status", "reason", "recording")
 _TOGETHER = 64  # records parsed at once
 
 
@@ -51,7 +50,7 @@ def clips(data: Data, clip_ids: Sequence[str] | np.ndarray) -> pandas.DataFrame:
             "duration": rows["end"] - rows["start"],
         }
     )
-    further = rows[[column for column in rows if column not in _COMMON]]
+    further = rows[[column for column in rows if column not in (*CLIP_COLUMNS, "recording")]]
     return pandas.concat([table, further], axis=1).reset_index(drop=True)
 
 

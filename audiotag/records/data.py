@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +13,8 @@ from audiotag.clip_format import ClipFormat, HoldsClipFormat
 from audiotag.errors import AudiotagError, suggest
 from audiotag.frontend import LogMelConfig
 from audiotag.labels import Labels, split_cell
-from audiotag.records import balance, splits, teachers
-from audiotag.records.arrangement import Arrangement
+from audiotag.records import balance, plan, splits, teachers
+from audiotag.records.clips import clips_of
 from audiotag.records.manifest import CLIPS, LABELS, RECORDS, Manifest, Shard
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ class Data(HoldsClipFormat):
         self.variants: int = description["variants"]
         self.waveforms: bool = "waveforms" in description
         self.fingerprint: str = self.manifest.fingerprint
+        self._records = cache(self._arrange)
 
     @property
     def samples(self) -> int:
@@ -159,7 +160,8 @@ class Data(HoldsClipFormat):
         Args:
             shard: path or name of a shard.
         """
-        return self._arrangement.shard(self._shard(shard)).keys()
+        records = self._records_of(self._shard(shard))
+        return list(zip(records["clip_id"].tolist(), records["variant"].tolist(), strict=True))
 
     def _shard(self, shard: str | Path) -> Shard:
         by_name = {listed.name: listed for listed in self.manifest.shards}
@@ -168,9 +170,21 @@ class Data(HoldsClipFormat):
             raise AudiotagError(f"{self.name} has no shard {name!r}: {suggest(name, by_name)}")
         return by_name[name]
 
-    @cached_property
-    def _arrangement(self) -> Arrangement:
-        return Arrangement(lambda: self.clips, self.manifest.shards, self.variants)
+    def _arrange(self, split: str) -> pandas.DataFrame:
+        """The records of a split in the order of the files, known from `clips.csv` and the manifest alone.
+
+        Its index are the names of the shards; `row` is the clip's in `clips`.
+        """
+        import pandas
+
+        accepted, shards = clips_of(self, split), self.selected_shards(split)
+        clip, variant, sizes = plan.arrange(accepted["clip_id"].tolist(), self.variants, len(shards))
+        names = np.repeat(np.array([shard.name for shard in shards], object), sizes)
+        columns = {"clip_id": accepted["clip_id"].to_numpy()[clip], "variant": variant}
+        return pandas.DataFrame(columns | {"row": accepted.index.to_numpy()[clip]}, pandas.Index(names))
+
+    def _records_of(self, shard: Shard) -> pandas.DataFrame:
+        return self._records(shard.split).loc[shard.name : shard.name]
 
     def record_weights(self, expression: str, variants: Variants = None, *, balanced: bool = False) -> np.ndarray:
         """Sampler weight of every record of some splits, in the order of reading.
@@ -183,20 +197,15 @@ class Data(HoldsClipFormat):
         Returns:
             (records,), float64.
         """
-        views = self._views(variants)
-        places = [self._arrangement.split(split) for split in self.select(expression)]
-        sizes = [len(some.clips) for some in places]
-        clip_weights = np.ones(sum(sizes))
+        import pandas
+
+        records = pandas.concat([self._records(split) for split in self.select(expression)])
+        clip_weights = np.ones(len(self.clips))
         if balanced:
-            cells = (cell for some in places for cell in some.clips["labels"])
-            indices = [[self.labels.index(name) for name in split_cell(cell)] for cell in cells]
-            clip_weights = balance.weights(indices, len(self.labels))
-        by_split = np.split(clip_weights, np.cumsum(sizes)[:-1])
-        parts = [
-            np.where(some.chosen(views, None), weights[some.clip], 0.0)
-            for some, weights in zip(places, by_split, strict=True)
-        ]
-        return np.concatenate(parts)
+            accepted = clips_of(self, expression)
+            indices = [[self.labels.index(name) for name in split_cell(cell)] for cell in accepted["labels"]]
+            clip_weights[accepted.index] = balance.weights(indices, len(self.labels))
+        return np.where(records["variant"].isin(self._views(variants)), clip_weights[records["row"]], 0.0)
 
     def batches(
         self,
@@ -241,12 +250,17 @@ class Data(HoldsClipFormat):
             splits_of_clips = set(self.rows(sorted(clip_ids))["split"])
             selected = [shard for shard in selected if shard.split in splits_of_clips]
         views = self._views(variants)
-        whole = clip_ids is None and len(views) == 1 + self.variants
-        parts = [
-            batches.Part(shard, None if whole else self._arrangement.shard(shard).chosen(views, clip_ids))
-            for shard in selected
-        ]
-        return batches.batches(self.path, parts, parser.examples_of(self.clip_format, waveforms=waveforms), batch_size)
+        if clip_ids is None and len(views) == 1 + self.variants:
+            chosen = {shard: np.ones(shard.examples, bool) for shard in selected}
+        else:
+            chosen = {shard: self._chosen(shard, views, clip_ids) for shard in selected}
+        return batches.batches(self.path, chosen, parser.examples_of(self.clip_format, waveforms=waveforms), batch_size)
+
+    def _chosen(self, shard: Shard, views: list[int], clip_ids: Collection[str] | None) -> np.ndarray:
+        """Which records of a shard are of some variants and clips (None: of any clip)."""
+        records = self._records_of(shard)
+        chosen = records["variant"].isin(views)
+        return (chosen if clip_ids is None else chosen & records["clip_id"].isin(clip_ids)).to_numpy()
 
     def read(
         self,

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from audiotag.records.example import EventRow
 
 if TYPE_CHECKING:
@@ -46,11 +48,11 @@ def has_strong_labels(data: Data, split: str) -> bool:
 
 def _untouched(data: Data, split: str) -> Iterator[tuple[str, bool, tuple[EventRow, ...]]]:
     """Id of every untouched clip, whether it has labels, and its events."""
-    from audiotag.records.batches import Part, batches
+    from audiotag.records.batches import batches
     from audiotag.records.parser import parse_events
 
-    parts = [Part(shard) for shard in data.selected_shards(split)]
-    for batch in batches(data.path, parts, parse_events, _PARSED_TOGETHER):
+    every = {shard: np.ones(shard.examples, bool) for shard in data.selected_shards(split)}
+    for batch in batches(data.path, every, parse_events, _PARSED_TOGETHER):
         ragged = ([row.tolist() for row in batch[name]] for name in _RAGGED)
         for clip_id, variant, labels, *events in zip(batch["clip_id"], batch["variant"], *ragged, strict=True):
             if variant == 0:

@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from audiotag.storage.downloads import CACHE_VARIABLE, cache_folder, fetch, fetch_archive
-from audiotag.storage.files import fingerprint, inside, read_json, sha256, write_atomically, write_json
-from audiotag.storage.packaged import find_in_library, library
+from audiotag.storage.files import (
+    find_in_library,
+    fingerprint,
+    inside,
+    library,
+    read_json,
+    sha256,
+    write_atomically,
+    write_json,
+)
 
 __all__ = [
     "CACHE_VARIABLE",

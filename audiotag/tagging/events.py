@@ -179,14 +179,14 @@ def events(
 
 
 def check_options(
-    threshold: float = THRESHOLD,
+    threshold: float | None,
     smooth: float = 0.0,
     min_duration: float = 0.0,
     gap: float = 0.0,
     top: int | None = None,
 ) -> None:
     """Refuse options of `events` that are out of range."""
-    if not 0 <= threshold <= 1:
+    if threshold is not None and not 0 <= threshold <= 1:
         raise AudiotagError(f"threshold must be a score from 0 to 1, received {threshold}")
     for name, seconds in (("smooth", smooth), ("min_duration", min_duration), ("gap", gap)):
         if not 0 <= seconds < float("inf"):

@@ -50,29 +50,24 @@ def tag_files(
     tagger: WaveformModel,
     paths: Iterable[str | Path],
     *,
-    window: float | None = None,
-    hop: float | None = None,
+    frames: bool = False,
     top: int | None = 5,
     threshold: float | None = None,
-    frames: bool = False,
-    smooth: float | None = None,
-    min_duration: float | None = None,
-    gap: float | None = None,
+    window: float | None = None,
+    hop: float | None = None,
+    **of_events: float | None,
 ) -> Iterator[FileTags]:
     """Tag files and folders one after the other, with a progress bar unless results go to the same terminal.
 
     Args:
         tagger: what names the sounds: an `AudioTagger`, or any scorer (`audiotag.scorers.open`).
         paths: files and folders, as of `sound_files`.
-        window: seconds; None: the tagger's own.
-        hop: seconds; None: the window, or of events the longest by which windows join without a gap.
-        top: labels a window, of events labels a file; None: all.
-        threshold: smallest score that is given back, 0 to 1. None: the tagger's own thresholds, or 0 where it has none;
-            of events that of `AudioTagger.events`.
         frames: give back events, each with its beginning and end, rather than the labels of windows.
-        smooth: of events, as of `AudioTagger.events`. None: 0, as of the next two.
-        min_duration: of events, as of `AudioTagger.events`.
-        gap: of events, as of `AudioTagger.events`.
+        top: labels a window, of events labels a file; None: all.
+        threshold: as of `AudioTagger.tag`, with `frames` as of `AudioTagger.events`, and so are the next two.
+        window: seconds.
+        hop: seconds.
+        of_events: smooth, min_duration and gap, as of `AudioTagger.events`. None: 0.
 
     Yields:
         The result of each file as soon as it is there; for a bad one, the reason.
@@ -81,23 +76,20 @@ def tag_files(
         AudiotagError: an argument that is wrong whatever the file.
     """
     window_and_hop(tagger, window, hop)
-    lengths = {"window": window, "hop": hop}
-    of_events = {"smooth": smooth, "min_duration": min_duration, "gap": gap}
     of_events = {name: value for name, value in of_events.items() if value is not None}
     if frames:
         from audiotag.tagging import events
 
-        if threshold is not None:
-            of_events["threshold"] = threshold
-        events.check_options(top=top, **of_events)
+        events.check_options(threshold, top=top, **of_events)
         events.network_of(tagger)
-        tag = partial(events.events, tagger, top=top, **of_events, **lengths)
+        tag = partial(events.events, tagger, **of_events)
+    elif of_events:
+        raise AudiotagError(f"only events have {' and '.join(of_events)}, received without frames: add --frames")
     else:
-        if of_events:
-            raise AudiotagError(f"only events have {' and '.join(of_events)}, received without frames: add --frames")
         tags.check_top(top)
         tags.least_scores(tagger, threshold)
-        tag = partial(tags.tag, tagger, top=top, threshold=threshold, **lengths)
+        tag = partial(tags.tag, tagger)
+    tag = partial(tag, top=top, threshold=threshold, window=window, hop=hop)
     # A bar would stand between results that go to the same terminal.
     for path, result, reason in results_of("Tagging", paths, tag, shown=not sys.stdout.isatty()):
         yield FileTags(path, tuple(result or ()), reason)

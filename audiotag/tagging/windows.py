@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,12 +69,10 @@ def _blocks_of_file(path: Path, sample_rate: int, window: int, hop: int) -> Iter
     starts = audio.windows(info.samples * sample_rate // info.sample_rate, window, hop)
     first = 0
     while first < len(starts):
-        last = first
-        while last + 1 < len(starts) and starts[last + 1] - starts[first] <= SECONDS_A_BLOCK * sample_rate:
-            last += 1
-        block = starts[first : last + 1]
+        last = bisect_right(starts, starts[first] + SECONDS_A_BLOCK * sample_rate)
+        block = starts[first:last]
         yield block, audio.read(path, sample_rate, start=block[0] / sample_rate, end=(block[-1] + window) / sample_rate)
-        first = last + 1
+        first = last
 
 
 def _groups(starts: list[int], largest: int) -> Iterator[list[int]]:
