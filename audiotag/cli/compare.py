@@ -11,6 +11,7 @@ import typer
 from audiotag.errors import AudiotagError, suggest
 from audiotag.report import formats
 from audiotag.report.formats import figure, percent
+from audiotag.startup import import_tensorflow_quietly
 
 if TYPE_CHECKING:
     import pandas
@@ -75,8 +76,6 @@ def _predictions(source: Path, data: Path | None, split: str) -> Predictions:
         raise AudiotagError(
             f"{source} has no predictions.npz: run `audiotag evaluate {source}` first, or name a data set with --data"
         )
-    from audiotag.startup import import_tensorflow_quietly
-
     import_tensorflow_quietly()
     from audiotag import records, scorers
 
@@ -129,32 +128,35 @@ def _show(
 
     from audiotag.metrics.comparison import least_resamples
 
+    def say(line: str, style: str = "") -> None:
+        console.print(Text(line, style=style), soft_wrap=True)
+
     metric = rows["metric"].iloc[0]
-    console.print(Text(f"{names[1]} against {names[0]}: {comparison.clips} clips, {len(rows)} classes"), soft_wrap=True)
+    say(f"{names[1]} against {names[0]}: {comparison.clips} clips, {len(rows)} classes")
     for line in _left_out(comparison, names):
-        console.print(Text(line, style="yellow"), soft_wrap=True)
+        say(line, "yellow")
     overall = [name for name in comparison.means.index if not name.startswith(("micro_", "weighted_"))]
     means = comparison.means.loc[overall].rename_axis("mean").reset_index()
     _print_table(console, means, ("mean",), names, "p", comparison.level)
     for verdict in ("better", "worse"):
         decided = rows[rows["verdict"] == verdict].sort_values("difference", key=abs, ascending=False, kind="stable")
-        console.print(Text(f"{verdict} in {metric}: {len(decided)} classes", style="bold"))
+        say(f"{verdict} in {metric}: {len(decided)} classes", "bold")
         if len(decided):
             _print_table(console, decided.head(_SHOWN), ("class", "positives"), names, "q", comparison.level)
         if len(decided) > _SHOWN:
             where = f"see {csv}" if csv else "--csv FILE writes every class"
-            console.print(Text(f"… and {len(decided) - _SHOWN} more: {where}"), soft_wrap=True)
+            say(f"… and {len(decided) - _SHOWN} more: {where}")
     judged = int(rows["p"].notna().sum())
     undecided = int((rows["verdict"] == "").sum())
-    console.print(Text(f"undecided: {undecided} of {len(rows)} classes"))
+    say(f"undecided: {undecided} of {len(rows)} classes")
     if comparison.reason:
-        console.print(Text(f"nothing can be decided, {comparison.reason}", style="yellow"), soft_wrap=True)
+        say(f"nothing can be decided, {comparison.reason}", "yellow")
     elif comparison.resamples < (least := least_resamples(judged, comparison.level)):
         line = f"--resamples {least} would let a single class be decided, {comparison.resamples} only several together"
-        console.print(Text(line, style="yellow"), soft_wrap=True)
+        say(line, "yellow")
     drawn = f"{comparison.resamples} resamples of {comparison.units} {comparison.unit}s"
     level = percent(comparison.level)
-    console.print(Text(f"{level} intervals and p: paired bootstrap, {drawn}; q: p corrected for the classes"))
+    say(f"{level} intervals and p: paired bootstrap, {drawn}; q: p corrected for the classes")
 
 
 def _left_out(comparison: Comparison, names: tuple[str, str]) -> list[str]:

@@ -11,6 +11,7 @@ import typer
 
 from audiotag.cli import dataset_options
 from audiotag.errors import AudiotagError
+from audiotag.startup import import_tensorflow_quietly
 
 
 def build(
@@ -78,7 +79,6 @@ def verify(
     A damaged record is named by shard, offset and clip.
     """
     from audiotag import records
-    from audiotag.startup import import_tensorflow_quietly
 
     import_tensorflow_quietly()
     problems = records.verify(path)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from audiotag.cli import sources
+from audiotag.startup import import_tensorflow_quietly
 
 
 def embed(
@@ -35,8 +36,6 @@ def embed(
     from audiotag.tagging import embeddings
 
     embeddings.check_table(out)
-    from audiotag.startup import import_tensorflow_quietly
-
     import_tensorflow_quietly()
 
     chosen = [name.strip() for name in layers.split(",")]

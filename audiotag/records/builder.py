@@ -172,8 +172,8 @@ def _make(
     """Make every shard that an earlier run had not finished."""
     if workers is None:
         workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    views, example = 1 + job.variants, job.clip_format
-    example_bytes = 2 * example.front_end.mels * example.frames + 2 * example.samples * job.keep_waveforms
+    views = 1 + job.variants
+    example_bytes = job.clip_format.record_bytes(job.keep_waveforms)
     shards = plan.plan_shards(declaration.clips, job.variants, example_bytes)
     job.folder.mkdir(parents=True, exist_ok=True)
     finished = journal.load(job.folder) if resume else {}

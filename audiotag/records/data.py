@@ -57,16 +57,6 @@ class Data(HoldsClipFormat):
         self.fingerprint: str = self.manifest.fingerprint
         self._records = cache(self._arrange)
 
-    @property
-    def samples(self) -> int:
-        """Samples of every example at the front end's rate."""
-        return self.clip_format.samples
-
-    @property
-    def frames(self) -> int:
-        """Frames of every example's log-mel."""
-        return self.clip_format.frames
-
     def __repr__(self) -> str:
         return f"Data({str(self.path)!r}: {self.name}, {len(self.labels)} classes, {sum(self.splits.values())} clips)"
 
@@ -328,7 +318,7 @@ class Data(HoldsClipFormat):
             shards=[self.path / RECORDS / shard.name for shard in selected],
             sizes=[shard.examples for shard in selected],
             examples=examples,
-            record_bytes=2 * self.frames * self.front_end.mels + 2 * self.samples * self.waveforms,
+            record_bytes=self.clip_format.record_bytes(self.waveforms),
             teacher_shards=teachers.shards(self.path, self.manifest, teacher, selected) if teacher is not None else [],
             weights=None if whole and not balance else self.record_weights(expression, variants, balanced=balance),
         )
