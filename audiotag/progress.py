@@ -16,11 +16,6 @@ def set_quiet(quiet: bool) -> None:
     _quiet = quiet
 
 
-def quiet() -> bool:
-    """Whether this process was told to be quiet."""
-    return _quiet
-
-
 def say(line: str) -> None:
     """Print a line on standard error, unless the process was told to be quiet."""
     if _quiet:

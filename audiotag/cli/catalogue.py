@@ -6,7 +6,7 @@ import dataclasses
 import json
 import runpy
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -26,17 +26,13 @@ def models(
 
     chosen = list(presets.PRESETS.values()) if name is None else [presets.preset(name)]
     if as_json:
-        rows = [_row(preset) for preset in chosen]
+        rows = [dataclasses.asdict(preset) | {"megabytes": preset.megabytes} for preset in chosen]
         typer.echo(json.dumps(rows if name is None else rows[0], indent=2))
     elif name is None:
         _print_table(chosen)
     else:
         for key, value in _described(chosen[0]).items():
             typer.echo(f"{key:12} {value}")
-
-
-def _row(preset: Preset) -> dict[str, Any]:
-    return dataclasses.asdict(preset) | {"megabytes": preset.megabytes}
 
 
 def _described(preset: Preset) -> dict[str, str]:

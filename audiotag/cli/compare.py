@@ -53,7 +53,12 @@ def compare(
     if metric not in bootstrap.METRICS:
         raise AudiotagError(f"no metric of a class is named {metric!r}: {suggest(metric, bootstrap.METRICS)}")
     pair = [_predictions(source, data, split) for source in (first, second)]
-    _check_unit(unit, *pair)
+    if unit not in (None, "clip", "recording"):
+        raise AudiotagError(f"--unit is clip or recording, received {unit!r}")
+    if unit == "recording" and all(predictions.recordings is None for predictions in pair):
+        raise AudiotagError(
+            "the predictions do not say which recording a clip is of: run `audiotag evaluate` again, or use --unit clip"
+        )
     comparison = metrics.compare(*pair, unit or "recording", resamples=resamples, seed=seed)
     if csv is not None:
         with storage.write_atomically(csv) as file:
@@ -62,7 +67,8 @@ def compare(
     if as_json:
         typer.echo(json.dumps(_plain(comparison, rows)))
     else:
-        _show(comparison, rows, _names(first, second), csv, Console())
+        names = first.resolve().name, second.resolve().name
+        _show(comparison, rows, names if names[0] != names[1] else (str(first), str(second)), csv, Console())
 
 
 def _predictions(source: Path, data: Path | None, split: str) -> Predictions:
@@ -84,22 +90,6 @@ def _predictions(source: Path, data: Path | None, split: str) -> Predictions:
     return scorers.predict(scorers.open(source, opened), opened, split, source=recordings).predictions
 
 
-def _check_unit(unit: str | None, first: Predictions, second: Predictions) -> None:
-    """Refuse another unit, and recordings where nobody knows them."""
-    if unit not in (None, "clip", "recording"):
-        raise AudiotagError(f"--unit is clip or recording, received {unit!r}")
-    if unit == "recording" and first.recordings is None and second.recordings is None:
-        raise AudiotagError(
-            "the predictions do not say which recording a clip is of: run `audiotag evaluate` again, or use --unit clip"
-        )
-
-
-def _names(first: Path, second: Path) -> tuple[str, str]:
-    """What the two are called: the last part of their paths, or all of it where that is the same."""
-    short = first.resolve().name, second.resolve().name
-    return short if short[0] != short[1] else (str(first), str(second))
-
-
 def _plain(comparison: Comparison, rows: pandas.DataFrame) -> dict[str, Any]:
     """The comparison as JSON's own types, not defined as null."""
 
@@ -110,11 +100,7 @@ def _plain(comparison: Comparison, rows: pandas.DataFrame) -> dict[str, Any]:
         "clips": comparison.clips,
         "clips_left_out": comparison.left_out,
         "classes_left_out": comparison.left_out_classes,
-        "unit": comparison.unit,
-        "units": comparison.units,
-        "resamples": comparison.resamples,
-        "level": comparison.level,
-        "reason": comparison.reason,
+        **{name: getattr(comparison, name) for name in ("unit", "units", "resamples", "level", "reason")},
         "means": records(comparison.means.rename_axis("name").reset_index()),
         "classes": records(rows),
     }
@@ -161,11 +147,10 @@ def _show(
 
 def _left_out(comparison: Comparison, names: tuple[str, str]) -> list[str]:
     clips, classes = (zip(parts, names, strict=True) for parts in (comparison.left_out, comparison.left_out_classes))
-    lines = [f"{count} clips only in {name}, left out" for count, name in clips if count]
-    return lines + [
-        f"{len(only)} classes only in {name}, left out: {formats.names(list(only), _SHOWN)}"
-        for only, name in classes
-        if only
+    listed = ((len(only), formats.names(list(only), _SHOWN), name) for only, name in classes if only)
+    return [
+        *(f"{count} clips only in {name}, left out" for count, name in clips if count),
+        *(f"{count} classes only in {name}, left out: {shown}" for count, shown, name in listed),
     ]
 
 

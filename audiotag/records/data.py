@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from audiotag import storage
 from audiotag.clip_format import ClipFormat, HoldsClipFormat
 from audiotag.errors import AudiotagError, suggest
 from audiotag.frontend import LogMelConfig
 from audiotag.labels import Labels, split_cell
 from audiotag.records import balance, plan, splits, teachers
 from audiotag.records.clips import clips_of
-from audiotag.records.manifest import CLIPS, LABELS, RECORDS, Manifest, Shard
+from audiotag.records.manifest import CLIPS, LABELS, RECORDS, TEACHERS, Manifest, Shard
 
 if TYPE_CHECKING:
     import pandas
@@ -100,11 +101,11 @@ class Data(HoldsClipFormat):
     @property
     def teachers(self) -> list[str]:
         """Names of the teachers whose outputs lie beside the records."""
-        return teachers.names(self.path)
+        return sorted(path.parent.name for path in (self.path / TEACHERS).glob(f"*/{teachers.CARD}"))
 
     def teacher_folder(self, name: str) -> Path:
         """Where a teacher's shards lie, whether they exist or not."""
-        return teachers.folder(self.path, name)
+        return storage.inside(self.path / TEACHERS, name)
 
     def select(self, expression: str) -> list[str]:
         """The splits an expression names: "fold1..4", "train", "train+fold2", "fold1,fold3", "all"."""
@@ -319,7 +320,7 @@ class Data(HoldsClipFormat):
             sizes=[shard.examples for shard in selected],
             examples=examples,
             record_bytes=self.clip_format.record_bytes(self.waveforms),
-            teacher_shards=teachers.shards(self.path, self.manifest, teacher, selected) if teacher is not None else [],
+            teacher_shards=[] if teacher is None else teachers.shards(self, teacher, selected),
             weights=None if whole and not balance else self.record_weights(expression, variants, balanced=balance),
         )
         return pipeline.read(records, options)

@@ -56,8 +56,8 @@ def _untouched(data: Data, split: str) -> Iterator[tuple[str, bool, tuple[EventR
         ragged = ([row.tolist() for row in batch[name]] for name in _RAGGED)
         for clip_id, variant, labels, *events in zip(batch["clip_id"], batch["variant"], *ragged, strict=True):
             if variant == 0:
-                yield clip_id, bool(labels), tuple(_row(*event) for event in zip(*events, strict=True))
-
-
-def _row(onset: float, offset: float, index: int) -> EventRow:
-    return round(onset, _DECIMALS), round(offset, _DECIMALS), index
+                rounded = (
+                    (round(onset, _DECIMALS), round(offset, _DECIMALS), index)
+                    for onset, offset, index in zip(*events, strict=True)
+                )
+                yield clip_id, bool(labels), tuple(rounded)

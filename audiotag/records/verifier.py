@@ -92,7 +92,7 @@ def _tables(data: Data) -> list[Problem]:
 def _card(data: Data, name: str, problems: list[Problem]) -> dict[str, Any]:
     """The teacher's card, with those shards that the data set has."""
     try:
-        card = teachers.card(data.path, data.manifest, name)
+        card = teachers.card(data, name)
     except AudiotagError as error:
         problems.append(Problem(f"{TEACHERS}/{name}/{teachers.CARD}", None, "", str(error)))
         return {"shards": {}}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -12,8 +13,23 @@ from typing import IO, Any
 from audiotag import audio, progress
 from audiotag.errors import AudiotagError
 from audiotag.tagging import tags
-from audiotag.tagging.results import FileTags
+from audiotag.tagging.tags import Tag
 from audiotag.tagging.waveform_model import WaveformModel, window_and_hop
+
+
+@dataclass(frozen=True)
+class FileTags:
+    """The tags of one file, or why there are none.
+
+    Args:
+        path: the file.
+        tags: window by window, best first in each; or events in the order of their beginning.
+        reason: why the file could not be tagged; "" where it was.
+    """
+
+    path: Path
+    tags: tuple[Tag, ...] = ()
+    reason: str = ""
 
 
 def sound_files(paths: Iterable[str | Path]) -> list[Path]:

@@ -10,8 +10,7 @@ from typing import IO
 
 from audiotag import audio
 from audiotag.errors import AudiotagError, suggest
-from audiotag.tagging.files import report_failure, shown_path
-from audiotag.tagging.results import FileTags
+from audiotag.tagging.files import FileTags, report_failure, shown_path
 
 COLUMNS = ("file", "start", "end", "label", "score")
 RAVEN_COLUMNS = (

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from audiotag.errors import AudiotagError
-from audiotag.tagging.results import Tag
 from audiotag.tagging.waveform_model import WaveformModel, of_windows
+
+
+@dataclass(frozen=True)
+class Tag:
+    """One label of one window, or one event.
+
+    Args:
+        label: class name.
+        score: the tagger's score, 0 to 1; of an event the largest of its steps.
+        start: beginning of the window or event, seconds.
+        end: end of the window or event, or of the signal if that comes first, seconds.
+    """
+
+    label: str
+    score: float
+    start: float
+    end: float
 
 
 def scores(

@@ -56,10 +56,11 @@ def windows_of(source: Path | np.ndarray, sample_rate: int, *, window: int, hop:
     for starts, waveform in blocks:
         for group in _groups(starts, largest):
             rows = [waveform[start - starts[0] :][:window] for start in group]
+            filled = [row if pad == "none" or len(row) == window else audio.fit(row, window, pad) for row in rows]
             yield Windows(
                 starts=np.array(group),
                 ends=np.array([start + len(row) for start, row in zip(group, rows, strict=True)]),
-                waveforms=np.stack([_filled(row, window, pad) for row in rows]),
+                waveforms=np.stack(filled),
             )
 
 
@@ -82,7 +83,3 @@ def _groups(starts: list[int], largest: int) -> Iterator[list[int]]:
         size = 1 << (min(len(starts) - first, largest).bit_length() - 1)
         yield starts[first : first + size]
         first += size
-
-
-def _filled(row: np.ndarray, window: int, pad: Pad) -> np.ndarray:
-    return row if pad == "none" or len(row) == window else audio.fit(row, window, pad)
