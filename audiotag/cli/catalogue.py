@@ -39,15 +39,14 @@ def _described(preset: Preset) -> dict[str, str]:
     from audiotag.models import presets
 
     single = preset.architecture != presets.ENSEMBLE
+    members = f"mean of {len(preset.members)}: {', '.join(preset.members)}"
     classes = {"audioset": "527 of AudioSet", "yamnet": "521 of AudioSet"}.get(
         preset.labels, "none: a start for training"
     )
     checksum = preset.sha256 or "none is published; that of the first download is recorded and held to"
     return {
         "name": preset.name,
-        "architecture": preset.architecture
-        if single
-        else f"mean of {len(preset.members)}: {', '.join(preset.members)}",
+        "architecture": preset.architecture if single else members,
         "classes": classes,
         "front end": preset.front_end.describe(),
         "window": f"{preset.seconds:g} s",

@@ -53,13 +53,7 @@ class Teacher:
 
 
 def check_known(teacher: str, missing: Sequence[str], data: Data) -> None:
-    """Refuse a teacher that lacks classes where classes compete: its softmax is over all of them.
-
-    Args:
-        teacher: its name, for messages.
-        missing: names of the data set's classes that it does not know.
-        data: the data set.
-    """
+    """Refuse a teacher that lacks classes of a data set where classes compete: its softmax is over all of them."""
     if missing and data.task.exclusive:
         raise AudiotagError(
             f"a teacher of a multiclass data set must know all of its classes, {teacher} lacks {len(missing)} of the "

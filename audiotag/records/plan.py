@@ -165,24 +165,22 @@ def difference(there: dict[str, Any], wanted: dict[str, Any]) -> str:
     """What two descriptions differ in, for people: `front end (mels 128 / 64), seed (0 / 1)`, `there` first."""
     parts = []
     for key in {**wanted, **there}:
-        value = wanted.get(key)
-        if there.get(key) == value:
+        former, latter = there.get(key), wanted.get(key)
+        if former == latter:
             continue
-        title = key.replace("_", " ")
+        phrase = f"{former} / {latter}"
         if key == "front_end":
-            phrase = LogMelConfig.from_dict(there[key]).difference(LogMelConfig.from_dict(value))
-            phrase = phrase or f"{there[key]['name']} / {value['name']}"
+            phrase = LogMelConfig.from_dict(former).difference(LogMelConfig.from_dict(latter))
+            phrase = phrase or f"{former['name']} / {latter['name']}"
         elif key == "augmentation":
-            phrase = f"{there[key].get('name')} / {value.get('name')}"
-            if there[key].get("name") == value.get("name"):
+            phrase = f"{former.get('name')} / {latter.get('name')}"
+            if former.get("name") == latter.get("name"):
                 phrase = "its transforms, its sound files or the version of audiomentations"
         elif key in ("labels", "clips"):
-            phrase = f"{there[key]['count']} / {value['count']}"
-            if there[key]["count"] == value["count"]:
+            phrase = f"{former['count']} / {latter['count']}"
+            if former["count"] == latter["count"]:
                 phrase = f"as many, not the same {key}"
         elif key == "waveforms":
-            phrase = " / ".join("kept" if key in description else "not kept" for description in (there, wanted))
-        else:
-            phrase = f"{there.get(key)} / {value}"
-        parts.append(f"{title} ({phrase})")
+            phrase = "kept / not kept" if former else "not kept / kept"
+        parts.append(f"{key.replace('_', ' ')} ({phrase})")
     return ", ".join(parts)

@@ -32,7 +32,7 @@ class _Worker:
         self.connection, theirs = context.Pipe()
         arguments = (dataset_files, pickled_job, theirs)
         self.process = context.Process(target=worker.main, args=arguments, daemon=True, name="audiotag-build")
-        with _worker_environment(), _hidden_main(), _blocked_interrupt():
+        with _prepared_start():
             self.process.start()
         theirs.close()
         self.shard: ShardPlan | None = None
@@ -137,39 +137,26 @@ def _cause_of_death(exit_code: int, shard: str) -> str:
 
 
 @contextmanager
-def _worker_environment() -> Iterator[None]:
-    """One thread a worker: numerical libraries read this when they are imported."""
+def _prepared_start() -> Iterator[None]:
+    """What a process finds that is started now.
+
+    One thread for numerical libraries, which ask when they are imported. No script of the user: without an
+    `if __name__` guard it would be imported and build again. A blocked interrupt, so that Ctrl-C does not print the
+    process's traceback while it still imports.
+    """
     before = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+    main = vars(sys.modules["__main__"])
+    hidden = {name: main.pop(name) for name in ("__file__", "__spec__") if name in main}
+    signals = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if hasattr(signal, "pthread_sigmask") else None
     os.environ.update(_ENVIRONMENT)
+    main["__spec__"] = None
     try:
         yield
     finally:
         for name in _ENVIRONMENT:
             del os.environ[name]
         os.environ.update(before)
-
-
-@contextmanager
-def _hidden_main() -> Iterator[None]:
-    """Keep a spawned process from importing the user's script: without an `if __name__` guard it would build again."""
-    main = sys.modules["__main__"]
-    hidden = {name: vars(main).pop(name) for name in ("__file__", "__spec__") if name in vars(main)}
-    main.__spec__ = None
-    try:
-        yield
-    finally:
-        del main.__spec__
-        vars(main).update(hidden)
-
-
-@contextmanager
-def _blocked_interrupt() -> Iterator[None]:
-    """A process inherits the blocked signal, so that Ctrl-C does not print its traceback while it still imports."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        del main["__spec__"]
+        main.update(hidden)
+        if signals is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, signals)

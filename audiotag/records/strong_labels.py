@@ -34,12 +34,7 @@ def strong_labels(data: Data, split: str) -> dict[str, tuple[EventRow, ...]]:
 
 
 def has_strong_labels(data: Data, split: str) -> bool:
-    """Whether a split has strong labels at all, told by the first 64 labelled clips of each split that it names.
-
-    Args:
-        data: an open data set.
-        split: expression of splits.
-    """
+    """Whether a split has strong labels at all, told by the first 64 labelled clips of each split that it names."""
     return any(
         any(events for _, _, events in islice((clip for clip in _untouched(data, name) if clip[1]), _LOOKED_AT))
         for name in data.select(split)
@@ -48,8 +43,7 @@ def has_strong_labels(data: Data, split: str) -> bool:
 
 def _untouched(data: Data, split: str) -> Iterator[tuple[str, bool, tuple[EventRow, ...]]]:
     """Id of every untouched clip, whether it has labels, and its events."""
-    from audiotag.records.batches import batches
-    from audiotag.records.parser import parse_events
+    from audiotag.records.parser import batches, parse_events
 
     every = {shard: np.ones(shard.examples, bool) for shard in data.selected_shards(split)}
     for batch in batches(data.path, every, parse_events, _PARSED_TOGETHER):

@@ -50,7 +50,7 @@ def main(dataset_files: Sequence[Path], pickled_job: bytes, connection: Connecti
                 load_file(path)
             job = pickle.loads(pickled_job)
             while True:
-                connection.send(make_shard(job, connection.recv(), connection.send))
+                connection.send(_make_shard(job, connection.recv(), connection.send))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return
     except AudiotagError as error:
@@ -61,13 +61,8 @@ def main(dataset_files: Sequence[Path], pickled_job: bytes, connection: Connecti
         connection.send(failure)
 
 
-def make_shard(job: Job, plan: ShardPlan, advance: Callable[[int], None]) -> FinishedShard:
-    """Compute and write one shard.
-
-    Args:
-        job: what is the same for every shard.
-        plan: which clips.
-        advance: called with the number of views done, clip after clip.
+def _make_shard(job: Job, plan: ShardPlan, advance: Callable[[int], None]) -> FinishedShard:
+    """Compute and write one shard; `advance` is called with the number of views done, clip after clip.
 
     Raises:
         AudiotagError: the shard cannot be written, or the policy refuses its input.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from weakref import WeakKeyDictionary
@@ -168,7 +168,7 @@ def events(
     best: dict[str, list[Tag]] = {}
     for index in np.flatnonzero(scores.max(axis=0) >= threshold):
         name = model.labels.names[index]
-        for first, last in _joined(_runs(scores[:, index] >= threshold), frames, gap):
+        for first, last in _runs(scores[:, index] >= threshold, frames, gap):
             start, end = float(frames.starts[first]), float(frames.ends[last])
             if end - start >= min_duration - _ROUNDING:
                 tag = Tag(name, float(scores[first : last + 1, index].max()), start, end)
@@ -201,18 +201,12 @@ def _smoothed(scores: np.ndarray, width: float) -> np.ndarray:
     return median_filter(scores, (size, 1), mode="nearest") if size > 1 else scores
 
 
-def _runs(active: np.ndarray) -> Iterator[tuple[int, int]]:
-    """First and last step of every run of active steps."""
+def _runs(active: np.ndarray, frames: FrameScores, gap: float) -> list[tuple[int, int]]:
+    """First and last step of every run of active steps, those joined that at most `gap` seconds lie between."""
+    runs: list[tuple[int, int]] = []
     changes = np.flatnonzero(np.diff(active.astype(np.int8), prepend=0, append=0))
-    for first, after in zip(changes[::2], changes[1::2], strict=True):
-        yield int(first), int(after) - 1
-
-
-def _joined(runs: Iterable[tuple[int, int]], frames: FrameScores, gap: float) -> list[tuple[int, int]]:
-    """Runs of steps, those joined that at most `gap` seconds lie between."""
-    joined: list[tuple[int, int]] = []
-    for first, last in runs:
-        if joined and frames.starts[first] - frames.ends[joined[-1][1]] <= gap + _ROUNDING:
-            first = joined.pop()[0]
-        joined.append((first, last))
-    return joined
+    for first, after in changes.reshape(-1, 2).tolist():
+        if runs and frames.starts[first] - frames.ends[runs[-1][1]] <= gap + _ROUNDING:
+            first = runs.pop()[0]
+        runs.append((first, after - 1))
+    return runs

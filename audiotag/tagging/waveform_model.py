@@ -88,19 +88,11 @@ def of_windows(
     hop: float | None = None,
     sample_rate: int | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What a function gives for the windows of a file or waveform at the model's rate, as the model takes them.
-
-    Args:
-        model: what takes the windows.
-        run: from waveforms (batch, samples) to outputs (batch, ...).
-        source: as of `tags.tag`.
-        window: as of `tags.tag`.
-        hop: as of `tags.tag`.
-        sample_rate: as of `tags.tag`.
+    """What a function of waveforms (batch, samples) gives for the windows of a file or waveform, see `tags.tag`.
 
     Returns:
-        First sample of each window (windows,), int64; the sample after its last one that belongs to the signal; and
-        its output (windows, ...).
+        First sample of each window at the model's rate (windows,), int64; the sample after its last one that belongs to
+        the signal; and its output (windows, ...).
     """
     samples, step = window_and_hop(model, window, hop)
     if not isinstance(source, str | Path):
