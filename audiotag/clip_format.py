@@ -94,6 +94,7 @@ class HoldsClipFormat:
 
     labels: Labels = property(attrgetter("clip_format.labels"), doc="Classes in the order of the outputs.")
     front_end: LogMelConfig = property(attrgetter("clip_format.front_end"), doc="The log-mel.")
+    sample_rate: int = property(attrgetter("clip_format.front_end.sample_rate"), doc="Rate of the waveforms, Hz.")
     task: Task = property(attrgetter("clip_format.task"), doc="What is asked of a clip.")
     seconds: float = property(attrgetter("clip_format.seconds"), doc="Length of a clip, or of a window of a recording.")
     pad: Pad = property(attrgetter("clip_format.pad"), doc="How what is shorter is filled up.")

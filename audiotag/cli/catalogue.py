@@ -64,10 +64,8 @@ def _print_table(chosen: list[Preset]) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("name", no_wrap=True)
-    for column in ("parameters M", "MACs G", "mAP %", "size MB"):
-        table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("licence", no_wrap=True)
+    for name in ("name", "parameters M", "MACs G", "mAP %", "size MB", "licence"):
+        table.add_column(name, justify="left" if name in ("name", "licence") else "right", no_wrap=True)
     for preset in chosen:
         score = "" if preset.mAP is None else f"{preset.mAP:.1f}"
         figures = (f"{preset.parameters:g}", f"{preset.macs:g}", score, f"{preset.megabytes:.1f}")

@@ -37,7 +37,6 @@ def embed(
 
     embeddings.check_table(out)
     import_tensorflow_quietly()
-
     chosen = [name.strip() for name in layers.split(",")]
     stated = {"labels": labels, "front_end": front_end, "sample_rate": sample_rate}
     tagger = sources.open_model([model], data, **stated)

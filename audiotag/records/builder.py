@@ -181,9 +181,8 @@ def _make(
     _clean(job.folder, finished)
     waiting = [shard for shard in shards if shard.name not in finished]
     done = views * sum(len(shard.clips) for shard in shards if shard.name in finished)
-    total = views * len(declaration.clips)
     with (
-        progress.bar(f"Building {name}", total, "views", done=done) as advance,
+        progress.bar(f"Building {name}", views * len(declaration.clips), "views", done=done) as advance,
         closing(make_shards(job, waiting, min(workers, len(waiting)), advance)) as shards_made,
     ):
         for made_shard in shards_made:

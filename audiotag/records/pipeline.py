@@ -67,12 +67,11 @@ class Reading:
     drop_remainder: bool = False
 
     def __post_init__(self) -> None:
-        whole = {"batch_size": (self.batch_size, 1), "seed": (self.seed, 0), "first_epoch": (self.first_epoch, 0)}
-        for name, (value, least) in whole.items():
-            if value is not None and (not isinstance(value, (int, np.integer)) or value < least):
+        for name, least in (("batch_size", 1), ("seed", 0), ("first_epoch", 0)):
+            value = getattr(self, name)
+            absent = value is None and name != "seed"
+            if not absent and (not isinstance(value, (int, np.integer)) or value < least):
                 raise AudiotagError(f"{name} must be a whole number, at least {least}, received {value!r}")
-        if self.seed is None:
-            raise AudiotagError("seed must be a whole number, received None: choose one, for example 0")
         if not (math.isfinite(self.mixup) and self.mixup >= 0):
             raise AudiotagError(f"mixup must be 0 (none) or a positive alpha, received {self.mixup!r}")
         if self.mixup and self.batch_size is None:

@@ -97,11 +97,6 @@ class AudioTagger(keras.Model, HoldsClipFormat):
                 f"{len(thresholds)} from {min(thresholds, default=None)} to {max(thresholds, default=None)}"
             )
 
-    @property
-    def sample_rate(self) -> int:
-        """Sample rate of the waveforms that `call` takes, Hz."""
-        return self.front_end.sample_rate
-
     @cached_property
     def limits(self) -> Limits:
         """Shortest and longest input of the network, frames."""
