@@ -244,10 +244,10 @@ def _check_chunks(file: BinaryIO, name: str, size: int, order: str, sound: bytes
         elif kind == sound:
             unknown = sound == b"data" and length == 0xFFFFFFFF
             promised = (long_size or 0) if unknown else length
-            held = size - begin
-            if promised // max(block, 1) > held // max(block, 1):
+            present = size - begin
+            if promised // max(block, 1) > present // max(block, 1):
                 raise AudioError(
-                    f"{name} is truncated: its header promises {promised} bytes of sound, {held} are there; "
+                    f"{name} is truncated: its header promises {promised} bytes of sound, {present} are there; "
                     "copy it again"
                 )
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Literal, get_args
 
 from audiotag.errors import AudiotagError, suggest
@@ -52,6 +53,10 @@ class ClipFormat:
         """Frames of a clip's log-mel."""
         return self.front_end.frames(self.samples)
 
+    def record_bytes(self, waveforms: bool) -> int:
+        """Size of a record, about: its log-mel and, where they are kept, its waveform, two bytes a value."""
+        return 2 * (self.frames * self.front_end.mels + self.samples * waveforms)
+
     def difference(self, other: ClipFormat) -> str:
         """The first of front end, classes and task in which two formats differ; "" where they are the same.
 
@@ -87,27 +92,11 @@ class HoldsClipFormat:
 
     clip_format: ClipFormat
 
-    @property
-    def labels(self) -> Labels:
-        """Classes in the order of the outputs."""
-        return self.clip_format.labels
-
-    @property
-    def front_end(self) -> LogMelConfig:
-        """The log-mel."""
-        return self.clip_format.front_end
-
-    @property
-    def task(self) -> Task:
-        """What is asked of a clip."""
-        return self.clip_format.task
-
-    @property
-    def seconds(self) -> float:
-        """Length of a clip, or of a window of a recording."""
-        return self.clip_format.seconds
-
-    @property
-    def pad(self) -> Pad:
-        """How what is shorter is filled up: "repeat" itself, "zero", or "none" at all."""
-        return self.clip_format.pad
+    labels: Labels = property(attrgetter("clip_format.labels"), doc="Classes in the order of the outputs.")
+    front_end: LogMelConfig = property(attrgetter("clip_format.front_end"), doc="The log-mel.")
+    sample_rate: int = property(attrgetter("clip_format.front_end.sample_rate"), doc="Rate of the waveforms, Hz.")
+    task: Task = property(attrgetter("clip_format.task"), doc="What is asked of a clip.")
+    seconds: float = property(attrgetter("clip_format.seconds"), doc="Length of a clip, or of a window of a recording.")
+    pad: Pad = property(attrgetter("clip_format.pad"), doc="How what is shorter is filled up.")
+    samples: int = property(attrgetter("clip_format.samples"), doc="Samples of a clip at the front end's rate.")
+    frames: int = property(attrgetter("clip_format.frames"), doc="Frames of a clip's log-mel.")

@@ -7,7 +7,9 @@ Tensors are those of Keras' backend: PyTorch with `KERAS_BACKEND=torch`, else Te
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 import keras
@@ -18,6 +20,7 @@ from audiotag.models.frames import shortest_frames
 from audiotag.scorers import load
 from audiotag.tagging import AudioTagger
 from audiotag.tagging.embeddings import network_of
+from audiotag.tagging.waveform_model import window_and_hop
 from audiotag.tagging.windows import SECONDS_A_BATCH, windows_of
 
 TIMESTAMP_SECONDS = 0.16
@@ -43,6 +46,8 @@ def _module() -> type:
 class Model(_module()):
     """A tagger as HEAR sees it: waveforms in, embeddings "mid" of its network out.
 
+    Its attributes `sample_rate` (Hz), `scene_embedding_size` and `timestamp_embedding_size` are those that HEAR reads.
+
     Args:
         tagger: the tagger.
     """
@@ -51,21 +56,8 @@ class Model(_module()):
         super().__init__()
         self.tagger = tagger
         self.network = network_of(tagger)
-
-    @property
-    def sample_rate(self) -> int:
-        """Rate of the waveforms that it takes, Hz."""
-        return self.tagger.sample_rate
-
-    @property
-    def scene_embedding_size(self) -> int:
-        """Numbers of an embedding of a whole sound."""
-        return self.network.output_shape[-1]
-
-    @property
-    def timestamp_embedding_size(self) -> int:
-        """Numbers of an embedding of a moment."""
-        return self.network.output_shape[-1]
+        self.sample_rate = tagger.sample_rate
+        self.scene_embedding_size = self.timestamp_embedding_size = self.network.output_shape[-1]
 
 
 def load_model(model_file_path: str = "") -> Model:
@@ -92,7 +84,7 @@ def get_scene_embeddings(audio: Any, model: Model) -> Any:
         AudioError: another shape, or sounds too short for the front end.
     """
     sounds = _sounds(audio)
-    samples, step = model.tagger.window_and_hop()
+    samples, step = window_and_hop(model.tagger)
     lengths: list[int] = []
 
     def rows() -> Iterator[np.ndarray]:
@@ -143,7 +135,7 @@ def get_timestamp_embeddings(audio: Any, model: Model) -> tuple[Any, Any]:
 def _timestamp_window(tagger: AudioTagger) -> int:
     """Length of the window around a moment, samples."""
     if tagger.network.input_shape[1] is not None:
-        return tagger.window_and_hop()[0]
+        return window_and_hop(tagger)[0]
     config = tagger.front_end
     whole = config.window + (shortest_frames(tagger.network) - 1) * config.hop
     least = whole - 2 * config.margin + (config.preemphasis > 0)
@@ -159,14 +151,10 @@ def _sounds(audio: Any) -> np.ndarray:
 
 def _embedded(rows: Iterable[np.ndarray], model: Model) -> np.ndarray:
     """Embeddings of waveforms of one length, a bounded number at once: (rows, dim), float32."""
-    batches, batch = [], []
-    for row in rows:
-        batch.append(row)
-        if len(batch) * len(row) >= SECONDS_A_BATCH * model.sample_rate:
-            batches.append(model.network.predict_on_batch(np.stack(batch)))
-            batch = []
-    if batch:
-        batches.append(model.network.predict_on_batch(np.stack(batch)))
+    batches, rows = [], iter(rows)
+    for first in rows:
+        count = math.ceil(SECONDS_A_BATCH * model.sample_rate / len(first))
+        batches.append(model.network.predict_on_batch(np.stack([first, *islice(rows, max(count - 1, 0))])))
     return np.concatenate(batches)
 
 

@@ -114,9 +114,6 @@ def _fold(name: str) -> str:
 
 def join_cell(names: Iterable[str]) -> str:
     """Several labels as one table cell, separated by `;`; a name that holds `;` or `"` is quoted as in CSV."""
-    names = list(names)
-    if not names:
-        return ""
     buffer = io.StringIO()
     csv.writer(buffer, delimiter=";", lineterminator="").writerow(names)
     return buffer.getvalue()
@@ -124,8 +121,6 @@ def join_cell(names: Iterable[str]) -> str:
 
 def split_cell(cell: str) -> tuple[str, ...]:
     """The labels of a cell that `join_cell` wrote, or that a person typed: `dog; rain` gives ("dog", "rain")."""
-    if not cell.strip():
-        return ()
     try:
         names = next(csv.reader([cell], delimiter=";", skipinitialspace=True, strict=True))
     except csv.Error as error:

@@ -16,11 +16,6 @@ def set_quiet(quiet: bool) -> None:
     _quiet = quiet
 
 
-def quiet() -> bool:
-    """Whether this process was told to be quiet."""
-    return _quiet
-
-
 def say(line: str) -> None:
     """Print a line on standard error, unless the process was told to be quiet."""
     if _quiet:
@@ -49,31 +44,20 @@ def bar(
     if _quiet:
         yield lambda amount: None
         return
+    from rich import progress
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
 
     console = Console(stderr=True)
     started, finished = time.monotonic(), 0
     columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
+        *("{task.description}", progress.BarColumn(), progress.MofNCompleteColumn(), "{task.fields[rate]}"),
+        *(progress.TimeElapsedColumn(), "left", progress.TimeRemainingColumn()),
     )
     # Results that go into a file or a pipe must not be drawn around the bar.
-    redirect = sys.stdout.isatty()
-    shown = console.is_terminal
-    with Progress(*columns, console=console, disable=not shown, redirect_stdout=redirect, transient=transient) as live:
+    redirect, shown = sys.stdout.isatty(), console.is_terminal
+    with progress.Progress(
+        *columns, console=console, disable=not shown, redirect_stdout=redirect, transient=transient
+    ) as live:
         task = live.add_task(description, total=total, completed=done, rate=unit)
 
         def advance(amount: int) -> None:

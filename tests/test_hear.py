@@ -107,7 +107,7 @@ def test_moments_do_not_drift_where_the_hop_is_no_whole_number_of_samples(path, 
     odd = hear.Model(hear.AudioTagger(tagger.network, tagger.labels, front_end, seconds=1.0))
     taken = []
     monkeypatch.setattr(hear, "_embedded", lambda rows, model: taken.extend(rows) or np.zeros((len(taken), 184)))
-    monkeypatch.setattr(hear.Model, "timestamp_embedding_size", 184)
+    monkeypatch.setattr(odd, "timestamp_embedding_size", 184)
     ramp = np.arange(10 * rate, dtype=np.float32)[None] / (10 * rate)
     _, timestamps = hear.get_timestamp_embeddings(ramp, odd)
     centres = [1000 * row[len(row) // 2] * 10 for row in taken]

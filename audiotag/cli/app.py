@@ -38,13 +38,9 @@ def options(
 
 EXTRA = {"allow_extra_args": True, "ignore_unknown_options": True}
 app.command(context_settings=EXTRA)(data.build)
-app.command()(data.verify)
-app.command()(teach.teach)
-app.command()(train.train)
-app.command()(calibrate.calibrate)
-app.command()(evaluate.evaluate)
-app.command()(compare.compare)
-app.command()(tag.tag)
-app.command()(embed.embed)
-app.command()(catalogue.models)
+for command in (
+    *(data.verify, teach.teach, train.train, calibrate.calibrate, evaluate.evaluate, compare.compare),
+    *(tag.tag, embed.embed, catalogue.models),
+):
+    app.command()(command)
 app.command(context_settings={**EXTRA, "help_option_names": []})(catalogue.recipe)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from audiotag.cli import sources
+from audiotag.report import formats
+from audiotag.startup import import_tensorflow_quietly
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -44,8 +46,6 @@ def calibrate(
     beside it, NAME.calibration.json, that every command finds. --method none removes them, or with --aim only the
     calibration.
     """
-    from audiotag.startup import import_tensorflow_quietly
-
     import_tensorflow_quietly()
     from rich.console import Console
     from rich.text import Text
@@ -90,7 +90,6 @@ def _improvement(tuned: Tuned) -> Table:
 
 def _thresholds(tuned: Tuned) -> Table:
     """A row a class in the order of the labels, or of more than 60 classes those of the least recall."""
-    import numpy as np
     from rich.table import Table
     from rich.text import Text
 
@@ -100,21 +99,20 @@ def _thresholds(tuned: Tuned) -> Table:
         table.add_column(heading, justify="left" if heading == "class" else "right", overflow="fold")
     rows = range(len(names))
     if len(rows) > _ALL_SHOWN:
-        rows = np.argsort(chosen.recall, kind="stable")[:_WORST_SHOWN]
+        rows = chosen.recall.argsort(kind="stable")[:_WORST_SHOWN]
         table.title += f"; {_WORST_SHOWN} of {len(names)} classes, least recall first"
     for index in rows:
-        measured = (chosen.precision[index], chosen.recall[index])
-        figures = ("—" if np.isnan(value) else f"{value:.3f}" for value in measured)
+        figures = (formats.figure(chosen.precision[index]), formats.figure(chosen.recall[index]))
         table.add_row(Text(names[index]), f"{chosen.values[index]:.4f}", *figures)
     return table
 
 
 def _undecided(tuned: Tuned) -> list[str]:
     """Lines about the classes whose threshold was not chosen."""
-    chosen, names, lines = tuned.thresholds, tuned.after.labels.names, []
-    for classes, what in ((chosen.undecided, "keep 0.5, nothing decides"), (chosen.unreached, "never reach the aim")):
-        if classes:
-            more = f" … and {len(classes) - _NAMED} more" if len(classes) > _NAMED else ""
-            listed = ", ".join(names[index] for index in classes[:_NAMED])
-            lines.append(f"{len(classes)} classes {what}: {listed}{more}")
-    return lines
+    chosen, labels = tuned.thresholds, tuned.after.labels.names
+    parts = ((chosen.undecided, "keep 0.5, nothing decides"), (chosen.unreached, "never reach the aim"))
+    return [
+        f"{len(classes)} classes {what}: {formats.names([labels[index] for index in classes], _NAMED)}"
+        for classes, what in parts
+        if classes
+    ]

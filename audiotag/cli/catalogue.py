@@ -6,7 +6,7 @@ import dataclasses
 import json
 import runpy
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -26,7 +26,7 @@ def models(
 
     chosen = list(presets.PRESETS.values()) if name is None else [presets.preset(name)]
     if as_json:
-        rows = [_row(preset) for preset in chosen]
+        rows = [dataclasses.asdict(preset) | {"megabytes": preset.megabytes} for preset in chosen]
         typer.echo(json.dumps(rows if name is None else rows[0], indent=2))
     elif name is None:
         _print_table(chosen)
@@ -35,23 +35,18 @@ def models(
             typer.echo(f"{key:12} {value}")
 
 
-def _row(preset: Preset) -> dict[str, Any]:
-    return dataclasses.asdict(preset) | {"megabytes": preset.megabytes}
-
-
 def _described(preset: Preset) -> dict[str, str]:
     from audiotag.models import presets
 
     single = preset.architecture != presets.ENSEMBLE
+    members = f"mean of {len(preset.members)}: {', '.join(preset.members)}"
     classes = {"audioset": "527 of AudioSet", "yamnet": "521 of AudioSet"}.get(
         preset.labels, "none: a start for training"
     )
     checksum = preset.sha256 or "none is published; that of the first download is recorded and held to"
     return {
         "name": preset.name,
-        "architecture": preset.architecture
-        if single
-        else f"mean of {len(preset.members)}: {', '.join(preset.members)}",
+        "architecture": preset.architecture if single else members,
         "classes": classes,
         "front end": preset.front_end.describe(),
         "window": f"{preset.seconds:g} s",
@@ -69,10 +64,8 @@ def _print_table(chosen: list[Preset]) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("name", no_wrap=True)
-    for column in ("parameters M", "MACs G", "mAP %", "size MB"):
-        table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("licence", no_wrap=True)
+    for name in ("name", "parameters M", "MACs G", "mAP %", "size MB", "licence"):
+        table.add_column(name, justify="left" if name in ("name", "licence") else "right", no_wrap=True)
     for preset in chosen:
         score = "" if preset.mAP is None else f"{preset.mAP:.1f}"
         figures = (f"{preset.parameters:g}", f"{preset.macs:g}", score, f"{preset.megabytes:.1f}")

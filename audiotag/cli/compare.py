@@ -11,6 +11,7 @@ import typer
 from audiotag.errors import AudiotagError, suggest
 from audiotag.report import formats
 from audiotag.report.formats import figure, percent
+from audiotag.startup import import_tensorflow_quietly
 
 if TYPE_CHECKING:
     import pandas
@@ -52,7 +53,12 @@ def compare(
     if metric not in bootstrap.METRICS:
         raise AudiotagError(f"no metric of a class is named {metric!r}: {suggest(metric, bootstrap.METRICS)}")
     pair = [_predictions(source, data, split) for source in (first, second)]
-    _check_unit(unit, *pair)
+    if unit not in (None, "clip", "recording"):
+        raise AudiotagError(f"--unit is clip or recording, received {unit!r}")
+    if unit == "recording" and all(predictions.recordings is None for predictions in pair):
+        raise AudiotagError(
+            "the predictions do not say which recording a clip is of: run `audiotag evaluate` again, or use --unit clip"
+        )
     comparison = metrics.compare(*pair, unit or "recording", resamples=resamples, seed=seed)
     if csv is not None:
         with storage.write_atomically(csv) as file:
@@ -61,7 +67,8 @@ def compare(
     if as_json:
         typer.echo(json.dumps(_plain(comparison, rows)))
     else:
-        _show(comparison, rows, _names(first, second), csv, Console())
+        names = first.resolve().name, second.resolve().name
+        _show(comparison, rows, names if names[0] != names[1] else (str(first), str(second)), csv, Console())
 
 
 def _predictions(source: Path, data: Path | None, split: str) -> Predictions:
@@ -75,30 +82,12 @@ def _predictions(source: Path, data: Path | None, split: str) -> Predictions:
         raise AudiotagError(
             f"{source} has no predictions.npz: run `audiotag evaluate {source}` first, or name a data set with --data"
         )
-    from audiotag.startup import import_tensorflow_quietly
-
     import_tensorflow_quietly()
     from audiotag import records, scorers
 
     opened = records.open(data)
     recordings = None if opened.waveforms else opened.recordings
     return scorers.predict(scorers.open(source, opened), opened, split, source=recordings).predictions
-
-
-def _check_unit(unit: str | None, first: Predictions, second: Predictions) -> None:
-    """Refuse another unit, and recordings where nobody knows them."""
-    if unit not in (None, "clip", "recording"):
-        raise AudiotagError(f"--unit is clip or recording, received {unit!r}")
-    if unit == "recording" and first.recordings is None and second.recordings is None:
-        raise AudiotagError(
-            "the predictions do not say which recording a clip is of: run `audiotag evaluate` again, or use --unit clip"
-        )
-
-
-def _names(first: Path, second: Path) -> tuple[str, str]:
-    """What the two are called: the last part of their paths, or all of it where that is the same."""
-    short = first.resolve().name, second.resolve().name
-    return short if short[0] != short[1] else (str(first), str(second))
 
 
 def _plain(comparison: Comparison, rows: pandas.DataFrame) -> dict[str, Any]:
@@ -111,11 +100,7 @@ def _plain(comparison: Comparison, rows: pandas.DataFrame) -> dict[str, Any]:
         "clips": comparison.clips,
         "clips_left_out": comparison.left_out,
         "classes_left_out": comparison.left_out_classes,
-        "unit": comparison.unit,
-        "units": comparison.units,
-        "resamples": comparison.resamples,
-        "level": comparison.level,
-        "reason": comparison.reason,
+        **{name: getattr(comparison, name) for name in ("unit", "units", "resamples", "level", "reason")},
         "means": records(comparison.means.rename_axis("name").reset_index()),
         "classes": records(rows),
     }
@@ -129,41 +114,43 @@ def _show(
 
     from audiotag.metrics.comparison import least_resamples
 
+    def say(line: str, style: str = "") -> None:
+        console.print(Text(line, style=style), soft_wrap=True)
+
     metric = rows["metric"].iloc[0]
-    console.print(Text(f"{names[1]} against {names[0]}: {comparison.clips} clips, {len(rows)} classes"), soft_wrap=True)
+    say(f"{names[1]} against {names[0]}: {comparison.clips} clips, {len(rows)} classes")
     for line in _left_out(comparison, names):
-        console.print(Text(line, style="yellow"), soft_wrap=True)
+        say(line, "yellow")
     overall = [name for name in comparison.means.index if not name.startswith(("micro_", "weighted_"))]
     means = comparison.means.loc[overall].rename_axis("mean").reset_index()
     _print_table(console, means, ("mean",), names, "p", comparison.level)
     for verdict in ("better", "worse"):
         decided = rows[rows["verdict"] == verdict].sort_values("difference", key=abs, ascending=False, kind="stable")
-        console.print(Text(f"{verdict} in {metric}: {len(decided)} classes", style="bold"))
+        say(f"{verdict} in {metric}: {len(decided)} classes", "bold")
         if len(decided):
             _print_table(console, decided.head(_SHOWN), ("class", "positives"), names, "q", comparison.level)
         if len(decided) > _SHOWN:
             where = f"see {csv}" if csv else "--csv FILE writes every class"
-            console.print(Text(f"… and {len(decided) - _SHOWN} more: {where}"), soft_wrap=True)
+            say(f"… and {len(decided) - _SHOWN} more: {where}")
     judged = int(rows["p"].notna().sum())
     undecided = int((rows["verdict"] == "").sum())
-    console.print(Text(f"undecided: {undecided} of {len(rows)} classes"))
+    say(f"undecided: {undecided} of {len(rows)} classes")
     if comparison.reason:
-        console.print(Text(f"nothing can be decided, {comparison.reason}", style="yellow"), soft_wrap=True)
+        say(f"nothing can be decided, {comparison.reason}", "yellow")
     elif comparison.resamples < (least := least_resamples(judged, comparison.level)):
         line = f"--resamples {least} would let a single class be decided, {comparison.resamples} only several together"
-        console.print(Text(line, style="yellow"), soft_wrap=True)
+        say(line, "yellow")
     drawn = f"{comparison.resamples} resamples of {comparison.units} {comparison.unit}s"
     level = percent(comparison.level)
-    console.print(Text(f"{level} intervals and p: paired bootstrap, {drawn}; q: p corrected for the classes"))
+    say(f"{level} intervals and p: paired bootstrap, {drawn}; q: p corrected for the classes")
 
 
 def _left_out(comparison: Comparison, names: tuple[str, str]) -> list[str]:
     clips, classes = (zip(parts, names, strict=True) for parts in (comparison.left_out, comparison.left_out_classes))
-    lines = [f"{count} clips only in {name}, left out" for count, name in clips if count]
-    return lines + [
-        f"{len(only)} classes only in {name}, left out: {formats.names(list(only), _SHOWN)}"
-        for only, name in classes
-        if only
+    listed = ((len(only), formats.names(list(only), _SHOWN), name) for only, name in classes if only)
+    return [
+        *(f"{count} clips only in {name}, left out" for count, name in clips if count),
+        *(f"{count} classes only in {name}, left out: {shown}" for count, shown, name in listed),
     ]
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import json
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, get_args
 
 import typer
 
-from audiotag.cli import dataset_options
-from audiotag.errors import AudiotagError
+from audiotag.errors import AudiotagError, suggest
+from audiotag.startup import import_tensorflow_quietly
+
+_UNKNOWN = (inspect.Parameter.empty, Any)
 
 
 def build(
@@ -41,7 +45,7 @@ def build(
     from audiotag.records import declaration
 
     own = [name for parameter in context.command.params for name in parameter.opts if name.startswith("--")]
-    options = dataset_options.read(context.args, declaration.parameters(dataset), own)
+    options = _dataset_options(context.args, declaration.parameters(dataset), own)
     if source is not None:
         if Path(dataset).is_dir():
             raise AudiotagError(
@@ -78,7 +82,6 @@ def verify(
     A damaged record is named by shard, offset and clip.
     """
     from audiotag import records
-    from audiotag.startup import import_tensorflow_quietly
 
     import_tensorflow_quietly()
     problems = records.verify(path)
@@ -89,3 +92,49 @@ def verify(
             typer.echo(str(problem))
         typer.echo(f"{path}: {len(problems)} problems" if problems else f"{path}: whole")
     return int(bool(problems))
+
+
+def _dataset_options(
+    arguments: list[str], parameters: Mapping[str, inspect.Parameter], own: Iterable[str]
+) -> dict[str, Any]:
+    """Keyword arguments for a dataset's `declare`, of what the command did not take for its own: `--subset esc10`.
+
+    Args:
+        arguments: `--name value` or `--name=value`.
+        parameters: those of `declare`; their type hints decide what a value is read as.
+        own: the command's own options, such as "--seed", one of which may have been meant.
+    """
+    values: dict[str, Any] = {}
+    rest = list(arguments)
+    while rest:
+        option, equals, text = rest.pop(0).partition("=")
+        if not option.startswith("--") or not (equals or rest):
+            raise AudiotagError(f"a dataset's options look like '--name value', received {option!r}")
+        name = option[2:].replace("-", "_")
+        if name not in parameters:
+            known = {*own, *(f"--{known.replace('_', '-')}" for known in parameters)}
+            raise AudiotagError(f"there is no option {option!r}: {suggest(option, known)}")
+        values[name] = _value(option, text if equals else rest.pop(0), parameters[name].annotation)
+    return values
+
+
+def _value(option: str, text: str, hint: Any) -> Any:
+    kinds = get_args(hint) or (hint,)
+    guessed = any(kind in _UNKNOWN or isinstance(kind, str) for kind in kinds)
+    tried = []
+    for kind, what, reader in _READERS:
+        if guessed or kind in kinds:
+            try:
+                return reader(text)
+            except (ValueError, KeyError):
+                tried.append(what)
+    if tried and not guessed and not {str, Path} & set(kinds):
+        raise AudiotagError(f"{option} must be {' or '.join(tried)}, received {text!r}")
+    return text
+
+
+_READERS: tuple[tuple[type, str, Callable[[str], Any]], ...] = (
+    (bool, "true or false", lambda text: {"true": True, "false": False}[text.lower()]),
+    (int, "a whole number", int),
+    (float, "a number", float),
+)

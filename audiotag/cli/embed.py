@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from audiotag.cli import sources
+from audiotag.startup import import_tensorflow_quietly
 
 
 def embed(
@@ -35,10 +36,7 @@ def embed(
     from audiotag.tagging import embeddings
 
     embeddings.check_table(out)
-    from audiotag.startup import import_tensorflow_quietly
-
     import_tensorflow_quietly()
-
     chosen = [name.strip() for name in layers.split(",")]
     stated = {"labels": labels, "front_end": front_end, "sample_rate": sample_rate}
     tagger = sources.open_model([model], data, **stated)

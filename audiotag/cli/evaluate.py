@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from audiotag.startup import import_tensorflow_quietly
+
 
 def evaluate(
     source: Annotated[
@@ -42,8 +44,6 @@ def evaluate(
     The figures go to the terminal and into the folder: report.html, metrics.csv and .json, predictions.npz,
     model_card.md, and TensorBoard.
     """
-    from audiotag.startup import import_tensorflow_quietly
-
     import_tensorflow_quietly()
     from rich.console import Console
 

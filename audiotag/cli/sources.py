@@ -28,16 +28,7 @@ Data = Annotated[Path | None, typer.Option("--data", help="A data set that says 
 
 
 def open_model(models: list[str], data: Path | None, **stated: Any) -> Scorer:
-    """What scores sound, of the command line.
-
-    Args:
-        models: sources, see `audiotag.scorers.open`; several are averaged.
-        data: folder of a data set that says what models leave open.
-        stated: labels, front_end, sample_rate, task and outputs.
-
-    Raises:
-        AudiotagError: as of `audiotag.scorers.open`; a table of scores.
-    """
+    """What scores sound, of the command line; arguments as of `audiotag.scorers.open`, tables of scores refused."""
     from audiotag import records, scorers
 
     opened = scorers.open(models, None if data is None else records.open(data), **stated)

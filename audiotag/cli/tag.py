@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from audiotag.cli import sources
+from audiotag.startup import import_tensorflow_quietly
 
 
 def tag(
@@ -35,7 +36,6 @@ def tag(
     score that `audiotag calibrate` has found for it, from 0 where none was; with --frames from 0.25. A bad file never
     stops the others; it makes the exit code 1.
     """
-    from audiotag.startup import import_tensorflow_quietly
     from audiotag.tagging import files, formats
 
     formats.check(format, len(files.sound_files(paths)))

@@ -9,6 +9,7 @@ import typer
 
 from audiotag.cli import sources
 from audiotag.errors import AudiotagError
+from audiotag.startup import import_tensorflow_quietly
 
 _SHOWN = 10  # classes named when the teacher does not know them
 
@@ -38,8 +39,6 @@ def teach(
 
     Every record and variant is scored once; run the same command again to resume after an interruption.
     """
-    from audiotag.startup import import_tensorflow_quietly
-
     import_tensorflow_quietly()
     from audiotag import distill, records
     from audiotag.records import teachers

@@ -10,6 +10,7 @@ import typer
 
 from audiotag.cli import options
 from audiotag.errors import AudiotagError
+from audiotag.startup import import_tensorflow_quietly
 from audiotag.training.recipe import Recipe
 
 
@@ -27,8 +28,6 @@ def train(
     Run the same command again to resume after an interruption.
     """
     recipe = Recipe(model_options=_settings(model_options or []), **choices)
-    from audiotag.startup import import_tensorflow_quietly
-
     import_tensorflow_quietly()
     from audiotag import training
 

@@ -53,13 +53,7 @@ class Teacher:
 
 
 def check_known(teacher: str, missing: Sequence[str], data: Data) -> None:
-    """Refuse a teacher that lacks classes where classes compete: its softmax is over all of them.
-
-    Args:
-        teacher: its name, for messages.
-        missing: names of the data set's classes that it does not know.
-        data: the data set.
-    """
+    """Refuse a teacher that lacks classes of a data set where classes compete: its softmax is over all of them."""
     if missing and data.task.exclusive:
         raise AudiotagError(
             f"a teacher of a multiclass data set must know all of its classes, {teacher} lacks {len(missing)} of the "
@@ -133,15 +127,9 @@ def _is_whole(path: Path, manifest: dict[str, Any]) -> bool:
 
 
 def _write_shard(path: Path, keys: list[tuple[str, int]], logits: Iterable[np.ndarray | None]) -> dict[str, Any]:
-    known = 0
-
-    def records() -> Iterable[bytes]:
-        nonlocal known
-        for (clip_id, variant), row in zip(keys, logits, strict=True):
-            known += row is not None
-            yield example.encode_teacher(clip_id, variant, row)
-
-    written = tfrecord.write(path, records())
+    rows = list(logits)
+    records = (example.encode_teacher(*key, row) for key, row in zip(keys, rows, strict=True))
+    written, known = tfrecord.write(path, records), sum(row is not None for row in rows)
     return {"examples": written.examples, "known": known, "sha256": written.sha256}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,6 @@ from audiotag.records.declaration import Declaration, read_clip
 from audiotag.records.journal import FinishedShard, Journal
 from audiotag.records.manifest import CLIPS, LABELS, MANIFEST, RECORDS, Manifest, write_clips
 from audiotag.records.pool import make_shards
-from audiotag.records.worker import Job
 
 
 @dataclass(frozen=True)
@@ -89,38 +88,26 @@ def build(
     _check(policy, variants, seed, workers)
     out, target = Path(out), Path(out).resolve()
     folder = target.with_name(f".{target.name}.incomplete")
-    description = plan.describe(declaration, front_end, policy, variants, seed, keep_waveforms)
-    job = _job(declaration, folder / "data" / RECORDS, front_end, policy, variants, seed, keep_waveforms)
-    with _disk_errors(out):
-        if (manifest := _finished(out, description)) is not None:
-            shutil.rmtree(folder, ignore_errors=True)
-            rejected = len(declaration.clips) - sum(shard.examples for shard in manifest.shards) // (1 + variants)
-            return _report(out, manifest, rejected, started, existed=True)
-        with _claimed(folder):
-            finished = _make(declaration, job, folder, description, workers or _cores(), resume, out)
-            recordings = ""
-            if declaration.read is read_clip:  # else `source` is no sound file
-                recordings = Path(os.path.relpath(job.root, target)).as_posix()
-            manifest, rejected = _finish(declaration, folder, description, finished, recordings)
-            (folder / "data").replace(target)
-        shutil.rmtree(folder, ignore_errors=True)
-    return _report(out, manifest, rejected, started)
-
-
-def _job(
-    declaration: Declaration,
-    folder: Path,
-    front_end: LogMelConfig,
-    policy: Policy,
-    variants: int,
-    seed: int,
-    keep_waveforms: bool,
-) -> Job:
     clip_format = ClipFormat(declaration.labels, front_end, declaration.task, declaration.seconds, declaration.pad)
     if clip_format.frames < 1:
         raise AudiotagError(f"{declaration.seconds:g} s are too short for a frame of {front_end.describe()}: use more")
-    root = Path(declaration.root).absolute()
-    return Job(folder, root, declaration.read, clip_format, policy, variants, seed, keep_waveforms)
+    records, root = folder / "data" / RECORDS, Path(declaration.root).absolute()
+    job = plan.Job(records, root, declaration.read, clip_format, policy, variants, seed, keep_waveforms)
+    journal = Journal(folder / "journal.jsonl", plan.describe(declaration, job))
+    with _disk_errors(out):
+        manifest = _finished(out, journal.description)
+        existed = manifest is not None
+        if not existed:
+            with _claimed(folder):
+                finished = _make(declaration, job, journal, workers, resume, out.name)
+                recordings = ""
+                if declaration.read is read_clip:  # else `source` is no sound file
+                    recordings = Path(os.path.relpath(root, target)).as_posix()
+                manifest = _finish(declaration, records.parent, journal.description, finished, recordings)
+                records.parent.replace(target)
+        shutil.rmtree(folder, ignore_errors=True)
+    clips, examples = len(declaration.clips), sum(shard.examples for shard in manifest.shards)
+    return BuildReport(out, clips, clips - examples // (1 + variants), examples, time.monotonic() - started, existed)
 
 
 def _check(policy: Policy, variants: int, seed: int, workers: int | None) -> None:
@@ -129,10 +116,6 @@ def _check(policy: Policy, variants: int, seed: int, workers: int | None) -> Non
             raise AudiotagError(f"{name} must be a whole number, at least {least}, received {value!r}")
     if variants and policy.name == "none":
         raise AudiotagError(f"{variants} variants without a policy would be copies: choose one ('light', 'standard' …)")
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager
@@ -184,57 +167,49 @@ def _claimed(folder: Path) -> Iterator[None]:
 
 
 def _make(
-    declaration: Declaration,
-    job: Job,
-    folder: Path,
-    description: dict[str, Any],
-    workers: int,
-    resume: bool,
-    out: Path,
+    declaration: Declaration, job: plan.Job, journal: Journal, workers: int | None, resume: bool, name: str
 ) -> dict[str, FinishedShard]:
     """Make every shard that an earlier run had not finished."""
+    if workers is None:
+        workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     views = 1 + job.variants
-    example = job.clip_format
-    example_bytes = 2 * example.front_end.mels * example.frames + 2 * example.samples * job.keep_waveforms
+    example_bytes = job.clip_format.record_bytes(job.keep_waveforms)
     shards = plan.plan_shards(declaration.clips, job.variants, example_bytes)
-    journal = Journal(folder / "journal.jsonl", description)
     job.folder.mkdir(parents=True, exist_ok=True)
     finished = journal.load(job.folder) if resume else {}
     journal.start(finished)
-    _clean(folder / "data", {f"{RECORDS}/{name}" for name in finished})
+    _clean(job.folder, finished)
     waiting = [shard for shard in shards if shard.name not in finished]
     done = views * sum(len(shard.clips) for shard in shards if shard.name in finished)
-    total = views * len(declaration.clips)
     with (
-        progress.bar(f"Building {out.name}", total, "views", done=done) as advance,
+        progress.bar(f"Building {name}", views * len(declaration.clips), "views", done=done) as advance,
         closing(make_shards(job, waiting, min(workers, len(waiting)), advance)) as shards_made,
     ):
         for made_shard in shards_made:
             journal.add(made_shard)
             finished[made_shard.shard.name] = made_shard
-    _clean(folder / "data", {f"{RECORDS}/{name}" for name in finished})
+    _clean(job.folder, finished)
     return {shard.name: finished[shard.name] for shard in shards}
 
 
-def _clean(data: Path, keep: set[str]) -> None:
+def _clean(records: Path, keep: Container[str]) -> None:
     """Delete what a killed run left half-written."""
-    for path in data.rglob("*"):
-        if path.is_file() and path.relative_to(data).as_posix() not in keep:
+    for path in records.parent.rglob("*"):
+        if path.is_file() and not (path.parent == records and path.name in keep):
             path.unlink()
 
 
 def _finish(
     declaration: Declaration,
-    folder: Path,
+    data: Path,
     description: dict[str, Any],
     finished: dict[str, FinishedShard],
     recordings: str,
-) -> tuple[Manifest, int]:
+) -> Manifest:
     """Write the tables and the manifest."""
-    data = folder / "data"
     rejected = {clip_id: reason for made in finished.values() for clip_id, reason in made.rejected.items()}
     if len(rejected) == len(declaration.clips):
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(data.parent, ignore_errors=True)
         first = declaration.clips[0].clip_id
         raise AudiotagError(
             f"all {len(rejected)} clips were rejected, {first!r} because: {rejected[first]}. "
@@ -246,10 +221,4 @@ def _finish(
     shards = tuple(made.shard for made in finished.values())
     manifest = Manifest(description, declaration.licence, declaration.citation, files, shards, recordings)
     manifest.write(data)
-    return manifest, len(rejected)
-
-
-def _report(out: Path, manifest: Manifest, rejected: int, started: float, *, existed: bool = False) -> BuildReport:
-    examples = sum(shard.examples for shard in manifest.shards)
-    clips = manifest.description["clips"]["count"]
-    return BuildReport(out, clips, rejected, examples, time.monotonic() - started, existed)
+    return manifest

@@ -11,14 +11,13 @@ import numpy as np
 
 from audiotag import audio
 from audiotag.errors import AudiotagError
-from audiotag.records.declaration import Clip, read_clip
+from audiotag.records.declaration import CLIP_COLUMNS, Clip, read_clip
 
 if TYPE_CHECKING:
     import pandas
 
     from audiotag.records import Data, Declaration
 
-_COMMON = ("clip_id", "source", "start", "end", "split", "labels", "status", "reason", "recording")
 _TOGETHER = 64  # records parsed at once
 
 
@@ -36,23 +35,14 @@ def clips(data: Data, clip_ids: Sequence[str] | np.ndarray) -> pandas.DataFrame:
     Raises:
         AudiotagError: a clip that the data set does not have.
     """
-    import pandas
-
     rows = data.rows(clip_ids)
-    recordings = rows["source"]
+    recording = rows["source"]
     if "recording" in rows:
-        recordings = rows["recording"].where(rows["recording"] != "", recordings)
-    table = pandas.DataFrame(
-        {
-            "clip_id": rows["clip_id"],
-            "recording": recordings,
-            "split": rows["split"],
-            "labels": rows["labels"],
-            "duration": rows["end"] - rows["start"],
-        }
-    )
-    further = rows[[column for column in rows if column not in _COMMON]]
-    return pandas.concat([table, further], axis=1).reset_index(drop=True)
+        recording = rows["recording"].where(rows["recording"] != "", recording)
+    duration = rows["end"] - rows["start"]
+    table = rows[["clip_id"]].assign(recording=recording, split=rows["split"], labels=rows["labels"], duration=duration)
+    further = {column: rows[column] for column in rows if column not in (*CLIP_COLUMNS, "recording")}
+    return table.assign(**further).reset_index(drop=True)
 
 
 @dataclass(frozen=True)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from audiotag import storage
 from audiotag.clip_format import ClipFormat, HoldsClipFormat
 from audiotag.errors import AudiotagError, suggest
 from audiotag.frontend import LogMelConfig
 from audiotag.labels import Labels, split_cell
-from audiotag.records import balance, splits, teachers
-from audiotag.records.arrangement import Arrangement
-from audiotag.records.manifest import CLIPS, LABELS, RECORDS, Manifest, Shard
+from audiotag.records import balance, plan, splits, teachers
+from audiotag.records.clips import clips_of
+from audiotag.records.manifest import CLIPS, LABELS, RECORDS, TEACHERS, Manifest, Shard
 
 if TYPE_CHECKING:
     import pandas
@@ -55,16 +56,7 @@ class Data(HoldsClipFormat):
         self.variants: int = description["variants"]
         self.waveforms: bool = "waveforms" in description
         self.fingerprint: str = self.manifest.fingerprint
-
-    @property
-    def samples(self) -> int:
-        """Samples of every example at the front end's rate."""
-        return self.clip_format.samples
-
-    @property
-    def frames(self) -> int:
-        """Frames of every example's log-mel."""
-        return self.clip_format.frames
+        self._records = cache(self._arrange)
 
     def __repr__(self) -> str:
         return f"Data({str(self.path)!r}: {self.name}, {len(self.labels)} classes, {sum(self.splits.values())} clips)"
@@ -109,11 +101,11 @@ class Data(HoldsClipFormat):
     @property
     def teachers(self) -> list[str]:
         """Names of the teachers whose outputs lie beside the records."""
-        return teachers.names(self.path)
+        return sorted(path.parent.name for path in (self.path / TEACHERS).glob(f"*/{teachers.CARD}"))
 
     def teacher_folder(self, name: str) -> Path:
         """Where a teacher's shards lie, whether they exist or not."""
-        return teachers.folder(self.path, name)
+        return storage.inside(self.path / TEACHERS, name)
 
     def select(self, expression: str) -> list[str]:
         """The splits an expression names: "fold1..4", "train", "train+fold2", "fold1,fold3", "all"."""
@@ -146,8 +138,7 @@ class Data(HoldsClipFormat):
 
     def shards(self, split: str) -> list[Path]:
         """Files of a split, in the order of reading."""
-        self.select(split)
-        return [self.path / RECORDS / shard.name for shard in self.manifest.shards if shard.split == split]
+        return [self.path / RECORDS / shard.name for shard in self.selected_shards(split)]
 
     def selected_shards(self, expression: str) -> list[Shard]:
         """The manifest's entries for the shards of some splits, in the order of reading."""
@@ -159,7 +150,8 @@ class Data(HoldsClipFormat):
         Args:
             shard: path or name of a shard.
         """
-        return self._arrangement.shard(self._shard(shard)).keys()
+        records = self._records_of(self._shard(shard))
+        return list(zip(records["clip_id"].tolist(), records["variant"].tolist(), strict=True))
 
     def _shard(self, shard: str | Path) -> Shard:
         by_name = {listed.name: listed for listed in self.manifest.shards}
@@ -168,9 +160,21 @@ class Data(HoldsClipFormat):
             raise AudiotagError(f"{self.name} has no shard {name!r}: {suggest(name, by_name)}")
         return by_name[name]
 
-    @cached_property
-    def _arrangement(self) -> Arrangement:
-        return Arrangement(lambda: self.clips, self.manifest.shards, self.variants)
+    def _arrange(self, split: str) -> pandas.DataFrame:
+        """The records of a split in the order of the files, known from `clips.csv` and the manifest alone.
+
+        Its index are the names of the shards; `row` is the clip's in `clips`.
+        """
+        import pandas
+
+        accepted, shards = clips_of(self, split), self.selected_shards(split)
+        clip, variant, sizes = plan.arrange(accepted["clip_id"].tolist(), self.variants, len(shards))
+        names = np.repeat(np.array([shard.name for shard in shards], object), sizes)
+        columns = {"clip_id": accepted["clip_id"].to_numpy()[clip], "variant": variant}
+        return pandas.DataFrame(columns | {"row": accepted.index.to_numpy()[clip]}, pandas.Index(names))
+
+    def _records_of(self, shard: Shard) -> pandas.DataFrame:
+        return self._records(shard.split).loc[shard.name : shard.name]
 
     def record_weights(self, expression: str, variants: Variants = None, *, balanced: bool = False) -> np.ndarray:
         """Sampler weight of every record of some splits, in the order of reading.
@@ -183,20 +187,15 @@ class Data(HoldsClipFormat):
         Returns:
             (records,), float64.
         """
-        views = self._views(variants)
-        places = [self._arrangement.split(split) for split in self.select(expression)]
-        sizes = [len(some.clips) for some in places]
-        clip_weights = np.ones(sum(sizes))
+        import pandas
+
+        records = pandas.concat([self._records(split) for split in self.select(expression)])
+        clip_weights = np.ones(len(self.clips))
         if balanced:
-            cells = (cell for some in places for cell in some.clips["labels"])
-            indices = [[self.labels.index(name) for name in split_cell(cell)] for cell in cells]
-            clip_weights = balance.weights(indices, len(self.labels))
-        by_split = np.split(clip_weights, np.cumsum(sizes)[:-1])
-        parts = [
-            np.where(some.chosen(views, None), weights[some.clip], 0.0)
-            for some, weights in zip(places, by_split, strict=True)
-        ]
-        return np.concatenate(parts)
+            accepted = clips_of(self, expression)
+            indices = [[self.labels.index(name) for name in split_cell(cell)] for cell in accepted["labels"]]
+            clip_weights[accepted.index] = balance.weights(indices, len(self.labels))
+        return np.where(records["variant"].isin(self._views(variants)), clip_weights[records["row"]], 0.0)
 
     def batches(
         self,
@@ -226,7 +225,7 @@ class Data(HoldsClipFormat):
             AudiotagError: no such split, shard, clip or variant, waveforms that the data set does not keep, a
                 batch_size below 1, or a shard that is missing or damaged.
         """
-        from audiotag.records import batches, parser
+        from audiotag.records import parser
 
         if batch_size < 1:
             raise AudiotagError(f"batch_size must be at least 1, received {batch_size}")
@@ -241,54 +240,24 @@ class Data(HoldsClipFormat):
             splits_of_clips = set(self.rows(sorted(clip_ids))["split"])
             selected = [shard for shard in selected if shard.split in splits_of_clips]
         views = self._views(variants)
-        whole = clip_ids is None and len(views) == 1 + self.variants
-        parts = [
-            batches.Part(shard, None if whole else self._arrangement.shard(shard).chosen(views, clip_ids))
-            for shard in selected
-        ]
-        return batches.batches(self.path, parts, parser.examples_of(self.clip_format, waveforms=waveforms), batch_size)
+        chosen = {shard: self._chosen(shard, views, clip_ids) for shard in selected}
+        return parser.batches(self.path, chosen, parser.examples_of(self.clip_format, waveforms=waveforms), batch_size)
 
-    def read(
-        self,
-        expression: str,
-        *,
-        batch_size: int | None = None,
-        variants: Variants = None,
-        shuffle: bool = False,
-        balance: bool = False,
-        mixup: float = 0.0,
-        teacher: str | None = None,
-        label_weight: float = 0.1,
-        temperature: float = 1.0,
-        separate: bool = False,
-        keys: bool = False,
-        seed: int = 0,
-        first_epoch: int | None = None,
-        drop_remainder: bool = False,
-    ) -> tf.data.Dataset:
+    def _chosen(self, shard: Shard, views: list[int], clip_ids: Collection[str] | None) -> np.ndarray:
+        """Which records of a shard are of some variants and clips (None: of any clip)."""
+        if clip_ids is None and len(views) == 1 + self.variants:
+            return np.ones(shard.examples, bool)
+        records = self._records_of(shard)
+        chosen = records["variant"].isin(views)
+        return (chosen if clip_ids is None else chosen & records["clip_id"].isin(clip_ids)).to_numpy()
+
+    def read(self, expression: str, *, variants: Variants = None, **options: Any) -> tf.data.Dataset:
         """Records as a `tf.data.Dataset`, ready for `fit`.
 
         Args:
             expression: splits; see `select`.
-            batch_size: examples a batch. Default: no batches, single examples.
             variants: views of a clip: None for all, 0 for the untouched one, or several numbers.
-            shuffle: in an order that depends on `seed` and the epoch; else in the order of the files.
-            balance: draw records of rare classes more often (`balance.weights`), with replacement; an epoch has as
-                many draws as records.
-            mixup: alpha of the Beta distribution that mixes two examples of a batch, 0 for none. Log-mel and targets
-                are mixed with weight max(w, 1 - w), drawn for every example.
-            teacher: name of a teacher whose outputs enter the targets:
-                `label_weight * labels + (1 - label_weight) * p`, p = sigmoid (multilabel) or softmax (multiclass) of
-                logits / temperature. Clips for which it has none keep their labels.
-            label_weight: weight of the labels beside a teacher, 0 to 1.
-            temperature: divides the teacher's logits, positive.
-            separate: give labels and teacher apart, as {"label": …, "distillation": …}.
-            keys: give clip ids and variants too.
-            seed: of everything random, not negative.
-            first_epoch: None for a finite data set that is drawn anew each time it is gone through; k for the endless
-                stream of epochs k, k + 1, …, each a pure function of seed and epoch and `steps` batches long: the
-                stream from k is the stream from 0 without its first k epochs, which is what an exact resume needs.
-            drop_remainder: leave out an incomplete last batch.
+            options: batch_size, shuffle, balance, mixup, teacher …: the fields of `audiotag.records.pipeline.Reading`.
 
         Returns:
             Elements (log_mel (batch, frames, mels, 1) float32, target (batch, classes) float32), with `keys` also
@@ -296,26 +265,33 @@ class Data(HoldsClipFormat):
 
         Raises:
             AudiotagError: an option out of range, unknown splits, variants or teacher, or a teacher of other data.
+
+        Example:
+            >>> data.read("fold1..4", batch_size=64, shuffle=True, balance=True, teacher="passt_s", mixup=0.3)
         """
         from audiotag.records import pipeline
 
-        options = pipeline.Reading(
-            batch_size, shuffle, balance, mixup, teacher, label_weight, temperature, separate, keys, seed, first_epoch,
-            drop_remainder,
-        )  # fmt: skip
+        reading = pipeline.Reading(**options)
         examples, what = self.count(expression, variants), f"split {expression!r} of {self.name}"
         if not examples:
             raise AudiotagError(f"{what} holds no clip: choose another split")
+        if reading.drop_remainder and examples < (reading.batch_size or 0):
+            raise AudiotagError(
+                f"{what} holds {examples} examples, less than one batch of {reading.batch_size}: "
+                "choose a smaller batch_size, or keep the incomplete batch"
+            )
         selected = self.selected_shards(expression)
         whole = len(self._views(variants)) == 1 + self.variants
+        weights = None
+        if reading.balance or not whole:
+            weights = self.record_weights(expression, variants, balanced=reading.balance)
         records = pipeline.Records(
-            what=what,
             clip_format=self.clip_format,
             shards=[self.path / RECORDS / shard.name for shard in selected],
             sizes=[shard.examples for shard in selected],
             examples=examples,
-            record_bytes=2 * self.frames * self.front_end.mels + 2 * self.samples * self.waveforms,
-            teacher_shards=teachers.shards(self.path, self.manifest, teacher, selected) if teacher is not None else [],
-            weights=None if whole and not balance else self.record_weights(expression, variants, balanced=balance),
+            record_bytes=self.clip_format.record_bytes(self.waveforms),
+            teacher_shards=[] if reading.teacher is None else teachers.shards(self, reading.teacher, selected),
+            weights=weights,
         )
-        return pipeline.read(records, options)
+        return pipeline.read(records, reading)

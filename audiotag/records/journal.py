@@ -39,14 +39,7 @@ class Journal:
         self.description = description
 
     def load(self, folder: Path) -> dict[str, FinishedShard]:
-        """The finished shards of an earlier run of the same build whose files still have their checksum.
-
-        Args:
-            folder: where the shards lie.
-
-        Returns:
-            Finished shards by name; none where there is no journal or it belongs to another build.
-        """
+        """By name, the shards in a folder that an earlier run of the same build finished and that are still whole."""
         lines = self.path.read_text(encoding="utf-8", errors="replace").split("\n") if self.path.exists() else []
         entries = [entry for entry in map(_parse, lines) if entry is not None]
         if not entries or entries[0] != self.description:

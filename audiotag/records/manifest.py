@@ -62,8 +62,8 @@ class Manifest:
         """Write `dataset.json`, with the versions of the libraries that computed the records."""
         value = {**self.description, "licence": self.licence, "citation": self.citation}
         value |= {"fingerprint": self.fingerprint, "files": self.files}
-        value["made_with"] = {"audiotag": __version__}
-        value["made_with"] |= {name: importlib.metadata.version(name) for name in _MADE_WITH}
+        libraries = {name: importlib.metadata.version(name) for name in _MADE_WITH}
+        value["made_with"] = {"audiotag": __version__} | libraries
         if self.recordings:
             value["recordings"] = self.recordings
         value["shards"] = [dataclasses.asdict(shard) for shard in self.shards]

@@ -27,28 +27,51 @@ _SHARD_ORDER, _BUFFER_ORDER, _MIXUP = 1, 2, 3
 
 @dataclass(frozen=True)
 class Reading:
-    """How records are read; the fields are the arguments of `Data.read`."""
+    """How records are read: the options of `Data.read`.
 
-    batch_size: int | None
-    shuffle: bool
-    balance: bool
-    mixup: float
-    teacher: str | None
-    label_weight: float
-    temperature: float
-    separate: bool
-    keys: bool
-    seed: int
-    first_epoch: int | None
-    drop_remainder: bool
+    Args:
+        batch_size: examples a batch. Default: no batches, single examples.
+        shuffle: in an order that depends on `seed` and the epoch; else in the order of the files. Default False.
+        balance: draw records of rare classes more often (`balance.weights`), with replacement; an epoch has as many
+            draws as records. Default False.
+        mixup: alpha of the Beta distribution that mixes two examples of a batch, 0 (default) for none. Log-mel and
+            targets are mixed with weight max(w, 1 - w), drawn for every example.
+        teacher: name of a teacher whose outputs enter the targets:
+            `label_weight * labels + (1 - label_weight) * p`, p = sigmoid (multilabel) or softmax (multiclass) of
+            logits / temperature. Clips for which it has none keep their labels. Default: none.
+        label_weight: weight of the labels beside a teacher, 0 to 1. Default 0.1.
+        temperature: divides the teacher's logits, positive. Default 1.
+        separate: give labels and teacher apart, as {"label": …, "distillation": …}. Default False.
+        keys: give clip ids and variants too. Default False.
+        seed: of everything random, not negative. Default 0.
+        first_epoch: None (default) for a finite data set that is drawn anew each time it is gone through; k for the
+            endless stream of epochs k, k + 1, …, each a pure function of seed and epoch and `steps` batches long: the
+            stream from k is the stream from 0 without its first k epochs, which is what an exact resume needs.
+        drop_remainder: leave out an incomplete last batch. Default False.
+
+    Raises:
+        AudiotagError: a value out of range.
+    """
+
+    batch_size: int | None = None
+    shuffle: bool = False
+    balance: bool = False
+    mixup: float = 0.0
+    teacher: str | None = None
+    label_weight: float = 0.1
+    temperature: float = 1.0
+    separate: bool = False
+    keys: bool = False
+    seed: int = 0
+    first_epoch: int | None = None
+    drop_remainder: bool = False
 
     def __post_init__(self) -> None:
-        whole = {"batch_size": (self.batch_size, 1), "seed": (self.seed, 0), "first_epoch": (self.first_epoch, 0)}
-        for name, (value, least) in whole.items():
-            if value is not None and (not isinstance(value, (int, np.integer)) or value < least):
+        for name, least in (("batch_size", 1), ("seed", 0), ("first_epoch", 0)):
+            value = getattr(self, name)
+            absent = value is None and name != "seed"
+            if not absent and (not isinstance(value, (int, np.integer)) or value < least):
                 raise AudiotagError(f"{name} must be a whole number, at least {least}, received {value!r}")
-        if self.seed is None:
-            raise AudiotagError("seed must be a whole number, received None: choose one, for example 0")
         if not (math.isfinite(self.mixup) and self.mixup >= 0):
             raise AudiotagError(f"mixup must be 0 (none) or a positive alpha, received {self.mixup!r}")
         if self.mixup and self.batch_size is None:
@@ -66,7 +89,6 @@ class Records:
     """What is read.
 
     Args:
-        what: the records, for messages.
         clip_format: of the data set.
         shards: files, in the order of reading.
         sizes: number of records of each.
@@ -77,7 +99,6 @@ class Records:
         record_bytes: size of a record in memory, about.
     """
 
-    what: str
     clip_format: ClipFormat
     shards: Sequence[Path]
     sizes: Sequence[int]
@@ -98,11 +119,6 @@ def _read(records: Records, options: Reading) -> tf.data.Dataset:
     batch_size = options.batch_size or _UNBATCHED
     drop_remainder = options.drop_remainder and options.batch_size is not None
     steps = examples // batch_size if drop_remainder else -(-examples // batch_size)
-    if not steps:
-        raise AudiotagError(
-            f"{records.what} holds {examples} examples, less than one batch of {batch_size}: "
-            "choose a smaller batch_size, or keep the incomplete batch"
-        )
     serialized = _epochs_of_records(records, options)
 
     @tf.autograph.experimental.do_not_convert

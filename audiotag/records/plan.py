@@ -10,14 +10,17 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from audiotag import storage
 from audiotag.augment import Policy
+from audiotag.clip_format import ClipFormat
 from audiotag.frontend import LogMelConfig
 from audiotag.records.declaration import Clip, Declaration
 
@@ -30,22 +33,37 @@ _FEW_SHARDS, _FEW_EXAMPLES = 8, 64  # small data sets are split too, so that sev
 
 
 @dataclass(frozen=True)
+class Job:
+    """What is the same for every shard of a build.
+
+    Args:
+        folder: where shards are written.
+        root: folder of the recordings.
+        read: the declaration's function.
+        clip_format: what every example is.
+        policy: what variants 1, 2 … are made with.
+        variants: number of augmented views of every clip.
+        seed: of the augmentation.
+        keep_waveforms: store the waveform of every view too.
+    """
+
+    folder: Path
+    root: Path
+    read: Callable[[Path, Clip, int], np.ndarray]
+    clip_format: ClipFormat
+    policy: Policy
+    variants: int
+    seed: int
+    keep_waveforms: bool = False
+
+
+@dataclass(frozen=True)
 class ShardPlan:
     """One unit of work: the clips whose records go into one file."""
 
     name: str
     split: str
     clips: tuple[Clip, ...]
-
-
-def natural_key(name: str) -> list[tuple[int, int | str]]:
-    """Sort key that puts fold2 before fold10."""
-    return [(0, int(part)) if part.isdigit() else (1, part) for part in re.split(r"([0-9]+)", name)]
-
-
-def shard_name(split: str, index: int, count: int) -> str:
-    """File name of a shard: `train-00003-of-00016.tfrecord`."""
-    return f"{split}-{index:05d}-of-{count:05d}.tfrecord"
 
 
 def shard_count(clips: int, variants: int, example_bytes: int) -> int:
@@ -101,39 +119,28 @@ def plan_shards(clips: Iterable[Clip], variants: int, example_bytes: int) -> lis
     for clip in clips:
         splits.setdefault(clip.split, []).append(clip)
     plans = []
-    for split in sorted(splits, key=natural_key):
+    for split in sorted(splits, key=_natural):
         count = shard_count(len(splits[split]), variants, example_bytes)
         members: list[list[Clip]] = [[] for _ in range(count)]
         indices = _shard_indices([clip.clip_id.encode() for clip in splits[split]], count)
         for clip, shard in zip(splits[split], indices, strict=True):
             members[shard].append(clip)
-        plans += [ShardPlan(shard_name(split, i, count), split, tuple(some)) for i, some in enumerate(members)]
+        for index, chosen in enumerate(members):
+            plans.append(ShardPlan(f"{split}-{index:05d}-of-{count:05d}.tfrecord", split, tuple(chosen)))
     return plans
 
 
-def describe(
-    declaration: Declaration,
-    front_end: LogMelConfig,
-    policy: Policy,
-    variants: int,
-    seed: int,
-    keep_waveforms: bool = False,
-) -> dict[str, Any]:
+def _natural(name: str) -> list[tuple[int, int | str]]:
+    """Sort key that puts fold2 before fold10."""
+    return [(0, int(part)) if part.isdigit() else (1, part) for part in re.split(r"([0-9]+)", name)]
+
+
+def describe(declaration: Declaration, job: Job) -> dict[str, Any]:
     """Everything that decides the bytes of the records, ready for JSON."""
-    clips = [
-        (
-            clip.clip_id,
-            clip.source,
-            clip.labels,
-            clip.split,
-            clip.start,
-            clip.end,
-            [vars(event) for event in clip.events],
-        )
-        for clip in declaration.clips
-    ]
+    fields = attrgetter("clip_id", "source", "labels", "split", "start", "end")
+    clips = [(*fields(clip), [vars(event) for event in clip.events]) for clip in declaration.clips]
     if any(clip.columns for clip in declaration.clips):
-        clips = [(*fields, dict(clip.columns)) for fields, clip in zip(clips, declaration.clips, strict=True)]
+        clips = [(*cells, dict(clip.columns)) for cells, clip in zip(clips, declaration.clips, strict=True)]
     labels = [declaration.labels.ids, declaration.labels.names]
     description = {
         "format": FORMAT,
@@ -142,14 +149,14 @@ def describe(
         "task": str(declaration.task),
         "seconds": float(declaration.seconds),
         "pad": declaration.pad,
-        "front_end": front_end.to_dict(),
-        "augmentation": policy.to_dict(),
-        "variants": variants,
-        "seed": seed,
+        "front_end": job.clip_format.front_end.to_dict(),
+        "augmentation": job.policy.to_dict(),
+        "variants": job.variants,
+        "seed": job.seed,
         "labels": {"count": len(declaration.labels), "sha256": storage.fingerprint(labels)},
         "clips": {"count": len(clips), "sha256": storage.fingerprint(clips)},
     }
-    if keep_waveforms:
+    if job.keep_waveforms:
         description["waveforms"] = WAVEFORMS
     return json.loads(json.dumps(description))
 
@@ -158,24 +165,22 @@ def difference(there: dict[str, Any], wanted: dict[str, Any]) -> str:
     """What two descriptions differ in, for people: `front end (mels 128 / 64), seed (0 / 1)`, `there` first."""
     parts = []
     for key in {**wanted, **there}:
-        value = wanted.get(key)
-        if there.get(key) == value:
+        former, latter = there.get(key), wanted.get(key)
+        if former == latter:
             continue
-        title = key.replace("_", " ")
+        phrase = f"{former} / {latter}"
         if key == "front_end":
-            phrase = LogMelConfig.from_dict(there[key]).difference(LogMelConfig.from_dict(value))
-            phrase = phrase or f"{there[key]['name']} / {value['name']}"
+            phrase = LogMelConfig.from_dict(former).difference(LogMelConfig.from_dict(latter))
+            phrase = phrase or f"{former['name']} / {latter['name']}"
         elif key == "augmentation":
-            phrase = f"{there[key].get('name')} / {value.get('name')}"
-            if there[key].get("name") == value.get("name"):
+            phrase = f"{former.get('name')} / {latter.get('name')}"
+            if former.get("name") == latter.get("name"):
                 phrase = "its transforms, its sound files or the version of audiomentations"
         elif key in ("labels", "clips"):
-            phrase = f"{there[key]['count']} / {value['count']}"
-            if there[key]["count"] == value["count"]:
+            phrase = f"{former['count']} / {latter['count']}"
+            if former["count"] == latter["count"]:
                 phrase = f"as many, not the same {key}"
         elif key == "waveforms":
-            phrase = " / ".join("kept" if key in description else "not kept" for description in (there, wanted))
-        else:
-            phrase = f"{there.get(key)} / {value}"
-        parts.append(f"{title} ({phrase})")
+            phrase = "kept / not kept" if former else "not kept / kept"
+        parts.append(f"{key.replace('_', ' ')} ({phrase})")
     return ", ".join(parts)

@@ -9,7 +9,7 @@ import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
@@ -17,21 +17,11 @@ from audiotag.errors import AudiotagError
 from audiotag.records import worker
 from audiotag.records.declaration import DATASET_MODULE
 from audiotag.records.journal import FinishedShard
-from audiotag.records.plan import ShardPlan
+from audiotag.records.plan import Job, ShardPlan
 
 _SHARDS_A_PROCESS = 32  # then the process is replaced: decoders that lose memory do not fill the machine
-_ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3"} | dict.fromkeys(
-    (
-        "OMP_NUM_THREADS",
-        "OPENBLAS_NUM_THREADS",
-        "MKL_NUM_THREADS",
-        "NUMEXPR_NUM_THREADS",
-        "NUMBA_NUM_THREADS",
-        "VECLIB_MAXIMUM_THREADS",
-    ),
-    "1",
-)
-_NEXT_STEP = "run the same build again to go on: the finished shards are kept"
+_THREADED = ("OMP_NUM", "OPENBLAS_NUM", "MKL_NUM", "NUMEXPR_NUM", "NUMBA_NUM", "VECLIB_MAXIMUM")
+_ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3"} | {f"{library}_THREADS": "1" for library in _THREADED}
 
 
 class _Worker:
@@ -42,7 +32,7 @@ class _Worker:
         self.connection, theirs = context.Pipe()
         arguments = (dataset_files, pickled_job, theirs)
         self.process = context.Process(target=worker.main, args=arguments, daemon=True, name="audiotag-build")
-        with _worker_environment(), _hidden_main(), _blocked_interrupt():
+        with _prepared_start():
             self.process.start()
         theirs.close()
         self.shard: ShardPlan | None = None
@@ -51,23 +41,18 @@ class _Worker:
     def give(self, shard: ShardPlan) -> None:
         self.shard = shard
         # A process that has just died is noticed when its messages are read.
-        try:
+        with suppress(BrokenPipeError, ConnectionResetError):
             self.connection.send(shard)
-        except (BrokenPipeError, ConnectionResetError):
-            return
 
-    def receive(self) -> FinishedShard | worker.Advance:
+    def receive(self) -> FinishedShard | int:
         """The next message; the death of the process and what it could not do are errors."""
         try:
             message = self.connection.recv()
         except (EOFError, ConnectionResetError) as error:
             self.process.join()
             raise AudiotagError(_cause_of_death(self.process.exitcode, self.shard.name)) from error
-        if isinstance(message, worker.Failure):
-            error = AudiotagError(f"{message.reason}; {_NEXT_STEP}")
-            if message.details:
-                error.add_note(message.details)
-            raise error
+        if isinstance(message, AudiotagError):
+            raise message
         if isinstance(message, FinishedShard):
             self.shard = None
             self.made += 1
@@ -80,7 +65,7 @@ class _Worker:
 
 
 def make_shards(
-    job: worker.Job, shards: Sequence[ShardPlan], workers: int, advance: Callable[[int], None]
+    job: Job, shards: Sequence[ShardPlan], workers: int, advance: Callable[[int], None]
 ) -> Iterator[FinishedShard]:
     """Make shards in worker processes, also with one worker, so that the bytes do not depend on their number.
 
@@ -108,8 +93,8 @@ def make_shards(
             for connection in wait(crew):
                 member = crew[connection]
                 message = member.receive()
-                if isinstance(message, worker.Advance):
-                    advance(message.views)
+                if isinstance(message, int):
+                    advance(message)
                     continue
                 yield message
                 if member.made == _SHARDS_A_PROCESS or not waiting:
@@ -121,7 +106,7 @@ def make_shards(
             member.end()
 
 
-def _pickle(job: worker.Job) -> tuple[bytes, list[Path]]:
+def _pickle(job: Job) -> tuple[bytes, list[Path]]:
     """The job as bytes, and the dataset files that must be imported before the bytes are read."""
     for part, what in ((job.read, "the declaration's read"), (job.policy, "the policy")):
         try:
@@ -148,45 +133,30 @@ def _cause_of_death(exit_code: int, shard: str) -> str:
         cause = f"crashed with signal {-exit_code} ({signal.strsignal(-exit_code)})"
     else:
         cause = f"ended with exit code {exit_code}"
-    return f"the worker that made {shard} {cause}; {_NEXT_STEP}"
+    return f"the worker that made {shard} {cause}; {worker.NEXT_STEP}"
 
 
 @contextmanager
-def _worker_environment() -> Iterator[None]:
-    """One thread a worker: numerical libraries read this when they are imported."""
-    before = {name: os.environ.get(name) for name in _ENVIRONMENT}
+def _prepared_start() -> Iterator[None]:
+    """What a process finds that is started now.
+
+    One thread for numerical libraries, which ask when they are imported. No script of the user: without an
+    `if __name__` guard it would be imported and build again. A blocked interrupt, so that Ctrl-C does not print the
+    process's traceback while it still imports.
+    """
+    before = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+    main = vars(sys.modules["__main__"])
+    hidden = {name: main.pop(name) for name in ("__file__", "__spec__") if name in main}
+    signals = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if hasattr(signal, "pthread_sigmask") else None
     os.environ.update(_ENVIRONMENT)
+    main["__spec__"] = None
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-@contextmanager
-def _hidden_main() -> Iterator[None]:
-    """Keep a spawned process from importing the user's script: without an `if __name__` guard it would build again."""
-    main = sys.modules["__main__"]
-    hidden = {name: vars(main).pop(name) for name in ("__file__", "__spec__") if name in vars(main)}
-    main.__spec__ = None
-    try:
-        yield
-    finally:
-        del main.__spec__
-        vars(main).update(hidden)
-
-
-@contextmanager
-def _blocked_interrupt() -> Iterator[None]:
-    """A process inherits the blocked signal, so that Ctrl-C does not print its traceback while it still imports."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for name in _ENVIRONMENT:
+            del os.environ[name]
+        os.environ.update(before)
+        del main["__spec__"]
+        main.update(hidden)
+        if signals is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, signals)

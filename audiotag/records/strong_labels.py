@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from audiotag.records.example import EventRow
 
 if TYPE_CHECKING:
@@ -32,12 +34,7 @@ def strong_labels(data: Data, split: str) -> dict[str, tuple[EventRow, ...]]:
 
 
 def has_strong_labels(data: Data, split: str) -> bool:
-    """Whether a split has strong labels at all, told by the first 64 labelled clips of each split that it names.
-
-    Args:
-        data: an open data set.
-        split: expression of splits.
-    """
+    """Whether a split has strong labels at all, told by the first 64 labelled clips of each split that it names."""
     return any(
         any(events for _, _, events in islice((clip for clip in _untouched(data, name) if clip[1]), _LOOKED_AT))
         for name in data.select(split)
@@ -46,16 +43,15 @@ def has_strong_labels(data: Data, split: str) -> bool:
 
 def _untouched(data: Data, split: str) -> Iterator[tuple[str, bool, tuple[EventRow, ...]]]:
     """Id of every untouched clip, whether it has labels, and its events."""
-    from audiotag.records.batches import Part, batches
-    from audiotag.records.parser import parse_events
+    from audiotag.records.parser import batches, parse_events
 
-    parts = [Part(shard) for shard in data.selected_shards(split)]
-    for batch in batches(data.path, parts, parse_events, _PARSED_TOGETHER):
+    every = {shard: np.ones(shard.examples, bool) for shard in data.selected_shards(split)}
+    for batch in batches(data.path, every, parse_events, _PARSED_TOGETHER):
         ragged = ([row.tolist() for row in batch[name]] for name in _RAGGED)
         for clip_id, variant, labels, *events in zip(batch["clip_id"], batch["variant"], *ragged, strict=True):
             if variant == 0:
-                yield clip_id, bool(labels), tuple(_row(*event) for event in zip(*events, strict=True))
-
-
-def _row(onset: float, offset: float, index: int) -> EventRow:
-    return round(onset, _DECIMALS), round(offset, _DECIMALS), index
+                rounded = (
+                    (round(onset, _DECIMALS), round(offset, _DECIMALS), index)
+                    for onset, offset, index in zip(*events, strict=True)
+                )
+                yield clip_id, bool(labels), tuple(rounded)

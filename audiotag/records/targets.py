@@ -17,20 +17,16 @@ def same_keys(parsed: dict[str, tf.Tensor], taught: dict[str, tf.Tensor], teache
     """
     different = (parsed["clip_id"] != taught["clip_id"]) | (parsed["variant"] != taught["variant"])
     first = tf.argmax(tf.cast(different, tf.int32))
-    named = [
+    keys = [
         tf.strings.join([batch["clip_id"][first], " variant ", tf.strings.as_string(batch["variant"][first])])
         for batch in (parsed, taught)
     ]
-    message = tf.strings.join(
-        [
-            f"the outputs of teacher {teacher} do not belong to the records: the record is ",
-            named[0],
-            ", the teacher gives ",
-            named[1],
-            " (variant -1: the shard ends early); delete them and teach again",
-        ]
+    message = (
+        f"the outputs of teacher {teacher} do not belong to the records: the record is ",
+        *(keys[0], ", the teacher gives ", keys[1]),
+        " (variant -1: the shard ends early); delete them and teach again",
     )
-    return tf.debugging.Assert(~tf.reduce_any(different), [message])
+    return tf.debugging.Assert(~tf.reduce_any(different), [tf.strings.join(message)])
 
 
 def soften(target: tf.Tensor, taught: dict[str, tf.Tensor], *, task: Task, temperature: float) -> tf.Tensor:

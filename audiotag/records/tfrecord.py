@@ -41,12 +41,7 @@ class Written:
 
 
 def write(path: Path, records: Iterable[bytes]) -> Written:
-    """Write a TFRecord file atomically.
-
-    Args:
-        path: file to write.
-        records: serialised examples, in order.
-    """
+    """Write a TFRecord file of serialised examples, atomically."""
     digest, examples, size = hashlib.sha256(), 0, 0
     with storage.write_atomically(path, "wb") as file:
         for record in records:

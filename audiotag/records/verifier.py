@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,11 @@ from audiotag.records.manifest import CLIPS, LABELS, MANIFEST, RECORDS, TEACHERS
 if TYPE_CHECKING:
     import tensorflow as tf
 
+    Features = Mapping[str, tf.train.Feature]
+
 Key = tuple[str, int]
+Check = Callable[["Features", Key], str]
+"""From a record's features and its key to what is wrong with it; "" where nothing is."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,7 @@ def _tables(data: Data) -> list[Problem]:
 def _card(data: Data, name: str, problems: list[Problem]) -> dict[str, Any]:
     """The teacher's card, with those shards that the data set has."""
     try:
-        card = teachers.card(data.path, data.manifest, name)
+        card = teachers.card(data, name)
     except AudiotagError as error:
         problems.append(Problem(f"{TEACHERS}/{name}/{teachers.CARD}", None, "", str(error)))
         return {"shards": {}}
@@ -104,7 +108,7 @@ def _shard(
     data: Data,
     file: str,
     checksum: str,
-    check: Callable[[tf.train.Example, Key], str],
+    check: Check,
     keys: Sequence[Key],
     advance: Callable[[int], None],
 ) -> Iterator[Problem]:
@@ -119,7 +123,7 @@ def _shard(
     count = 0
     for record in tfrecord.walk(path, check=not whole):
         key = keys[count] if count < len(keys) else ("", 0)
-        message = record.damage or _parsed(record.data, check, key)
+        message = record.damage or _wrong(record.data, key, check)
         if count >= len(keys):
             message = f"the shard has more than its {len(keys)} records"
         if message:
@@ -131,53 +135,43 @@ def _shard(
         yield Problem(file, path.stat().st_size, first, f"the shard ends after {count} of {len(keys)} records")
 
 
-def _parsed(record: bytes, check: Callable[[tf.train.Example, Key], str], key: Key) -> str:
+def _wrong(record: bytes, key: Key, check: Check) -> str:
+    """What is wrong with a record; "" where nothing is."""
     import tensorflow as tf
     from google.protobuf.message import DecodeError
 
     try:
-        return check(tf.train.Example.FromString(record), key)
+        feature = tf.train.Example.FromString(record).features.feature
+        stored = feature["clip_id"].bytes_list.value[0].decode(), feature["variant"].int64_list.value[0]
+        if stored != key:
+            return f"the record is {stored[0]!r} variant {stored[1]}, not {key[0]!r} variant {key[1]}"
+        return check(feature, key)
     except (DecodeError, IndexError, UnicodeDecodeError) as error:
         return f"the record is not an example of audiotag ({error})"
 
 
-def _key_of(example: tf.train.Example) -> Key:
-    feature = example.features.feature
-    return feature["clip_id"].bytes_list.value[0].decode(), feature["variant"].int64_list.value[0]
-
-
-def _wrong_key(example: tf.train.Example, key: Key) -> str:
-    stored = _key_of(example)
-    return "" if stored == key else f"the record is {stored[0]!r} variant {stored[1]}, not {key[0]!r} variant {key[1]}"
-
-
-def _record_check(data: Data, keys: Sequence[Key]) -> Callable[[tf.train.Example, Key], str]:
-    """A function from an example and its expected key to what is wrong with it."""
+def _record_check(data: Data, keys: Sequence[Key]) -> Check:
     rows = data.clips[data.clips["clip_id"].isin({clip_id for clip_id, _ in keys})]
     labels = {
         clip_id: sorted(data.labels.index(name) for name in split_cell(cell))
         for clip_id, cell in zip(rows["clip_id"], rows["labels"], strict=True)
     }
 
-    def check(example: tf.train.Example, key: Key) -> str:
-        feature = example.features.feature
+    def check(feature: Features, key: Key) -> str:
         values = np.frombuffer(feature["log_mel"].bytes_list.value[0], "<f2")
         shape = (data.frames, data.front_end.mels)
-        if wrong := _wrong_key(example, key):
-            return wrong
         if feature["frames"].int64_list.value[0] != data.frames or values.size != shape[0] * shape[1]:
             return f"the log-mel has {values.size} values, {shape} have {shape[0] * shape[1]}"
         if not np.isfinite(values).all():
             return "the log-mel holds NaN or infinite values"
         if list(feature["labels"].int64_list.value) != labels[key[0]]:
             return f"the labels {list(feature['labels'].int64_list.value)} are not those of {CLIPS}, {labels[key[0]]}"
-        return _wrong_waveform(example, data)
+        return _wrong_waveform(feature, data)
 
     return check
 
 
-def _wrong_waveform(example: tf.train.Example, data: Data) -> str:
-    feature = example.features.feature
+def _wrong_waveform(feature: Features, data: Data) -> str:
     if ("waveform" in feature) != data.waveforms:
         return f"the record has {'no' if data.waveforms else 'a'} waveform, unlike what {MANIFEST} says"
     if not data.waveforms:
@@ -188,13 +182,11 @@ def _wrong_waveform(example: tf.train.Example, data: Data) -> str:
     return "" if np.isfinite(peak) and peak >= 0 else f"the waveform's peak is {peak}"
 
 
-def _teacher_check(data: Data, without: Sequence[str]) -> Callable[[tf.train.Example, Key], str]:
+def _teacher_check(data: Data, without: Sequence[str]) -> Check:
     known = np.array([name not in without for name in data.labels])
 
-    def check(example: tf.train.Example, key: Key) -> str:
-        stored = example.features.feature["logits"].bytes_list.value[0]
-        if wrong := _wrong_key(example, key):
-            return wrong
+    def check(feature: Features, key: Key) -> str:
+        stored = feature["logits"].bytes_list.value[0]
         if len(stored) not in (0, 4 * len(data.labels)):
             return f"the teacher's outputs have {len(stored)} bytes, {len(data.labels)} classes need 4 each"
         logits = np.frombuffer(stored, "<f4")

@@ -9,15 +9,13 @@ import signal
 import tempfile
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
 
 from audiotag import audio
-from audiotag.augment import Policy
-from audiotag.clip_format import ClipFormat
 from audiotag.errors import AudioError, AudiotagError
 from audiotag.frontend import log_mel
 from audiotag.records import tfrecord
@@ -25,64 +23,17 @@ from audiotag.records.declaration import Clip, Event, load_file
 from audiotag.records.example import encode_example
 from audiotag.records.journal import FinishedShard
 from audiotag.records.manifest import Shard
-from audiotag.records.plan import ShardPlan, arrange
+from audiotag.records.plan import Job, ShardPlan, arrange
 
+NEXT_STEP = "run the same build again to go on: the finished shards are kept"
 _MEMORY = 64 << 20  # bytes of a shard held in memory; the rest waits in an unnamed file beside the shards
 
 
-@dataclass(frozen=True)
-class Job:
-    """What a worker needs to know, the same for every shard.
-
-    Args:
-        folder: where shards are written.
-        root: folder of the recordings.
-        read: the declaration's function.
-        clip_format: what every example is.
-        policy: what variants 1, 2 … are made with.
-        variants: number of augmented views of every clip.
-        seed: of the augmentation.
-        keep_waveforms: store the waveform of every view too.
-    """
-
-    folder: Path
-    root: Path
-    read: Callable[[Path, Clip, int], np.ndarray]
-    clip_format: ClipFormat
-    policy: Policy
-    variants: int
-    seed: int
-    keep_waveforms: bool = False
-
-
-@dataclass(frozen=True)
-class Advance:
-    """Message of a worker: so many views are done."""
-
-    views: int
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Message of a worker: the build cannot go on.
-
-    Args:
-        reason: one line for the user.
-        details: a traceback where the fault is not the user's; else "".
-    """
-
-    reason: str
-    details: str
-
-
-class Rejected(Exception):
-    """A clip cannot become part of the data set; the message is the reason."""
-
-
 def main(dataset_files: Sequence[Path], pickled_job: bytes, connection: Connection) -> None:
-    """Run a worker: a shard to make comes through the connection, messages and the finished shard go back.
+    """Run a worker: a shard to make comes through the connection, numbers of views done and the finished shard go back.
 
-    It ends when the other end is closed, so that workers do not outlive a killed build.
+    So does an error for which the build cannot go on. The worker ends when the other end is closed, so that it does not
+    outlive a killed build.
 
     Args:
         dataset_files: modules that the job's functions come from, imported here by path.
@@ -99,22 +50,19 @@ def main(dataset_files: Sequence[Path], pickled_job: bytes, connection: Connecti
                 load_file(path)
             job = pickle.loads(pickled_job)
             while True:
-                connection.send(make_shard(job, connection.recv(), lambda views: connection.send(Advance(views))))
+                connection.send(_make_shard(job, connection.recv(), connection.send))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return
     except AudiotagError as error:
-        connection.send(Failure(str(error), ""))
+        connection.send(AudiotagError(f"{error}; {NEXT_STEP}"))
     except BaseException as error:
-        connection.send(Failure(f"{type(error).__name__}: {error}", traceback.format_exc()))
+        failure = AudiotagError(f"{type(error).__name__}: {error}; {NEXT_STEP}")
+        failure.add_note(traceback.format_exc())
+        connection.send(failure)
 
 
-def make_shard(job: Job, plan: ShardPlan, advance: Callable[[int], None]) -> FinishedShard:
-    """Compute and write one shard.
-
-    Args:
-        job: what is the same for every shard.
-        plan: which clips.
-        advance: called with the number of views done, clip after clip.
+def _make_shard(job: Job, plan: ShardPlan, advance: Callable[[int], None]) -> FinishedShard:
+    """Compute and write one shard; `advance` is called with the number of views done, clip after clip.
 
     Raises:
         AudiotagError: the shard cannot be written, or the policy refuses its input.
@@ -127,7 +75,7 @@ def make_shard(job: Job, plan: ShardPlan, advance: Callable[[int], None]) -> Fin
             for clip in plan.clips:
                 try:
                     encoded = list(examples(job, clip))
-                except Rejected as reason:
+                except AudioError as reason:
                     rejected[clip.clip_id] = str(reason)
                 else:
                     accepted.append(clip.clip_id)
@@ -156,7 +104,7 @@ def examples(job: Job, clip: Clip) -> Iterator[bytes]:
     """The serialised views of a clip, the untouched one first.
 
     Raises:
-        Rejected: it cannot be read, or a view of it has no finite log-mel.
+        AudioError: it cannot be read, or a view of it has no finite log-mel.
     """
     wanted = job.clip_format
     rate = wanted.front_end.sample_rate
@@ -177,7 +125,7 @@ def examples(job: Job, clip: Clip) -> Iterator[bytes]:
             kept = view if job.keep_waveforms else None
             yield encode_example(clip.clip_id, variant, log_mel(view, wanted.front_end), labels, rows, kept)
         except (AudioError, ValueError) as error:
-            raise Rejected(f"variant {variant}: {_describe(error)}") from error
+            raise AudioError(f"variant {variant}: {_describe(error)}") from error
 
 
 def _read(job: Job, clip: Clip) -> np.ndarray:
@@ -185,11 +133,11 @@ def _read(job: Job, clip: Clip) -> np.ndarray:
     try:
         waveform = np.asarray(job.read(job.root, clip, job.clip_format.front_end.sample_rate), np.float32)
     except Exception as error:
-        raise Rejected(_describe(error)) from error
+        raise AudioError(_describe(error)) from error
     if waveform.ndim != 1 or not len(waveform):
-        raise Rejected(f"a waveform has shape (samples,) and at least one sample, received shape {waveform.shape}")
+        raise AudioError(f"a waveform has shape (samples,) and at least one sample, received shape {waveform.shape}")
     if not np.isfinite(waveform).all():
-        raise Rejected("the waveform holds NaN or infinite samples")
+        raise AudioError("the waveform holds NaN or infinite samples")
     return waveform
 
 

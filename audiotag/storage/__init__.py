@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from audiotag.storage.downloads import CACHE_VARIABLE, cache_folder, fetch, fetch_archive
-from audiotag.storage.files import fingerprint, inside, read_json, sha256, write_atomically, write_json
-from audiotag.storage.packaged import find_in_library, library
+import lazy_loader
 
-__all__ = [
-    "CACHE_VARIABLE",
-    "cache_folder",
-    "fetch",
-    "fetch_archive",
-    "find_in_library",
-    "fingerprint",
-    "inside",
-    "library",
-    "read_json",
-    "sha256",
-    "write_atomically",
-    "write_json",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "downloads": ["CACHE_VARIABLE", "cache_folder", "fetch", "fetch_archive"],
+        "files": [
+            *("find_in_library", "fingerprint", "inside", "library", "read_json", "sha256"),
+            *("write_atomically", "write_json"),
+        ],
+    },
+)

@@ -86,8 +86,8 @@ class _DownloadBar:
 
     def update(self, amount: int) -> None:
         if self._advance is None:
-            megabytes = -(-self.total // 10**6)
-            self._advance = self._bar.enter_context(progress.bar(f"Fetching {self.name}", megabytes, "MB"))
+            shown = progress.bar(f"Fetching {self.name}", -(-self.total // 10**6), "MB")
+            self._advance = self._bar.enter_context(shown)
         self._bytes = min(self._bytes + amount, self.total)
         megabytes = -(-self._bytes // 10**6)
         self._advance(megabytes - self._shown)

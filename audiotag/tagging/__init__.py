@@ -8,9 +8,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "embeddings": ["Embeddings", "FileEmbeddings", "embed_files", "write_embeddings"],
-        "files": ["sound_files", "tag_files"],
+        "files": ["FileTags", "sound_files", "tag_files"],
         "formats": ["FORMATS", "write"],
-        "results": ["FileTags", "Tag"],
         "tagger": ["AudioTagger"],
+        "tags": ["Tag"],
     },
 )

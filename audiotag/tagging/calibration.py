@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -169,9 +170,7 @@ class Calibration:
 
     def to_dict(self) -> dict[str, Any]:
         """Method, its parameters as plain numbers and lists, and what it was fitted on; ready for JSON."""
-        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        fields |= {"scale": list(self.scale), "shift": list(self.shift)}
-        fields["knots"] = [[list(knot) for knot in knots] for knots in self.knots]
+        fields = json.loads(json.dumps(vars(self)))
         defaults = {"temperature": 1.0, "scale": [], "shift": [], "knots": []}
         return {name: value for name, value in fields.items() if name not in defaults or value != defaults[name]}
 

@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import sys
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import starmap
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from audiotag import progress
 from audiotag.errors import AudiotagError
 from audiotag.storage import write_atomically
-from audiotag.tagging.files import sound_files
-from audiotag.tagging.formats import shown_path
-from audiotag.tagging.waveform_model import WaveformModel, window_and_hop, windows
+from audiotag.tagging.files import report_failure, results_of, shown_path
+from audiotag.tagging.waveform_model import WaveformModel, of_windows, on_waveforms, window_and_hop
 
 if TYPE_CHECKING:
     import keras
-
-    from audiotag.tagging.windows import Windows
 
 Layers = str | Sequence[str]
 
@@ -84,9 +80,6 @@ def network_of(model: WaveformModel, layers: Layers = "mid") -> keras.Model:
     Raises:
         AudiotagError: there is no network, or no such layers.
     """
-    import keras
-
-    from audiotag.frontend.layer import LogMel
     from audiotag.models import embedding_network
 
     if getattr(model, "network", None) is None:
@@ -96,13 +89,7 @@ def network_of(model: WaveformModel, layers: Layers = "mid") -> keras.Model:
     made = _networks.setdefault(model, {})
     key = (layers,) if isinstance(layers, str) else tuple(layers)
     if key not in made:
-        network = embedding_network(model.network, key)
-        if model.front_end is not None:
-            waveforms = keras.Input((None,), dtype="float32", name="waveform")
-            network = keras.Model(waveforms, network(LogMel(model.front_end)(waveforms)), name=network.name)
-        if keras.config.backend() == "tensorflow":
-            network.jit_compile = False  # as of the tagger: XLA would compile at every new length
-        made[key] = network
+        made[key] = on_waveforms(model, embedding_network(model.network, key))
     return made[key]
 
 
@@ -110,44 +97,57 @@ def embed(
     model: WaveformModel,
     source: str | Path | np.ndarray,
     layers: Layers = "mid",
-    *,
-    timestamps: bool = False,
     window: float | None = None,
-    **lengths: float | None,
-) -> Embeddings:
-    """Embeddings of a file or waveform; arguments as of `AudioTagger.embed`.
+    hop: float | None = None,
+    sample_rate: int | None = None,
+    timestamps: bool = False,
+) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+    """What the network hears in a file or waveform of any length, as a vector, for search or another classifier.
+
+    Args:
+        model: an `AudioTagger`, whose method this is, or a scorer that has a Keras network.
+        source: sound file, or mono waveform (samples,) in [-1, 1].
+        layers: which layers: "mid" (what serves other tasks best), "blocks", "features", "logits", a layer's name or a
+            list of these, as of `audiotag.models.embedding_network`.
+        window: seconds; None: the model's own length; with `timestamps` 1 s, or the model's length where that is
+            shorter or the network takes no other. HEAR's practice of 0.16 s every 0.05 s is `audiotag.hear`.
+        hop: seconds from window to window; None: the window.
+        sample_rate: rate of the waveform, Hz; None: the model's. A file states its own.
+        timestamps: give a vector a window, with its time.
 
     Returns:
-        One vector for the whole: the mean over its windows, each counting by how much of the signal it holds. With
-        `timestamps` one vector a window.
+        (dim,), float32: the mean over the windows, each counting by how much of the signal it holds. With `timestamps`
+        the centres of the windows in seconds (n,), float64, and their vectors (n, dim), float32.
+
+    Raises:
+        AudioError: the file or waveform cannot be used.
+        AudiotagError: an argument out of range, or no such layers.
+
+    Example:
+        >>> audiotag.load("mn10_as").embed("street.wav").shape
+        (600,)
     """
-    network = network_of(model, layers)
-    window = timestamp_window(model) if timestamps and window is None else window
-    embedded = (
-        (part, network.predict_on_batch(part.waveforms)) for part in windows(model, source, window=window, **lengths)
-    )
-    return _every_window(embedded, model.sample_rate) if timestamps else _whole(embedded, model.sample_rate)
+    every = _every_window(model, source, layers, _window(model, window, timestamps), hop, sample_rate)
+    return ((every.starts + every.ends) / 2, every.vectors) if timestamps else mean(every).vectors[0]
 
 
-def timestamp_window(model: WaveformModel) -> float:
-    """Seconds of a window that has a time of its own: 1, or the model's where it has fewer or takes no other."""
+def _window(model: WaveformModel, window: float | None, timestamps: bool) -> float | None:
+    """Seconds of a window; of one that has a time of its own 1, or the model's where that is less or fixed."""
+    if window is not None or not timestamps:
+        return window
     fixed = model.limits.shortest == model.limits.longest
     return model.seconds if fixed else min(TIMESTAMP_SECONDS, model.seconds)
 
 
-def _every_window(embedded: Iterator[tuple[Windows, np.ndarray]], sample_rate: int) -> Embeddings:
-    parts, vectors = zip(*embedded, strict=True)
-    starts, ends = (np.concatenate([getattr(part, name) for part in parts]) for name in ("starts", "ends"))
-    return Embeddings(starts / sample_rate, ends / sample_rate, np.concatenate(vectors))
+def _every_window(model: WaveformModel, source: str | Path | np.ndarray, layers: Layers, *lengths: Any) -> Embeddings:
+    starts, ends, vectors = of_windows(model, network_of(model, layers).predict_on_batch, source, *lengths)
+    return Embeddings(starts / model.sample_rate, ends / model.sample_rate, vectors)
 
 
-def _whole(embedded: Iterator[tuple[Windows, np.ndarray]], sample_rate: int) -> Embeddings:
-    total, weight, end = 0.0, 0, 0
-    for part, vectors in embedded:
-        samples = part.ends - part.starts
-        total = total + samples @ vectors.astype(np.float64)
-        weight, end = weight + samples.sum(), part.ends[-1]
-    return Embeddings(np.zeros(1), np.array([end / sample_rate]), (total / weight).astype(np.float32)[None])
+def mean(every: Embeddings) -> Embeddings:
+    """One embedding of the whole: the mean over its windows, each counting by how much of the signal it holds."""
+    vector = np.average(every.vectors.astype(np.float64), axis=0, weights=every.ends - every.starts)
+    return Embeddings(np.zeros(1), every.ends[-1:], vector.astype(np.float32)[None])
 
 
 def embed_files(
@@ -176,15 +176,14 @@ def embed_files(
         AudiotagError: an argument that is wrong whatever the file.
     """
     network_of(tagger, layers)
-    window_and_hop(tagger, timestamp_window(tagger) if timestamps and window is None else window, hop)
-    files = sound_files(paths)
-    with progress.bar("Embedding", len(files), "files") as advance:
-        for path in files:
-            try:
-                yield FileEmbeddings(path, embed(tagger, path, layers, timestamps=timestamps, window=window, hop=hop))
-            except (AudiotagError, OSError) as error:
-                yield FileEmbeddings(path, reason=str(error))
-            advance(1)
+    window = _window(tagger, window, timestamps)
+    window_and_hop(tagger, window, hop)
+
+    def embeddings_of(path: Path) -> Embeddings:
+        every = _every_window(tagger, path, layers, window, hop)
+        return every if timestamps else mean(every)
+
+    yield from starmap(FileEmbeddings, results_of("Embedding", paths, embeddings_of))
 
 
 def check_table(path: Path) -> None:
@@ -235,8 +234,7 @@ def write_embeddings(
             good.append((shown_path(result.path), result.embeddings))
             continue
         failed += 1
-        # Standard error is looked up now: a running progress bar has put itself in its place.
-        print(f"audiotag: {shown_path(result.path)}: {result.reason}", file=errors or sys.stderr)
+        report_failure(result.path, result.reason, errors)
     if not good:
         return Written(0, 0, 0, failed)
     columns = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from weakref import WeakKeyDictionary
@@ -12,10 +12,9 @@ import numpy as np
 from keras import layers
 
 from audiotag.errors import AudiotagError
-from audiotag.frontend.layer import LogMel
 from audiotag.models.frames import FrameSteps, frame_level, frame_steps
-from audiotag.tagging.results import Tag
-from audiotag.tagging.waveform_model import WaveformModel, window_and_hop, windows
+from audiotag.tagging.tags import Tag, check_top
+from audiotag.tagging.waveform_model import WaveformModel, of_windows, on_waveforms, window_and_hop
 
 # Of mn04_as on 140 ESC-10 clips in 12 s of faint noise, steps of 0.32 s: F1 is 0.77 at 0.15 and 0.2, 0.76 at 0.25 and
 # 0.3, 0.70 at 0.5; events of other classes are 45 at 0.15, 25 at 0.2, 15 at 0.25 (tests/benchmarks/event_threshold.py).
@@ -42,30 +41,6 @@ class FrameScores:
     scores: np.ndarray
 
 
-@dataclass(frozen=True)
-class EventOptions:
-    """Which runs of steps are events; the fields are the arguments of `AudioTagger.events`.
-
-    Raises:
-        AudiotagError: a value out of range.
-    """
-
-    threshold: float = THRESHOLD
-    smooth: float = 0.0
-    min_duration: float = 0.0
-    gap: float = 0.0
-    top: int | None = None
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.threshold <= 1:
-            raise AudiotagError(f"threshold must be a score from 0 to 1, received {self.threshold}")
-        for name in ("smooth", "min_duration", "gap"):
-            if not 0 <= (seconds := getattr(self, name)) < float("inf"):
-                raise AudiotagError(f"{name} must be seconds, 0 or more, received {seconds}")
-        if self.top is not None and self.top < 1:
-            raise AudiotagError(f"top must be at least 1, or None for all labels; received {self.top}")
-
-
 def network_of(model: WaveformModel) -> tuple[keras.Model, FrameSteps]:
     """The network from waveforms (batch, samples) to scores (batch, steps, classes), and where its steps lie.
 
@@ -81,13 +56,10 @@ def network_of(model: WaveformModel) -> tuple[keras.Model, FrameSteps]:
             raise AudiotagError(
                 f"events are found by a Keras network of log-mel, {model.limits.name} is none: tag its windows instead"
             )
-        logits = frame_level(network)
-        waveforms = keras.Input((None,), dtype="float32", name="waveform")
-        activation = layers.Activation(model.task.activation, dtype="float32", name="scores")
-        network = keras.Model(waveforms, activation(logits(LogMel(model.front_end)(waveforms))), name=logits.name)
-        if keras.config.backend() == "tensorflow":
-            network.jit_compile = False  # as of the tagger: XLA would compile at every new length
-        _networks[model] = network, frame_steps(logits)
+        frames = frame_level(network)
+        scores = layers.Activation(model.task.activation, dtype="float32", name="scores")(frames.output)
+        scored = keras.Model(frames.input, scores, name=frames.name)
+        _networks[model] = on_waveforms(model, scored), frame_steps(frames)
     return _networks[model]
 
 
@@ -112,22 +84,18 @@ def frame_scores(
         # Windows that begin on the grid, and leave no step between them out.
         count = min(steps.count(model.front_end.frames(samples)), samples // distance)
         hop = max(count, 1) * distance / model.sample_rate
-    starts, scores, end = [], [], 0
-    for part in windows(model, source, window, hop, sample_rate):
-        starts.extend(part.starts.tolist())
-        scores.extend(network.predict_on_batch(part.waveforms))
-        end = int(part.ends[-1])
+    starts, ends, scores = of_windows(model, network.predict_on_batch, source, window, hop, sample_rate)
     _, first = steps.seconds(model.front_end)
     stitched = stitch(starts, scores, distance)
     centres = first + np.arange(len(stitched)) * distance / model.sample_rate
     # What lies beyond the end is the filling of a short signal.
-    count = max(int(np.sum(centres < end / model.sample_rate)), 1)
-    edges = (centres[1:count] + centres[: count - 1]) / 2
-    bounds = np.concatenate([[0.0], edges, [end / model.sample_rate]])
-    return FrameScores(bounds[:-1], bounds[1:], stitched[:count])
+    end = ends[-1] / model.sample_rate
+    centres = centres[: max(int(np.sum(centres < end)), 1)]
+    bounds = np.concatenate([[0.0], (centres[1:] + centres[:-1]) / 2, [end]])
+    return FrameScores(bounds[:-1], bounds[1:], stitched[: len(centres)])
 
 
-def stitch(starts: Iterable[int], scores: list[np.ndarray], distance: int) -> np.ndarray:
+def stitch(starts: Iterable[int], scores: Sequence[np.ndarray], distance: int) -> np.ndarray:
     """The steps of windows on one grid.
 
     Args:
@@ -151,29 +119,78 @@ def stitch(starts: Iterable[int], scores: list[np.ndarray], distance: int) -> np
 
 
 def events(
-    model: WaveformModel, source: str | Path | np.ndarray, options: EventOptions, **lengths: float | None
+    model: WaveformModel,
+    source: str | Path | np.ndarray,
+    threshold: float | None = None,
+    smooth: float = 0.0,
+    min_duration: float = 0.0,
+    gap: float = 0.0,
+    top: int | None = None,
+    window: float | None = None,
+    hop: float | None = None,
+    sample_rate: int | None = None,
 ) -> list[Tag]:
-    """The events of a file or waveform: scores smoothed, compared with the threshold, joined, and short ones dropped.
+    """Name the sounds of a file or waveform of any length, each with its beginning and end.
+
+    The network scores every step of time (`audiotag.models.frames.frame_level`; 0.32 s for an MN, 0.04 s for a crnn).
+    An event is a run of steps whose score of a label reaches the threshold. The tagger's calibration and its own
+    thresholds were fitted on whole clips and are not used: a step hears less than a clip.
 
     Args:
-        model: what names the sounds.
+        model: what names the sounds: an `AudioTagger`, whose method this is, or a scorer of one.
         source: sound file, or mono waveform (samples,) in [-1, 1].
-        options: which runs of steps are events.
-        lengths: window, hop and sample_rate, as of `AudioTagger.events`, and so are order and errors.
+        threshold: smallest score of a step that belongs to an event, 0 to 1. None: 0.25.
+        smooth: length of a running median over the scores, seconds, taken as the nearest odd number of steps; 0, as
+            all below two steps: none.
+        min_duration: events shorter than this are dropped, seconds.
+        gap: events of one label that lie this near to each other become one, seconds; before short ones go.
+        top: labels that are kept, by the best score of their events; None: all.
+        window: seconds; None: the model's own length.
+        hop: seconds from window to window; None: the longest by which windows join without a gap.
+        sample_rate: rate of the waveform, Hz; None: the model's. A file states its own.
+
+    Returns:
+        Events in the order of their beginning; `score` is the largest score of a step in the event.
+
+    Raises:
+        AudioError: the file or waveform cannot be used.
+        AudiotagError: an argument out of range, or a network that keeps no time.
+
+    Example:
+        >>> audiotag.load("mn04_as").events("street.wav", min_duration=0.5)
+        [Tag(label='Dog', score=0.83, start=1.44, end=2.08)]
     """
-    frames = frame_scores(model, source, **lengths)
+    threshold = THRESHOLD if threshold is None else threshold
+    check_options(threshold, smooth, min_duration, gap, top)
+    frames = frame_scores(model, source, window=window, hop=hop, sample_rate=sample_rate)
     distance, _ = network_of(model)[1].seconds(model.front_end)
-    scores = _smoothed(frames.scores, options.smooth / distance)
+    scores = _smoothed(frames.scores, smooth / distance)
     best: dict[str, list[Tag]] = {}
-    for index in np.flatnonzero(scores.max(axis=0) >= options.threshold):
+    for index in np.flatnonzero(scores.max(axis=0) >= threshold):
         name = model.labels.names[index]
-        for first, last in _joined(_runs(scores[:, index] >= options.threshold), frames, options.gap):
+        for first, last in _runs(scores[:, index] >= threshold, frames, gap):
             start, end = float(frames.starts[first]), float(frames.ends[last])
-            if end - start >= options.min_duration - _ROUNDING:
+            if end - start >= min_duration - _ROUNDING:
                 tag = Tag(name, float(scores[first : last + 1, index].max()), start, end)
                 best.setdefault(name, []).append(tag)
-    labels = sorted(best, key=lambda name: -max(tag.score for tag in best[name]))[: options.top]
+    labels = sorted(best, key=lambda name: -max(tag.score for tag in best[name]))[:top]
     return sorted((tag for name in labels for tag in best[name]), key=lambda tag: (tag.start, -tag.score))
+
+
+def check_options(
+    threshold: float | None,
+    smooth: float = 0.0,
+    min_duration: float = 0.0,
+    gap: float = 0.0,
+    top: int | None = None,
+) -> None:
+    """Refuse options of `events` that are out of range."""
+    if threshold is not None and not 0 <= threshold <= 1:
+        raise AudiotagError(f"threshold must be a score from 0 to 1, received {threshold}")
+    for name, seconds in (("smooth", smooth), ("min_duration", min_duration), ("gap", gap)):
+        if not 0 <= seconds < float("inf"):
+            raise AudiotagError(f"{name} must be seconds, 0 or more, received {seconds}")
+    check_top(top)
 
 
 def _smoothed(scores: np.ndarray, width: float) -> np.ndarray:
@@ -184,18 +201,12 @@ def _smoothed(scores: np.ndarray, width: float) -> np.ndarray:
     return median_filter(scores, (size, 1), mode="nearest") if size > 1 else scores
 
 
-def _runs(active: np.ndarray) -> Iterator[tuple[int, int]]:
-    """First and last step of every run of active steps."""
+def _runs(active: np.ndarray, frames: FrameScores, gap: float) -> list[tuple[int, int]]:
+    """First and last step of every run of active steps, those joined that at most `gap` seconds lie between."""
+    runs: list[tuple[int, int]] = []
     changes = np.flatnonzero(np.diff(active.astype(np.int8), prepend=0, append=0))
-    for first, after in zip(changes[::2], changes[1::2], strict=True):
-        yield int(first), int(after) - 1
-
-
-def _joined(runs: Iterable[tuple[int, int]], frames: FrameScores, gap: float) -> list[tuple[int, int]]:
-    """Runs of steps, those joined that at most `gap` seconds lie between."""
-    joined: list[tuple[int, int]] = []
-    for first, last in runs:
-        if joined and frames.starts[first] - frames.ends[joined[-1][1]] <= gap + _ROUNDING:
-            first = joined.pop()[0]
-        joined.append((first, last))
-    return joined
+    for first, after in changes.reshape(-1, 2).tolist():
+        if runs and frames.starts[first] - frames.ends[runs[-1][1]] <= gap + _ROUNDING:
+            first = runs.pop()[0]
+        runs.append((first, after - 1))
+    return runs

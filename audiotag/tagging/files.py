@@ -5,13 +5,31 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import IO, Any
 
 from audiotag import audio, progress
 from audiotag.errors import AudiotagError
 from audiotag.tagging import tags
-from audiotag.tagging.results import FileTags, Tag
+from audiotag.tagging.tags import Tag
 from audiotag.tagging.waveform_model import WaveformModel, window_and_hop
+
+
+@dataclass(frozen=True)
+class FileTags:
+    """The tags of one file, or why there are none.
+
+    Args:
+        path: the file.
+        tags: window by window, best first in each; or events in the order of their beginning.
+        reason: why the file could not be tagged; "" where it was.
+    """
+
+    path: Path
+    tags: tuple[Tag, ...] = ()
+    reason: str = ""
 
 
 def sound_files(paths: Iterable[str | Path]) -> list[Path]:
@@ -29,13 +47,16 @@ def sound_files(paths: Iterable[str | Path]) -> list[Path]:
         if not path.is_dir():
             files.append(path)
             continue
-        sounds = (file for file in path.rglob("*") if file.suffix.lower() in audio.SUFFIXES and not file.is_dir())
-        shown = sorted(
-            file for file in sounds if not any(part.startswith(".") for part in file.relative_to(path).parts)
+        sounds = sorted(
+            file
+            for file in path.rglob("*")
+            if file.suffix.lower() in audio.SUFFIXES
+            and not file.is_dir()
+            and not any(part.startswith(".") for part in file.relative_to(path).parts)
         )
-        if not shown:
+        if not sounds:
             raise AudiotagError(f"{path} holds no sound files ({' '.join(audio.SUFFIXES)}): name another folder")
-        files.extend(shown)
+        files.extend(sounds)
     if not files:
         raise AudiotagError("nothing to tag: name at least one sound file or folder")
     return files
@@ -45,29 +66,24 @@ def tag_files(
     tagger: WaveformModel,
     paths: Iterable[str | Path],
     *,
-    window: float | None = None,
-    hop: float | None = None,
+    frames: bool = False,
     top: int | None = 5,
     threshold: float | None = None,
-    frames: bool = False,
-    smooth: float | None = None,
-    min_duration: float | None = None,
-    gap: float | None = None,
+    window: float | None = None,
+    hop: float | None = None,
+    **of_events: float | None,
 ) -> Iterator[FileTags]:
     """Tag files and folders one after the other, with a progress bar unless results go to the same terminal.
 
     Args:
         tagger: what names the sounds: an `AudioTagger`, or any scorer (`audiotag.scorers.open`).
         paths: files and folders, as of `sound_files`.
-        window: seconds; None: the tagger's own.
-        hop: seconds; None: the window, or of events the longest by which windows join without a gap.
-        top: labels a window, of events labels a file; None: all.
-        threshold: smallest score that is given back, 0 to 1. None: the tagger's own thresholds, or 0 where it has none;
-            of events that of `AudioTagger.events`.
         frames: give back events, each with its beginning and end, rather than the labels of windows.
-        smooth: of events, as of `AudioTagger.events`. None: 0, as of the next two.
-        min_duration: of events, as of `AudioTagger.events`.
-        gap: of events, as of `AudioTagger.events`.
+        top: labels a window, of events labels a file; None: all.
+        threshold: as of `AudioTagger.tag`, with `frames` as of `AudioTagger.events`, and so are the next two.
+        window: seconds.
+        hop: seconds.
+        of_events: smooth, min_duration and gap, as of `AudioTagger.events`. None: 0.
 
     Yields:
         The result of each file as soon as it is there; for a bad one, the reason.
@@ -76,40 +92,53 @@ def tag_files(
         AudiotagError: an argument that is wrong whatever the file.
     """
     window_and_hop(tagger, window, hop)
-    lengths = {"window": window, "hop": hop}
-    chosen = {"threshold": threshold, "smooth": smooth, "min_duration": min_duration, "gap": gap}
-    chosen = {name: value for name, value in chosen.items() if value is not None}
-    tag = (_events if frames else _labels)(tagger, top, chosen, lengths)
+    of_events = {name: value for name, value in of_events.items() if value is not None}
+    if frames:
+        from audiotag.tagging import events
+
+        events.check_options(threshold, top=top, **of_events)
+        events.network_of(tagger)
+        tag = partial(events.events, tagger, **of_events)
+    elif of_events:
+        raise AudiotagError(f"only events have {' and '.join(of_events)}, received without frames: add --frames")
+    else:
+        tags.check_top(top)
+        tags.least_scores(tagger, threshold)
+        tag = partial(tags.tag, tagger)
+    tag = partial(tag, top=top, threshold=threshold, window=window, hop=hop)
+    # A bar would stand between results that go to the same terminal.
+    for path, result, reason in results_of("Tagging", paths, tag, shown=not sys.stdout.isatty()):
+        yield FileTags(path, tuple(result or ()), reason)
+
+
+def results_of(
+    title: str, paths: Iterable[str | Path], work: Callable[[Path], Any], *, shown: bool = True
+) -> Iterator[tuple[Path, Any, str]]:
+    """Each file, what some work gives for it (None for a bad file), and why it gives nothing ("" where it does).
+
+    Args:
+        title: of the progress bar.
+        paths: files and folders, as of `sound_files`.
+        work: called with each file.
+        shown: whether there is a progress bar.
+    """
     files = sound_files(paths)
-    shown = nullcontext(lambda amount: None) if sys.stdout.isatty() else progress.bar("Tagging", len(files), "files")
-    with shown as advance:
+    with progress.bar(title, len(files), "files") if shown else nullcontext(lambda amount: None) as advance:
         for path in files:
             try:
-                yield FileTags(path, tuple(tag(path)))
+                result = path, work(path), ""
             except (AudiotagError, OSError) as error:
-                yield FileTags(path, reason=str(error))
+                result = path, None, str(error)
+            yield result
             advance(1)
 
 
-def _labels(
-    tagger: WaveformModel, top: int | None, chosen: dict[str, float], lengths: dict[str, float | None]
-) -> Callable[[Path], list[Tag]]:
-    """What names the windows of a file, once its settings are known to be right."""
-    threshold = chosen.pop("threshold", None)
-    if chosen:
-        raise AudiotagError(f"only events have {' and '.join(chosen)}, received without frames: add --frames")
-    if top is not None and top < 1:
-        raise AudiotagError(f"top must be at least 1, received {top}")
-    tags.least_scores(tagger, threshold)
-    return lambda path: tags.tag(tagger, path, top, threshold, **lengths)
+def report_failure(path: Path, reason: str, errors: IO[str] | None) -> None:
+    """Tell why a file gave nothing."""
+    # Standard error is looked up now: a running progress bar has put itself in its place.
+    print(f"audiotag: {shown_path(path)}: {reason}", file=errors or sys.stderr)
 
 
-def _events(
-    tagger: WaveformModel, top: int | None, chosen: dict[str, float], lengths: dict[str, float | None]
-) -> Callable[[Path], list[Tag]]:
-    """What finds the events of a file, once its settings and the network are known to be right."""
-    from audiotag.tagging import events
-
-    options = events.EventOptions(top=top, **chosen)
-    events.network_of(tagger)
-    return lambda path: events.events(tagger, path, options, **lengths)
+def shown_path(path: Path) -> str:
+    """The path as text that any stream takes: bytes that are not UTF-8 appear as escapes."""
+    return str(path).encode("utf-8", "backslashreplace").decode("utf-8")

@@ -6,12 +6,11 @@ import csv
 import json
 import sys
 from collections.abc import Callable, Iterable
-from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from audiotag import audio
 from audiotag.errors import AudiotagError, suggest
-from audiotag.tagging.results import FileTags
+from audiotag.tagging.files import FileTags, report_failure, shown_path
 
 COLUMNS = ("file", "start", "end", "label", "score")
 RAVEN_COLUMNS = (
@@ -60,44 +59,30 @@ def write(
         stream.flush()
         if result.reason:
             failed += 1
-            # Standard error is looked up now: a running progress bar has put itself in its place.
-            print(f"audiotag: {shown_path(result.path)}: {result.reason}", file=errors or sys.stderr)
+            report_failure(result.path, result.reason, errors)
     return failed
 
 
-def shown_path(path: Path) -> str:
-    """The path as text that any stream takes: bytes that are not UTF-8 appear as escapes."""
-    return str(path).encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def _rows(result: FileTags) -> list[dict[str, Any]]:
-    return [
-        {
-            "file": shown_path(result.path),
-            "start": round(tag.start, 3),
-            "end": round(tag.end, 3),
-            "label": tag.label,
-            "score": round(tag.score, 6),
-        }
-        for tag in result.tags
-    ]
-
-
 def _csv(stream: IO[str]) -> Callable[[FileTags], None]:
-    writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
-    writer.writeheader()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(COLUMNS)
 
     def show(result: FileTags) -> None:
-        for row in _rows(result):
-            numbers = {"start": f"{row['start']:.3f}", "end": f"{row['end']:.3f}", "score": f"{row['score']:.6f}"}
-            writer.writerow({**row, **numbers})
+        file = shown_path(result.path)
+        writer.writerows(
+            (file, f"{tag.start:.3f}", f"{tag.end:.3f}", tag.label, f"{tag.score:.6f}") for tag in result.tags
+        )
 
     return show
 
 
 def _json_lines(stream: IO[str]) -> Callable[[FileTags], None]:
     def show(result: FileTags) -> None:
-        rows = [{"file": shown_path(result.path), "error": result.reason}] if result.reason else _rows(result)
+        file = shown_path(result.path)
+        cells = ((file, round(tag.start, 3), round(tag.end, 3), tag.label, round(tag.score, 6)) for tag in result.tags)
+        rows = [dict(zip(COLUMNS, row, strict=True)) for row in cells]
+        if result.reason:
+            rows = [{"file": file, "error": result.reason}]
         stream.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
     return show
@@ -139,9 +124,8 @@ def _table(stream: IO[str]) -> Callable[[FileTags], None]:
             return
         console.print(Text(shown_path(result.path), style="bold"), soft_wrap=True)
         table = Table(box=None, pad_edge=False, show_header=bool(result.tags))
-        table.add_column("from s", justify="right")
-        table.add_column("to s", justify="right")
-        table.add_column("score", justify="right")
+        for heading in ("from s", "to s", "score"):
+            table.add_column(heading, justify="right")
         table.add_column("label", overflow="fold")
         before = None
         for tag in result.tags:

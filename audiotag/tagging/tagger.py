@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
 from audiotag.clip_format import ClipFormat, HoldsClipFormat, Pad
@@ -18,11 +16,9 @@ from audiotag.frontend.config import preset as front_end_preset
 from audiotag.frontend.layer import LogMel
 from audiotag.labels import Labels
 from audiotag.models.frames import longest_frames, shortest_frames
-from audiotag.tagging import embeddings, events, tags, waveform_model
+from audiotag.tagging import embeddings, events, tags
 from audiotag.tagging.calibration import Calibration
-from audiotag.tagging.results import Tag
 from audiotag.tagging.waveform_model import Limits
-from audiotag.tagging.windows import Windows
 from audiotag.task import Task
 
 
@@ -101,16 +97,6 @@ class AudioTagger(keras.Model, HoldsClipFormat):
                 f"{len(thresholds)} from {min(thresholds, default=None)} to {max(thresholds, default=None)}"
             )
 
-    @property
-    def sample_rate(self) -> int:
-        """Sample rate of the waveforms that `call` takes, Hz."""
-        return self.front_end.sample_rate
-
-    @property
-    def activation(self) -> str:
-        """What makes scores of logits: "sigmoid" or "softmax"."""
-        return self.task.activation
-
     @cached_property
     def limits(self) -> Limits:
         """Shortest and longest input of the network, frames."""
@@ -121,7 +107,7 @@ class AudioTagger(keras.Model, HoldsClipFormat):
         logits = self.network(self.log_mel(waveforms), training=training)
         if self.calibration is not None:
             return self.calibration.apply(logits, self.task)
-        return keras.activations.get(self.activation)(ops.cast(logits, "float32"))
+        return keras.activations.get(self.task.activation)(ops.cast(logits, "float32"))
 
     def get_config(self) -> dict[str, Any]:
         """Everything `from_config` needs: the network serialised by Keras, the rest as plain values."""
@@ -137,169 +123,14 @@ class AudioTagger(keras.Model, HoldsClipFormat):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> AudioTagger:
         """The tagger that `get_config` described, its weights not yet loaded."""
-        return cls(
-            **{
-                **config,
-                "network": keras.saving.deserialize_keras_object(config["network"], custom_objects=custom_objects),
-                "labels": Labels(tuple(config["labels"]["names"]), tuple(config["labels"]["ids"])),
-                "front_end": LogMelConfig.from_dict(config["front_end"]),
-                "calibration": config.get("calibration") and Calibration.from_dict(config["calibration"]),
-            }
-        )
+        own = {
+            **vars(ClipFormat.from_dict(config)),
+            "network": keras.saving.deserialize_keras_object(config["network"], custom_objects=custom_objects),
+            "calibration": config.get("calibration") and Calibration.from_dict(config["calibration"]),
+        }
+        return cls(**(config | own))
 
-    def window_and_hop(self, window: float | None = None, hop: float | None = None) -> tuple[int, int]:
-        """Window and hop in samples.
-
-        Args:
-            window: seconds; None: the tagger's own `seconds`.
-            hop: seconds; None: the window, so that windows do not overlap.
-
-        Raises:
-            AudiotagError: not positive, too short for the front end, or not what the network takes.
-        """
-        return waveform_model.window_and_hop(self, window, hop)
-
-    def scores(
-        self,
-        source: str | Path | np.ndarray,
-        *,
-        window: float | None = None,
-        hop: float | None = None,
-        sample_rate: int | None = None,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Scores of every window of a file or waveform; arguments as of `tag`.
-
-        Returns:
-            First sample of each window at the tagger's sample rate (windows,), int64;
-            scores (windows, classes), float32.
-        """
-        return tags.scores(self, source, window=window, hop=hop, sample_rate=sample_rate)
-
-    def tag(
-        self,
-        source: str | Path | np.ndarray,
-        top: int | None = 5,
-        window: float | None = None,
-        hop: float | None = None,
-        sample_rate: int | None = None,
-        threshold: float | None = None,
-    ) -> list[Tag]:
-        """Name the sounds of a file or waveform of any length.
-
-        The last window is moved back to end with the signal. A signal shorter than a window is filled up by the
-        tagger's pad policy. A window in which no label reaches its threshold has no tag.
-
-        Args:
-            source: sound file (any rate, any number of channels), or mono waveform (samples,) in [-1, 1].
-            top: labels a window; None: all.
-            window: seconds; None: the tagger's own length.
-            hop: seconds from window to window; None: the window.
-            sample_rate: rate of the waveform, Hz; None: the tagger's. A file states its own.
-            threshold: smallest score that is given back, 0 to 1. None: for each label the tagger's own threshold, or 0
-                where it has none.
-
-        Returns:
-            Tags, window by window, best first in each.
-
-        Raises:
-            AudioError: the file or waveform cannot be used.
-            AudiotagError: an argument out of range.
-
-        Example:
-            >>> tagger.tag("street.wav", top=1)
-            [Tag(label='Dog', score=0.83, start=0.0, end=10.0)]
-        """
-        lengths = {"window": window, "hop": hop, "sample_rate": sample_rate}
-        return tags.tag(self, source, top, threshold, **lengths)
-
-    def events(
-        self,
-        source: str | Path | np.ndarray,
-        threshold: float | None = None,
-        smooth: float = 0.0,
-        min_duration: float = 0.0,
-        gap: float = 0.0,
-        top: int | None = None,
-        window: float | None = None,
-        hop: float | None = None,
-        sample_rate: int | None = None,
-    ) -> list[Tag]:
-        """Name the sounds of a file or waveform of any length, each with its beginning and end.
-
-        The network scores every step of time (`audiotag.models.frames.frame_level`; 0.32 s for an MN, 0.04 s for a
-        crnn). An event is a run of steps whose score of a label reaches the threshold. The tagger's calibration and
-        its own thresholds were fitted on whole clips and are not used: a step hears less than a clip.
-
-        Args:
-            source: sound file, or mono waveform (samples,) in [-1, 1].
-            threshold: smallest score of a step that belongs to an event, 0 to 1. None: 0.25.
-            smooth: length of a running median over the scores, seconds, taken as the nearest odd number of steps; 0,
-                as all below two steps: none.
-            min_duration: events shorter than this are dropped, seconds.
-            gap: events of one label that lie this near to each other become one, seconds; before short ones go.
-            top: labels that are kept, by the best score of their events; None: all.
-            window: seconds; None: the tagger's own length.
-            hop: seconds from window to window; None: the longest by which windows join without a gap.
-            sample_rate: rate of the waveform, Hz; None: the tagger's. A file states its own.
-
-        Returns:
-            Events in the order of their beginning; `score` is the largest score of a step in the event.
-
-        Raises:
-            AudioError: the file or waveform cannot be used.
-            AudiotagError: an argument out of range, or a network that keeps no time.
-
-        Example:
-            >>> audiotag.load("mn04_as").events("street.wav", min_duration=0.5)
-            [Tag(label='Dog', score=0.83, start=1.44, end=2.08)]
-        """
-        threshold = events.THRESHOLD if threshold is None else threshold
-        options = events.EventOptions(threshold, smooth, min_duration, gap, top)
-        return events.events(self, source, options, window=window, hop=hop, sample_rate=sample_rate)
-
-    def embed(
-        self,
-        source: str | Path | np.ndarray,
-        layers: str | Sequence[str] = "mid",
-        window: float | None = None,
-        hop: float | None = None,
-        sample_rate: int | None = None,
-        timestamps: bool = False,
-    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
-        """What the network hears in a file or waveform of any length, as a vector, for search or another classifier.
-
-        Args:
-            source: sound file, or mono waveform (samples,) in [-1, 1].
-            layers: which layers: "mid" (what serves other tasks best), "blocks", "features", "logits", a layer's name
-                or a list of these, as of `audiotag.models.embedding_network`.
-            window: seconds; None: the tagger's own length; with `timestamps` 1 s, or the tagger's length where that is
-                shorter or the network takes no other. HEAR's practice of 0.16 s every 0.05 s is `audiotag.hear`.
-            hop: seconds from window to window; None: the window.
-            sample_rate: rate of the waveform, Hz; None: the tagger's. A file states its own.
-            timestamps: give a vector a window, with its time.
-
-        Returns:
-            (dim,), float32: the mean over the windows, each counting by how much of the signal it holds. With
-            `timestamps` the centres of the windows in seconds (n,), float64, and their vectors (n, dim), float32.
-
-        Raises:
-            AudioError: the file or waveform cannot be used.
-            AudiotagError: an argument out of range, or no such layers.
-
-        Example:
-            >>> audiotag.load("mn10_as").embed("street.wav").shape
-            (600,)
-        """
-        lengths = {"window": window, "hop": hop, "sample_rate": sample_rate}
-        result = embeddings.embed(self, source, layers, timestamps=timestamps, **lengths)
-        return ((result.starts + result.ends) / 2, result.vectors) if timestamps else result.vectors[0]
-
-    def windows(
-        self,
-        source: str | Path | np.ndarray,
-        window: float | None = None,
-        hop: float | None = None,
-        sample_rate: int | None = None,
-    ) -> Iterator[Windows]:
-        """Windows of a file or waveform at the tagger's rate, as the network takes them; arguments as of `tag`."""
-        return waveform_model.windows(self, source, window, hop, sample_rate)
+    scores = tags.scores
+    tag = tags.tag
+    events = events.events
+    embed = embeddings.embed

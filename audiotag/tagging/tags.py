@@ -2,36 +2,73 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from audiotag.errors import AudiotagError
-from audiotag.tagging.results import Tag
-from audiotag.tagging.waveform_model import WaveformModel, windows
+from audiotag.tagging.waveform_model import WaveformModel, of_windows
 
 
-def scores(model: WaveformModel, source: str | Path | np.ndarray, **lengths: float | None) -> tuple:
-    """Scores of every window; arguments and result as of `AudioTagger.scores`."""
-    parts = [(part.starts, model.predict_on_batch(part.waveforms)) for part in windows(model, source, **lengths)]
-    return tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+@dataclass(frozen=True)
+class Tag:
+    """One label of one window, or one event.
+
+    Args:
+        label: class name.
+        score: the tagger's score, 0 to 1; of an event the largest of its steps.
+        start: beginning of the window or event, seconds.
+        end: end of the window or event, or of the signal if that comes first, seconds.
+    """
+
+    label: str
+    score: float
+    start: float
+    end: float
+
+
+def scores(
+    model: WaveformModel,
+    source: str | Path | np.ndarray,
+    *,
+    window: float | None = None,
+    hop: float | None = None,
+    sample_rate: int | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Scores of every window of a file or waveform; arguments as of `tag`.
+
+    Returns:
+        First sample of each window at the model's sample rate (windows,), int64;
+        scores (windows, classes), float32.
+    """
+    starts, _, rows = of_windows(model, model.predict_on_batch, source, window, hop, sample_rate)
+    return starts, rows
 
 
 def tag(
     model: WaveformModel,
     source: str | Path | np.ndarray,
     top: int | None = 5,
+    window: float | None = None,
+    hop: float | None = None,
+    sample_rate: int | None = None,
     threshold: float | None = None,
-    **lengths: float | None,
 ) -> list[Tag]:
-    """The best labels of every window.
+    """Name the sounds of a file or waveform of any length.
+
+    The last window is moved back to end with the signal. A signal shorter than a window is filled up by the model's
+    pad policy. A window in which no label reaches its threshold has no tag.
 
     Args:
-        model: what names the sounds.
-        source: sound file, or mono waveform (samples,) in [-1, 1].
+        model: what names the sounds: an `AudioTagger`, whose method this is, or a scorer.
+        source: sound file (any rate, any number of channels), or mono waveform (samples,) in [-1, 1].
         top: labels a window; None: all.
-        threshold: smallest score that is given back; see `least_scores`.
-        lengths: window, hop and sample_rate, as of `AudioTagger.tag`.
+        window: seconds; None: the model's own length.
+        hop: seconds from window to window; None: the window.
+        sample_rate: rate of the waveform, Hz; None: the model's. A file states its own.
+        threshold: smallest score that is given back, 0 to 1. None: for each label the model's own threshold, or 0
+            where it has none.
 
     Returns:
         Tags, window by window, best first in each.
@@ -39,26 +76,30 @@ def tag(
     Raises:
         AudioError: the file or waveform cannot be used.
         AudiotagError: an argument out of range.
+
+    Example:
+        >>> tagger.tag("street.wav", top=1)
+        [Tag(label='Dog', score=0.83, start=0.0, end=10.0)]
     """
-    if top is not None and top < 1:
-        raise AudiotagError(f"top must be at least 1, or None for all labels; received {top}")
+    check_top(top)
     least, tags = least_scores(model, threshold), []
-    for part in windows(model, source, **lengths):
-        for start, end, row in zip(part.starts, part.ends, model.predict_on_batch(part.waveforms), strict=True):
-            begin, finish = float(start) / model.sample_rate, float(end) / model.sample_rate
-            order = np.argsort(-row, kind="stable")
-            for index in order[row[order] >= least[order]][:top]:
-                tags.append(Tag(model.labels.names[index], float(row[index]), begin, finish))
+    starts, ends, rows = of_windows(model, model.predict_on_batch, source, window, hop, sample_rate)
+    seconds = zip((starts / model.sample_rate).tolist(), (ends / model.sample_rate).tolist(), strict=True)
+    for (start, end), row in zip(seconds, rows, strict=True):
+        order = np.argsort(-row, kind="stable")
+        best = order[row[order] >= least[order]][:top]
+        tags += [Tag(model.labels.names[index], float(row[index]), start, end) for index in best]
     return tags
 
 
-def least_scores(model: WaveformModel, threshold: float | None = None) -> np.ndarray:
-    """Smallest score of each label that `tag` gives back: (classes,), float64.
+def check_top(top: int | None) -> None:
+    """Refuse to give back fewer labels than one; None is all of them."""
+    if top is not None and top < 1:
+        raise AudiotagError(f"top must be at least 1, or None for all labels; received {top}")
 
-    Args:
-        model: what names the sounds.
-        threshold: of all labels, 0 to 1. None: the model's own thresholds, or 0 where it has none.
-    """
+
+def least_scores(model: WaveformModel, threshold: float | None = None) -> np.ndarray:
+    """Smallest score of each label that `tag` gives back: (classes,), float64."""
     if threshold is None:
         return np.zeros(len(model.labels)) if model.thresholds is None else np.array(model.thresholds)
     if not 0 <= threshold <= 1:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import soxr
@@ -14,7 +14,10 @@ from audiotag.clip_format import Pad
 from audiotag.errors import AudioError, AudiotagError
 from audiotag.frontend.config import LogMelConfig
 from audiotag.labels import Labels
-from audiotag.tagging.windows import Windows, windows_of
+from audiotag.tagging.windows import windows_of
+
+if TYPE_CHECKING:
+    import keras
 
 
 @dataclass(frozen=True)
@@ -77,14 +80,20 @@ def window_and_hop(model: WaveformModel, window: float | None = None, hop: float
     return samples, step
 
 
-def windows(
+def of_windows(
     model: WaveformModel,
+    run: Callable[[np.ndarray], np.ndarray],
     source: str | Path | np.ndarray,
     window: float | None = None,
     hop: float | None = None,
     sample_rate: int | None = None,
-) -> Iterator[Windows]:
-    """Windows of a file or waveform at the model's rate, as it takes them; arguments as of `AudioTagger.tag`."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What a function of waveforms (batch, samples) gives for the windows of a file or waveform, see `tags.tag`.
+
+    Returns:
+        First sample of each window at the model's rate (windows,), int64; the sample after its last one that belongs to
+        the signal; and its output (windows, ...).
+    """
     samples, step = window_and_hop(model, window, hop)
     if not isinstance(source, str | Path):
         signal = _waveform(source, sample_rate, model.sample_rate)
@@ -92,9 +101,26 @@ def windows(
         signal = Path(source)
     else:
         raise AudiotagError(f"sample_rate is for waveforms, received {sample_rate} with a file: leave it out")
+    parts = []
     for part in windows_of(signal, model.sample_rate, window=samples, hop=step, pad=model.pad):
         _check_samples(model, part.waveforms.shape[1])
-        yield part
+        parts.append((part.starts, part.ends, run(part.waveforms)))
+    starts, ends, outputs = map(np.concatenate, zip(*parts, strict=True))
+    return starts, ends, outputs
+
+
+def on_waveforms(model: WaveformModel, network: keras.Model) -> keras.Model:
+    """A network that takes waveforms (batch, samples): one of log-mel behind the model's front end."""
+    import keras
+
+    from audiotag.frontend.layer import LogMel
+
+    if model.front_end is not None:
+        waveforms = keras.Input((None,), dtype="float32", name="waveform")
+        network = keras.Model(waveforms, network(LogMel(model.front_end)(waveforms)), name=network.name)
+    if keras.config.backend() == "tensorflow":
+        network.jit_compile = False  # as of the tagger: XLA would compile at every new length
+    return network
 
 
 def _check_samples(model: WaveformModel, samples: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,10 +56,11 @@ def windows_of(source: Path | np.ndarray, sample_rate: int, *, window: int, hop:
     for starts, waveform in blocks:
         for group in _groups(starts, largest):
             rows = [waveform[start - starts[0] :][:window] for start in group]
+            filled = [row if pad == "none" or len(row) == window else audio.fit(row, window, pad) for row in rows]
             yield Windows(
                 starts=np.array(group),
                 ends=np.array([start + len(row) for start, row in zip(group, rows, strict=True)]),
-                waveforms=np.stack([_filled(row, window, pad) for row in rows]),
+                waveforms=np.stack(filled),
             )
 
 
@@ -68,12 +70,10 @@ def _blocks_of_file(path: Path, sample_rate: int, window: int, hop: int) -> Iter
     starts = audio.windows(info.samples * sample_rate // info.sample_rate, window, hop)
     first = 0
     while first < len(starts):
-        last = first
-        while last + 1 < len(starts) and starts[last + 1] - starts[first] <= SECONDS_A_BLOCK * sample_rate:
-            last += 1
-        block = starts[first : last + 1]
+        last = bisect_right(starts, starts[first] + SECONDS_A_BLOCK * sample_rate)
+        block = starts[first:last]
         yield block, audio.read(path, sample_rate, start=block[0] / sample_rate, end=(block[-1] + window) / sample_rate)
-        first = last + 1
+        first = last
 
 
 def _groups(starts: list[int], largest: int) -> Iterator[list[int]]:
@@ -83,7 +83,3 @@ def _groups(starts: list[int], largest: int) -> Iterator[list[int]]:
         size = 1 << (min(len(starts) - first, largest).bit_length() - 1)
         yield starts[first : first + size]
         first += size
-
-
-def _filled(row: np.ndarray, window: int, pad: Pad) -> np.ndarray:
-    return row if pad == "none" or len(row) == window else audio.fit(row, window, pad)

@@ -11,17 +11,18 @@ import tensorflow as tf
 
 from audiotag import augment
 from audiotag.clip_format import ClipFormat
+from audiotag.errors import AudioError
 from audiotag.frontend import LogMelConfig
 from audiotag.labels import Labels
-from audiotag.records import Clip, Event, worker
+from audiotag.records import Clip, Event, plan, worker
 
 FRONT_END = LogMelConfig(name="tiny", sample_rate=16_000, window=400, hop=400, fft=512, mels=4, fmax=7_900.0)
 CLIP = Clip("clip", "x", ("b",), "train", events=(Event(0.1, 0.3, "a"),))
 
 
-def job(read: Callable, *, pad: str = "repeat", variants: int = 0) -> worker.Job:
+def job(read: Callable, *, pad: str = "repeat", variants: int = 0) -> plan.Job:
     policy = augment.policy("light" if variants else "none")
-    return worker.Job(
+    return plan.Job(
         Path(), Path(), read, ClipFormat(Labels(("a", "b")), FRONT_END, "multiclass", 1.0, pad), policy, variants, 0
     )
 
@@ -70,5 +71,5 @@ def test_variants_differ_and_are_the_same_every_time() -> None:
     ],
 )
 def test_what_is_not_a_waveform_rejects_the_clip(waveform: object, reason: str) -> None:
-    with pytest.raises(worker.Rejected, match=reason):
+    with pytest.raises(AudioError, match=reason):
         list(worker.examples(job(lambda root, clip, rate: waveform), CLIP))

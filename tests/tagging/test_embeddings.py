@@ -84,19 +84,10 @@ def test_a_short_signal_counts_as_the_tagger_fills_it_up_and_ends_where_it_ends(
 
 
 def test_windows_count_by_what_they_hold_of_the_signal():
-    parts = [
-        (embeddings_part([0, 10], [10, 20]), np.array([[1.0], [2.0]], np.float32)),
-        (embeddings_part([20], [25]), np.array([[10.0]], np.float32)),
-    ]
-    whole = embeddings._whole(iter(parts), sample_rate=10)
+    vectors = np.array([[1.0], [2.0], [10.0]], np.float32)
+    whole = embeddings.mean(Embeddings(np.array([0.0, 1.0, 2.0]), np.array([1.0, 2.0, 2.5]), vectors))
     assert whole.vectors.tolist() == [[pytest.approx((10 + 20 + 50) / 25)]]
     assert (whole.starts.tolist(), whole.ends.tolist()) == ([0.0], [2.5])
-
-
-def embeddings_part(starts: list[int], ends: list[int]):
-    from audiotag.tagging.windows import Windows
-
-    return Windows(np.array(starts), np.array(ends), np.zeros((len(starts), 10), np.float32))
 
 
 def test_a_file_of_another_rate_and_its_waveform_give_the_same(tagger, tmp_path):
