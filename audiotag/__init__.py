@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
-
 import lazy_loader
 import wrapt
 
 from audiotag.errors import AudioError as AudioError
 from audiotag.errors import AudiotagError as AudiotagError
+from audiotag.registration import register
 
 __version__ = "0.1.0"
 
@@ -36,13 +34,4 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
 )
 
 
-@wrapt.when_imported("keras")
-def _register(_: Any) -> None:
-    """Register audiotag's Keras classes as soon as Keras is there, so that `import audiotag` alone stays quick."""
-    for module in (
-        "audiotag.frontend.layer",
-        "audiotag.models.dynamic",
-        "audiotag.models.layers",
-        "audiotag.tagging.tagger",
-    ):
-        importlib.import_module(module)
+wrapt.when_imported("keras")(register)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
@@ -10,6 +11,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
+from audiotag.registration import CLASSES
 
 ROOT = Path(__file__).resolve().parents[1]
 HEAVY = ("tensorflow", "keras", "librosa", "audiomentations", "sklearn", "pandas", "matplotlib", "scipy", "numba")
@@ -35,10 +38,59 @@ def test_nothing_heavy_is_imported_before_it_is_used():
         assert not set(HEAVY) & set(loaded.split()), name
 
 
-def test_importing_audiotag_registers_its_classes_whichever_comes_first():
-    for order in ("audiotag, keras", "keras, audiotag"):
-        shown = run("-c", f"import {order}; print(keras.saving.get_registered_object('audiotag>AudioTagger').__name__)")
-        assert shown.strip() == "AudioTagger"
+def test_every_class_of_saved_files_is_registered_under_its_name():
+    import keras
+
+    for module, names in CLASSES.items():
+        for name in names:
+            real = getattr(importlib.import_module(module), name)
+            assert keras.saving.get_registered_object(f"audiotag>{name}") is real
+    own = {name for name in keras.saving.get_custom_objects() if name.startswith("audiotag>")}
+    assert own == {f"audiotag>{name}" for names in CLASSES.values() for name in names}
+
+
+@pytest.mark.parametrize("first", ["import audiotag", "import keras", "from audiotag.models.layers import Patchout"])
+def test_a_tagger_s_file_opens_whatever_is_imported_first(tmp_path, first):
+    import keras
+
+    from audiotag import frontend, tagging
+    from audiotag.labels import Labels
+
+    front_end = frontend.LogMelConfig("small", sample_rate=8000, window=200, hop=200, fft=256, mels=16, fmax=4000)
+    inputs = keras.Input((None, 16, 1))
+    network = keras.Model(inputs, keras.layers.Dense(2)(keras.layers.GlobalAveragePooling2D()(inputs)))
+    tagger = tagging.AudioTagger(network, Labels(("dog", "rain")), front_end, seconds=1.0)
+    tagger.save(tmp_path / "tagger.keras")
+    code = f"{first}; import audiotag, keras, sys; print(type(keras.saving.load_model(sys.argv[1])).__name__)"
+    assert run("-c", code, str(tmp_path / "tagger.keras")).strip() == "AudioTagger"
+
+
+IN_A_CHILD = """
+import importlib, os, sys
+import numpy, pandas, scipy, tensorflow
+
+def fails(name):
+    child = os.fork()
+    if not child:
+        try:
+            importlib.import_module(name)
+            os._exit(0)
+        except BaseException as error:
+            print(name, error, flush=True)
+            os._exit(1)
+    return os.waitpid(child, 0)[1] != 0
+
+print([name for name in sys.argv[1:] if fails(name)])
+"""
+
+
+@pytest.mark.slow
+def test_any_module_may_be_the_first_import_of_a_process():
+    files = sorted((ROOT / "audiotag").rglob("*.py"))
+    names = [".".join(file.relative_to(ROOT).with_suffix("").parts) for file in files]
+    names = [name.removesuffix(".__init__") for name in names if not name.endswith("__main__")]
+    assert len(names) > 100
+    assert run("-c", IN_A_CHILD, *names).strip() == "[]"
 
 
 @pytest.fixture(scope="module")
