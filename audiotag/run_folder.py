@@ -16,6 +16,9 @@ TRAIN, VALIDATION, EVALUATION = "train", "validation", "evaluation"
 """TensorBoard's folders."""
 
 NO_VALIDATION = "none"
+LAST = "last"
+"""What a recipe's monitor says where the last epoch is kept, not the best."""
+
 _NOT_HYPERPARAMETERS = ("data", "data_relative", "fingerprint", "teacher_fingerprint", "train", "validation")
 
 
@@ -34,16 +37,16 @@ def model_file(run: Path) -> Path:
 
 
 def recipe(run: Path) -> dict[str, Any]:
-    """What the run's `recipe.toml` says: the recipe's fields, and what it was trained on and with.
+    """What the run's `recipe.toml` says: the recipe's fields, and what it was trained on and with; {} without one.
 
     Raises:
-        AudiotagError: there is none, or it is damaged.
+        AudiotagError: it is damaged.
     """
     path = Path(run) / RECIPE
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise AudiotagError(f"{run} has no {RECIPE}: name a run folder, or say what its recipe would say") from error
+    except FileNotFoundError:
+        return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise AudiotagError(f"{path} is not valid TOML ({error}): restore it, or train into a new folder") from error
 
@@ -60,18 +63,8 @@ def data_folder(run: Path) -> Path:
     raise AudiotagError(f"the data set of {run / RECIPE} is not there (looked at {looked}): name the data set")
 
 
-def validation(run: Path) -> str:
-    """The splits that the recipe validated on."""
-    split = recipe(run).get("validation", NO_VALIDATION)
-    if split == NO_VALIDATION:
-        raise AudiotagError(f"{run / RECIPE} has no validation split: name the split to evaluate on")
-    return split
-
-
 def hyperparameters(run: Path) -> dict[str, float | str | bool]:
     """What a run was trained with, a name to a number, a text or a bool; {} where it has no recipe."""
-    if not (run / RECIPE).is_file():
-        return {}
     fields = recipe(run)
     options = {f"model_options.{name}": value for name, value in fields.pop("model_options", {}).items()}
     kept = {name: value for name, value in (fields | options).items() if name not in _NOT_HYPERPARAMETERS}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas
 
-from audiotag import scorers
+from audiotag import run_folder, scorers
 from audiotag.errors import AudiotagError
 from audiotag.evaluation import calibrating
 from audiotag.metrics import per_class
@@ -53,8 +53,8 @@ class Scored:
         return scorer.network
 
     def own(self, name: str) -> Any:
-        """What its scorer has of its own: "calibration", "thresholds_from"; None where it has none."""
-        return getattr(self.predicted.subject, name, None) or None
+        """What its scorer has of its own: "calibration", "thresholds", "thresholds_from"; None where it has none."""
+        return getattr(self.predicted.subject, name, None)
 
 
 @dataclass(frozen=True)
@@ -121,9 +121,18 @@ def thresholds_of(scored: Sequence[Scored]) -> tuple[np.ndarray, str, list[str]]
 
 
 def fitted_on_these(scored: Sequence[Scored]) -> list[str]:
-    """A note where calibration or thresholds were fitted on the clips that they are measured on."""
+    """A note where the epoch, the calibration or the thresholds were chosen on the clips that they are measured on."""
     notes = []
     for each in scored:
+        recipe = {} if each.run is None else run_folder.recipe(each.run)
+        monitor = recipe.get("monitor", run_folder.LAST)
+        if monitor != run_folder.LAST and each.data.fingerprint == recipe.get("fingerprint"):
+            watched = each.data.select(recipe["validation"])
+            if shared := [name for name in each.data.select(each.split) if name in watched]:
+                notes.append(
+                    f"the best epoch was chosen by {monitor} on {', '.join(shared)}, measured here: new clips will "
+                    "fare worse (--monitor last keeps the last epoch instead)"
+                )
         calibration = each.own("calibration")
         fitted = {
             "the calibration was": "" if calibration is None else calibration.fitted_on,

@@ -47,7 +47,9 @@ def evaluate(
             which was held out of other clips: the folds of a cross-validation; a list in the list is an ensemble.
         data: data set, open or its folder. Default: that of the run's recipe.
         split: expression of splits. Default: "test" where the data set has it, else what the run was validated on.
-        out: folder of what is written. Default: the run; of anything else `evaluation-<name>` in the current folder.
+        out: folder of what is written. Default: the run; `evaluation-<data set>` or `evaluation-<split>` in it where
+            another data set or split is named than the run's; of anything else `evaluation-<name>` in the current
+            folder.
         columns: columns of `clips.csv` by which the clips are sliced. Default: those of few values, if any.
         resamples: of the bootstrap; 0: no intervals.
         unit: what is drawn: "recording" (clips of one recording are not independent) or "clip".
@@ -107,12 +109,12 @@ def _scored(
     if data is None and isinstance(subject, scorers.Scorer):
         raise AudiotagError(f"{subject.name} is evaluated on a data set: name one with --data")
     if data is not None and split is None:
-        if "test" not in data.splits and run is None:
+        split = _split(run, data)
+        if split is None:
             names = ", ".join(data.splits)
             raise AudiotagError(
                 f"{data.name} has no split 'test': name the split to evaluate on with --split ({names})"
             )
-        split = "test" if "test" in data.splits else run_folder.validation(run)
     if recordings is None and data is not None and not data.waveforms:
         recordings = data.recordings
     predicted = scorers.predict(subject, data, split, source=recordings, labels_table=truth)
@@ -166,12 +168,30 @@ def _describe(data: Data | None, predictions: Predictions) -> dict[str, str]:
     }
 
 
+def _split(run: Path | None, data: Data) -> str | None:
+    """What is evaluated where nobody says: the test, else what the run was validated on; None: there is neither."""
+    if "test" in data.splits:
+        return "test"
+    validation = run_folder.recipe(run).get("validation") if run is not None and _is_of(run, data) else None
+    return None if validation == run_folder.NO_VALIDATION else validation
+
+
+def _is_of(run: Path, data: Data) -> bool:
+    """Whether a run was trained on a data set, as far as it says."""
+    return run_folder.recipe(run).get("fingerprint", data.fingerprint) == data.fingerprint
+
+
 def _out(sources: list[Source], scored: list[Scored], out: Path | str | None) -> Path:
     if out is not None:
         return Path(out)
     if len(sources) > 1:
         raise AudiotagError(f"the report of {len(sources)} subjects needs a folder of its own: name one with --out")
-    return scored[0].run or Path(f"evaluation-{scored[0].predicted.subject.name}")
+    run, data, split = scored[0].run, scored[0].data, scored[0].split
+    if run is None:
+        return Path(f"evaluation-{scored[0].predicted.subject.name}")
+    if not _is_of(run, data):
+        return run / f"evaluation-{data.name}"
+    return run if split == _split(run, data) else run / f"evaluation-{split}"
 
 
 def _command(sources: list[Source], **options: Any) -> str:

@@ -124,11 +124,15 @@ def calibrate(
 
 def _split(name: str, run: Path | None, data: Data, split: str | None) -> str:
     """The splits to fit on: none that the run was trained on, none that is kept for the test."""
-    recipe = run_folder.recipe(run) if run is not None and (run / run_folder.RECIPE).is_file() else {}
+    recipe = {} if run is None else run_folder.recipe(run)
+    recipe = recipe if recipe.get("fingerprint") == data.fingerprint else {}
     split = recipe.get("validation", NONE) if split is None else split
     if split == NONE:
-        raise AudiotagError(f"{run or name} was trained without a validation split: name one with --split")
-    trained = data.select(recipe["train"]) if recipe.get("fingerprint") == data.fingerprint else []
+        raise AudiotagError(
+            f"{run or name} was not validated on a split of {data.name}: name one to fit on with --split "
+            f"({', '.join(data.splits)})"
+        )
+    trained = data.select(recipe["train"]) if recipe else []
     for part in data.select(split):
         if part.lower() in HELD_OUT or part in trained:
             kept = "was trained on" if part in trained else "is for the test"

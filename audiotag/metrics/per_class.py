@@ -9,7 +9,7 @@ import pandas
 
 from audiotag.metrics import ranking
 from audiotag.metrics.predictions import Predictions
-from audiotag.metrics.reliability import class_errors
+from audiotag.metrics.reliability import class_errors, reliability
 
 METRICS = ("AP", "AUC", "d_prime", "lwlrap", "F1", "precision", "recall", "accuracy", "Brier", "ECE")
 """Columns of `per_class` that measure; of Brier and ECE less is better."""
@@ -87,6 +87,7 @@ def summary(predictions: Predictions, table: pandas.DataFrame | None = None) -> 
         lwlrap: mean over all labels of all clips, so that a class weighs as much as it has positives.
         weighted_AP, weighted_AUC, weighted_F1, weighted_precision, weighted_recall: means weighted by positives.
         micro_AP, micro_AUC, micro_F1, micro_precision, micro_recall: over all clips and classes taken together.
+        overall_ECE: of all scores together, see `reliability`.
         accuracy: share of clips whose class is right (multiclass), or of right yes-or-no decisions over all clips and
         classes (multilabel). top_3, top_5: share of clips whose class is among so many best scored (multiclass, where
         there are more classes). clips, classes: counts.
@@ -105,6 +106,7 @@ def summary(predictions: Predictions, table: pandas.DataFrame | None = None) -> 
         **{name: float(value) for name, value in whole.items()},
         "micro_AP": pairs.average_precision(),
         "micro_AUC": pairs.area(),
+        "overall_ECE": reliability(predictions).ece,
         **{f"top_{most}": top_accuracy(predictions, most) for most in tops},
         "clips": clips,
         "classes": len(table),

@@ -14,8 +14,8 @@ from audiotag.report.report import Report
 CLASS_METRICS = ("AUC", "F1", "precision", "recall")
 _RARE, _WEAK = 10, 0.5
 _KEY_FIGURES = {
-    "multilabel": ("mAP", "AUC", "lwlrap", "F1", "ECE"),
-    "multiclass": ("accuracy", "mAP", "AUC", "F1", "ECE"),
+    "multilabel": ("mAP", "AUC", "lwlrap", "F1", "overall_ECE"),
+    "multiclass": ("accuracy", "mAP", "AUC", "F1", "overall_ECE"),
 }
 _MEANINGS = {
     "mAP": "mean average precision: how well every class ranks its own clips first; 1 is perfect",
@@ -23,14 +23,19 @@ _MEANINGS = {
     "lwlrap": "how high the true labels rank among a clip's scores; 1 is perfect",
     "F1": "balance of precision and recall of the decisions, mean of classes",
     "accuracy": "share of clips whose highest score is the right class",
-    "ECE": "how far scores lie from the observed frequencies, mean of classes; 0 is perfect",
+    "overall_ECE": "how far scores lie from the observed frequencies, all scores together; 0 is perfect",
 }
 
 
 def key_figures(report: Report) -> list[dict[str, Any]]:
     """The few figures at the top: name, value, interval or None, meaning."""
     return [
-        {"name": name, "value": report.summary[name], "interval": bounds(report.intervals, name), "meaning": meaning}
+        {
+            "name": name.removeprefix("overall_"),
+            "value": report.summary[name],
+            "interval": bounds(report.intervals, name),
+            "meaning": meaning,
+        }
         for name, meaning in ((name, _MEANINGS[name]) for name in _KEY_FIGURES[report.predictions.task])
     ]
 

@@ -8,7 +8,7 @@ from typing import Any
 from audiotag.tensorboard.events import EventFile
 
 FOLDER = "hparams"
-_SHOWN = ("mAP", "AUC", "lwlrap", "F1", "accuracy", "ECE")
+_SHOWN = ("mAP", "AUC", "lwlrap", "F1", "accuracy", "overall_ECE")
 
 
 def write(folder: Path, hyperparameters: dict[str, float | str | bool], means: dict[str, Any], step: int) -> None:

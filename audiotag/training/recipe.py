@@ -10,10 +10,9 @@ from typing import Any
 
 from audiotag import records
 from audiotag.errors import AudiotagError, suggest
-from audiotag.run_folder import NO_VALIDATION
+from audiotag.run_folder import LAST, NO_VALIDATION
 from audiotag.training.schedule import Schedule
 
-LAST = "last"
 MONITORS = {"val_mAP": 1, "val_accuracy": 1, "val_loss": -1, LAST: 0}  # 1: higher is better, -1: lower is
 OPTIMIZERS = ("adam", "adamw")
 
@@ -60,8 +59,8 @@ class Recipe:
         balance: draw rare classes more often.
         seed: seed of weights, order, dropout and mixup, 0 or more.
         monitor: "val_mAP", "val_accuracy" or "val_loss", by which the best epoch is kept, or "last" to keep the last
-            one. Default: val_mAP where the task is multilabel, val_accuracy where it is multiclass, last without
-            validation. Where the same split is also reported on, only "last" gives an honest figure.
+            one. Default: last without validation, and with a fold (which is reported on) unless patience is given;
+            else val_mAP where the task is multilabel, val_accuracy where it is multiclass.
         patience: stop after this many epochs without a better one, at least 1. Default: never.
 
     Raises:
@@ -158,12 +157,13 @@ def resolve(recipe: Recipe, data: records.Data) -> Recipe:
     """
     train, validation = _splits(recipe, data)
     warmup = recipe.epochs // 8 if recipe.warmup is None else recipe.warmup
+    reported_on = recipe.fold is not None and recipe.patience is None
     implied = {
         "learning_rate": 1e-3 if recipe.weights is None else 3e-4,
         "warmup": warmup,
         "ramp_start": warmup,
         "ramp_epochs": max(1, recipe.epochs * 4 // 5),
-        "monitor": LAST if validation == NO_VALIDATION else data.task.monitor,
+        "monitor": LAST if validation == NO_VALIDATION or reported_on else data.task.monitor,
     }
     choices = {name: choice for name in implied if (choice := getattr(recipe, name)) is not None}
     if recipe.monitor == "val_accuracy" and not data.task.exclusive:

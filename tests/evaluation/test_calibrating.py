@@ -356,7 +356,7 @@ def test_a_run_without_validation_must_name_a_split(folder, calibrate, tmp_path)
     (tmp_path / "run" / "recipe.toml").write_text(changed, encoding="utf-8")
     code, _, err = calibrate(tmp_path / "run")
     assert code == 2
-    assert "name one with --split" in err
+    assert "name one to fit on with --split (" in err
     assert calibrate(tmp_path / "run", "--split", "validation", "--aim", "none")[0] == 0
     assert calibrate(tmp_path / "nowhere")[0] == 2
 

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import pandas
 import pytest
+from sklearn.metrics import recall_score
 
 from audiotag import AudiotagError, metrics, models, scorers
 from audiotag.clip_format import ClipFormat
@@ -124,6 +125,55 @@ def test_thresholds_and_calibration_of_the_tagger_are_used_and_shown(make_run, m
     assert report.table["recall"].tolist() == pytest.approx((hits / report.predictions.targets.sum(0)).tolist())
 
 
+def test_thresholds_of_exclusive_classes_leave_clips_unanswered(make_run, data) -> None:
+    limits = (0.34, 0.4, 0.36)
+    report = evaluate(make_run(data, thresholds=limits, thresholds_from="by hand"), resamples=0)
+    truth, scores = report.predictions.targets.argmax(1), report.predictions.scores
+    best = scores.argmax(1)
+    answered = scores.max(1) >= np.array(limits)[best]
+    section = report.sections["rejection"]
+    assert section.scalars["answered"] == pytest.approx(answered.mean())
+    assert section.scalars["right_of_all"] == pytest.approx((best == truth).mean())
+    if answered.any():
+        assert section.scalars["right_of_answered"] == pytest.approx((best == truth)[answered].mean())
+    guesses = np.where(answered, best, 3)
+    recall = recall_score(truth, guesses, labels=[0, 1, 2], average=None, zero_division=0)
+    np.testing.assert_allclose(section.values["rejection"]["classes"]["recall"], recall)
+    assert not 0 < answered.mean() < 1 or "of the clips are answered" in section.conclusions[0]
+    assert evaluate(make_run(data, "without"), resamples=0).sections["rejection"] is None
+
+
+def test_the_report_on_clips_that_chose_the_epoch_says_so(make_run, data) -> None:
+    run = make_run(data, validation="test")
+    with (run / "recipe.toml").open("a", encoding="utf-8") as file:
+        file.write(f'monitor = "val_accuracy"\nfingerprint = "{data.fingerprint}"\n')
+    [note] = [note for note in evaluate(run, resamples=0).notes if "epoch" in note]
+    assert note.startswith("the best epoch was chosen by val_accuracy on test, measured here")
+    assert "the best epoch" in (run / "report.html").read_text(encoding="utf-8")
+    assert "the best epoch" in (run / "model_card.md").read_text(encoding="utf-8")
+    assert not any("epoch" in note for note in evaluate(run, split="train", resamples=0).notes)
+
+
+def test_another_data_set_is_written_beside_the_run_s_own_report(make_run, data, multilabel_data) -> None:
+    run = make_run(data)
+    with (run / "recipe.toml").open("a", encoding="utf-8") as file:
+        file.write('fingerprint = "another"\n')
+    report = evaluate(run, data=data, split="test", resamples=0)
+    assert report.out == run / "evaluation-tones" and (report.out / "report.html").is_file()
+    assert not (run / "report.html").exists()
+    with pytest.raises(AudiotagError, match=r"no split 'test': .*--split"):
+        evaluate(run, data=without_test(data))
+
+
+def without_test(data):
+    """The data set under another view: its test is named validation, as the run's recipe names its own."""
+    import copy
+
+    other = copy.copy(data)
+    object.__setattr__(other, "splits", {"validation": 9, "train": 3})
+    return other
+
+
 def test_what_was_fitted_on_the_evaluated_clips_is_noted(make_run, multilabel_data) -> None:
     source = f"test of tones, 9 clips, data {multilabel_data.fingerprint[:12]}"
     tagger = {"calibration": Calibration("temperature", 2.0, fitted_on=source)}
@@ -142,13 +192,14 @@ def test_what_was_fitted_on_the_evaluated_clips_is_noted(make_run, multilabel_da
 
 
 def test_folds_are_pooled_each_clip_scored_once(make_run, report, data, tmp_path) -> None:
-    other = evaluate(make_run(data), split="train", resamples=0)
-    runs = [report.out, other.out]
+    second = make_run(data)
+    other, runs = evaluate(second, split="train", resamples=0), [report.out, second]
+    assert other.out == second / "evaluation-train"
     with pytest.raises(AudiotagError, match=r"folder of its own.*--out"):
         evaluate(runs)
     with pytest.raises(AudiotagError, match=r"scored by .*audiotag compare"):
         evaluate(runs, split="test", out=tmp_path / "both")
-    pooled = evaluate([run / "predictions.npz" for run in runs], out=tmp_path / "both", resamples=20)
+    pooled = evaluate([each.out / "predictions.npz" for each in (report, other)], out=tmp_path / "both", resamples=20)
     both = np.concatenate([part.predictions.scores for part in (report, other)])
     np.testing.assert_array_equal(pooled.predictions.scores, both)
     folds = pooled.sections["folds"].values["folds"]
@@ -191,7 +242,7 @@ def test_what_cannot_be_evaluated_is_one_clear_error(make_run, data, tmp_path) -
         with pytest.raises(AudiotagError, match=message):
             evaluate(run)
     (run / "recipe.toml").unlink()
-    with pytest.raises(AudiotagError, match=r"has no recipe\.toml"):
+    with pytest.raises(AudiotagError, match=r"recipe\.toml is not there \(looked at nowhere\): name the data set"):
         evaluate(run)
     with pytest.raises(AudiotagError, match="by recording or by clip, received 'day'"):
         evaluate(run, data=data, unit="day")

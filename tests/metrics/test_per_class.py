@@ -162,7 +162,7 @@ def test_a_class_without_positives_is_nan_counted_named_and_left_out_of_the_mean
 
 def test_means_are_nan_where_no_class_has_positives() -> None:
     means = per_class.summary(made(np.zeros((4, 2)), np.full((4, 2), 0.2)))
-    defined = {"accuracy", "Brier", "ECE", "clips", "classes", "without_positives", "without_negatives"}
+    defined = {"accuracy", "Brier", "ECE", "overall_ECE", "clips", "classes", "without_positives", "without_negatives"}
     assert all(math.isnan(value) for name, value in means.items() if name not in defined)
     assert (means["accuracy"], means["Brier"], means["ECE"]) == pytest.approx((1.0, 0.04, 0.2))
     assert means["without_positives"] == ["class 0", "class 1"]

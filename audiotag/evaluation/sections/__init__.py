@@ -11,6 +11,7 @@ SECTIONS = (
     "reliability",
     "curves",
     "confusion",
+    "rejection",
     "mistakes",
     "label_noise",
     "noise",

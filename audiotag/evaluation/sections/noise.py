@@ -11,6 +11,7 @@ import numpy as np
 
 from audiotag.errors import AudiotagError
 from audiotag.evaluation.evaluated import Evaluation
+from audiotag.metrics.predictions import DEFAULT_THRESHOLD
 from audiotag.report import formats
 from audiotag.report.formats import rate
 from audiotag.report.section import Section, Table
@@ -101,8 +102,14 @@ def measure(evaluation: Evaluation) -> Section:
         noise = scores_of_noise(each.scorer, evaluation.noise_folder, each.scorer.input.seconds or each.data.seconds)
         parts.append(replace(noise, scores=noise.scores[:, each.predicted.positions]))
     joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in ("kinds", "scores", "seconds")}
-    alarms = NoiseScores(**joined).false_alarms(evaluation.predictions.limits)
-    return section(alarms, evaluation.predictions.labels.names)
+    noise, limits = NoiseScores(**joined), evaluation.predictions.limits
+    measured = section(noise.false_alarms(limits), evaluation.predictions.labels.names)
+    answered, before = (int(noise.false_alarms(each).alarmed.sum()) for each in (limits, DEFAULT_THRESHOLD))
+    if answered <= before:
+        return measured
+    raised = f"the thresholds answer in {answered} of {len(noise.kinds)} windows of noise, 0.5 would in {before}"
+    remedy = "`audiotag calibrate --aim false-alarms=1` chooses quieter ones"
+    return replace(measured, conclusions=(*measured.conclusions, f"{raised}: {remedy}"))
 
 
 def section(alarms: FalseAlarms, names: tuple[str, ...]) -> Section:
@@ -119,7 +126,7 @@ def section(alarms: FalseAlarms, names: tuple[str, ...]) -> Section:
         conclusions=conclude(alarms, names),
         scalars={"share_of_windows_answered": float(alarmed[-1] / windows[-1])},
         tables=(Table(columns, list(map(list, rows)), note=note),),
-        columns={"false alarms/h of noise": [rate(value) for value in alarms.per_hour.tolist()]},
+        columns={f"false alarms/h in {hours:.2g} h of noise": [rate(value) for value in alarms.per_hour.tolist()]},
         values={"noise": alarms},
     )
 

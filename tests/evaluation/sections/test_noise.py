@@ -82,7 +82,7 @@ def test_counts_are_those_of_a_slow_loop(sounds):
     assert shown.scalars == {"share_of_windows_answered": pytest.approx(18 / 30)}
     assert shown.tables[0].rows[0] == ["silence", "none", 3, 0]
     assert shown.tables[0].rows[-1] == ["all kinds", "loud (18), louder (9)", 30, 18]
-    assert shown.columns == {"false alarms/h of noise": ["0", "1080.0", "540.0"]}
+    assert shown.columns == {"false alarms/h in 0.017 h of noise": ["0", "1080.0", "540.0"]}
 
 
 def test_scores_at_the_threshold_count_and_one_threshold_serves_all(sounds):

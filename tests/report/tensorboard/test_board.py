@@ -184,7 +184,7 @@ def test_hyperparameters_of_both_runs_stand_beside_their_figures(ask, report) ->
     assert {info["name"] for info in experiment["hparamInfos"]} == {*report.hyperparameters, "teacher"}
     assert differing == {"learning_rate"}
     shown = {info["name"]["tag"] for info in experiment["metricInfos"]}
-    assert shown == {f"summary/{name}" for name in ("mAP", "AUC", "lwlrap", "F1", "accuracy", "ECE")}
+    assert shown == {f"summary/{name}" for name in ("mAP", "AUC", "lwlrap", "F1", "accuracy", "overall_ECE")}
     wanted = {"allowedStatuses": ["STATUS_SUCCESS"], "colParams": [], "startIndex": 0, "sliceSize": 10}
     groups = {group["name"]: group for group in ask("hparams/session_groups", wanted)["sessionGroups"]}
     assert groups.keys() == {f"{RUN}/hparams", f"{OTHER}/hparams"}
