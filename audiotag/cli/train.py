@@ -16,7 +16,7 @@ from audiotag.training.recipe import Recipe
 
 @options.of(Recipe)
 def train(
-    out: Annotated[Path, typer.Option(help="Run folder: new, empty, or of the same recipe to resume.")],
+    out: Annotated[Path, typer.Option(help="Run folder: new, empty, or of the same recipe to go on with.")],
     model_options: Annotated[
         list[str] | None,
         typer.Option("--option", help="NAME=VALUE of the model, again for more: head=frames, pooling=max …"),
@@ -25,7 +25,7 @@ def train(
 ) -> None:
     """Train a student, distilled or from labels.
 
-    Run the same command again to resume after an interruption.
+    Run the same command again to resume after an interruption, or with more --epochs to train a finished run on.
     """
     recipe = Recipe(model_options=_settings(model_options or []), **choices)
     import_tensorflow_quietly()

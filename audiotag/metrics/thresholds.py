@@ -42,8 +42,11 @@ class Aim:
         if not match:
             raise AudiotagError(f"thresholds are chosen for {AIMS}, received {text!r}: name one of these")
         kind, value = match[1] or match[3], float(match[2] or match[4])
-        if (kind != "false-alarms" and value == 0) or (kind == "precision" and value > 1):
-            raise AudiotagError(f"beta must be positive and a precision above 0 to 1, received {text!r}: change it")
+        if kind == "precision" and not 0 < value <= 1:
+            share = f"precision={value / 100:g}" if 1 < value <= 100 else "precision=0.9"
+            raise AudiotagError(f"a precision lies above 0 and at most at 1, received {text!r}: write {share}")
+        if kind == "f" and value == 0:
+            raise AudiotagError(f"the beta of F must be positive, received {text!r}: write f1")
         return cls(kind, value)
 
     def __str__(self) -> str:

@@ -78,6 +78,11 @@ def _settings(name: str) -> tuple[str, str, dict[str, Any]]:
         return "dymn", "DyMN", {"width": int(match["width"]) / 10, "replace_se": bool(match["replace_se"])}
     if name in _NAMED:
         return _NAMED[name]
+    if "/" in name or name.endswith(".keras"):
+        raise AudiotagError(
+            f"a model is named by its architecture (mn04, passt_s …), received {name!r}: name its architecture, and "
+            "the run or file as weights"
+        )
     raise AudiotagError(f"no model is named {name!r}: {suggest(name, _EXAMPLES)}")
 
 

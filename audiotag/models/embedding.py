@@ -71,7 +71,7 @@ def _outputs(network: keras.Model, choice: str) -> list[keras.KerasTensor]:
     if parts.features is None:
         names = [layer.name for layer in network.layers]
         raise AudiotagError(
-            f"{network.name} has no layer 'features' to embed by: name one of its layers {suggest('features', names)}"
+            f"{network.name} has no layer 'features' to embed by: name one of its layers: {suggest('features', names)}"
         )
     if choice == "mid" and parts.head == "tokens":
         return [network.output, parts.features, _bands(network)]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import keras
 
+from audiotag import run_folder
 from audiotag.errors import AudiotagError
 from audiotag.frontend import LogMelConfig
 from audiotag.labels import Labels
@@ -34,7 +35,12 @@ class Weights:
     @property
     def card(self) -> files.ModelCard | None:
         """The card of a `.keras` file; None for other weights."""
-        return files.card(self.path) if self.path is not None and self.path.suffix == ".keras" else None
+        return files.card(self.path) if self.is_keras else None
+
+    @property
+    def is_keras(self) -> bool:
+        """Whether they are those of a `.keras` file."""
+        return self.path is not None and self.path.suffix == ".keras"
 
     @property
     def of_sounds(self) -> bool:
@@ -67,7 +73,7 @@ class Weights:
         path = self.path if self.preset is None else self.preset.fetch()
         if self.preset is None and new_head is None:
             new_head = False
-        is_network = path.suffix == ".keras"
+        is_network = self.is_keras
         source = files.load_model(path) if is_network else load_state_dict(path)
         source = getattr(source, "network", source)  # of a tagger's file, the network inside
         classes = source.output_shape[-1] if is_network else classes_of(source)
@@ -86,18 +92,23 @@ def resolve(architecture: str, weights: str | Path) -> Weights:
 
     Args:
         architecture: name of the network that they are for, as of `build`.
-        weights: "audioset" (the published AudioSet weights of this architecture), the name of a preset, or a file.
+        weights: "audioset" (the published AudioSet weights of this architecture), the name of a preset, a file, or a
+            run folder, whose student is taken.
 
     Raises:
-        AudiotagError: nothing of that name, a folder, or published weights of another architecture.
+        AudiotagError: nothing of that name, or published weights of another architecture.
     """
     path = Path(weights)
     if path.is_dir():
-        raise AudiotagError(f"weights are a file, received the folder {weights}: name the student.keras of a run")
+        path = path / run_folder.STUDENT
+        if not path.is_file():
+            raise AudiotagError(f"weights are a file or the folder of a finished run, {weights} has no {path.name}")
     if path.suffix in KINDS:
         if not path.is_file():
             raise AudiotagError(f"no such file: {weights}: name a preset or a file ({', '.join(KINDS)})")
         return Weights(path=path)
+    if len(path.parts) > 1:
+        raise AudiotagError(f"no such file or run folder: {weights}: name one, published weights or 'audioset'")
     preset = presets.for_architecture(architecture) if weights == "audioset" else presets.preset(str(weights))
     if architecture not in (preset.architecture, "passt"):
         raise AudiotagError(

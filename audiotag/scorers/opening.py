@@ -145,9 +145,10 @@ def _model(source: Source, description: Description) -> Scorer | Foreign:
     if functions.is_named(str(source)):
         return _object(functions.find(str(source)), str(source), description)
     if path.exists() or len(path.parts) > 1:
+        what = f"sound is not scored by {path}" if path.exists() else f"no such file or folder: {path}"
         raise AudiotagError(
-            f"sound is scored by a run folder, a SavedModel folder, a published name, module:function or a file "
-            f"({', '.join((*_MODELS, *TABLES))}), received {path}: {'name one' if path.exists() else 'no such file'}"
+            f"{what}: name a run folder, a SavedModel folder, a published name, module:function or a file "
+            f"({', '.join((*_MODELS, *TABLES))})"
         )
     from audiotag import models
 

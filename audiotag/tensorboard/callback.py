@@ -43,7 +43,8 @@ class PerClassMetrics(keras.callbacks.Callback):
             A data set says both itself.
         logdir: TensorBoard folder for every class's curves, for example `<run>/validation`. Default: none written.
         from_logits: whether the outputs are logits, of which softmax (multiclass) or sigmoid (multilabel) makes
-            scores. Default: False, they are probabilities. For a data set always True, as audiotag's networks are.
+            scores. Default: what the compiled loss says (`from_logits=True`), else they are probabilities. For a data
+            set always True, as audiotag's networks are.
         batch_size: clips at a time, of arrays and data sets.
         every: epochs from one measurement to the next; the last epoch is always measured. Default: 1.
         model: what gives the outputs (clips, classes). Default: the model being trained.
@@ -66,7 +67,7 @@ class PerClassMetrics(keras.callbacks.Callback):
         task: Task | str | None = None,
         logdir: Path | str | None = None,
         *,
-        from_logits: bool = False,
+        from_logits: bool | None = None,
         batch_size: int = 32,
         every: int = 1,
         model: keras.Model | None = None,
@@ -146,7 +147,10 @@ class PerClassMetrics(keras.callbacks.Callback):
 
     def _scores(self, raw: np.ndarray, task: Task) -> np.ndarray:
         """Outputs as probabilities, (clips, classes) float64."""
-        if self.from_logits:
+        from_logits = self.from_logits
+        if from_logits is None and isinstance(loss := getattr(self.model, "loss", None), keras.losses.Loss):
+            from_logits = loss.get_config().get("from_logits", False)
+        if from_logits:
             return task.probabilities(raw)
         if raw.min() < 0 or raw.max() > 1 + 1e-6:
             raise AudiotagError(

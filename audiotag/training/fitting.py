@@ -30,7 +30,7 @@ from audiotag.training.temperature import START, Temperature, is_dynamic
 
 
 def train(recipe: Recipe, out: Path | str) -> Run:
-    """Train as a recipe says, or go on where an interrupted run of the same recipe stopped.
+    """Train as a recipe says, or go on where a run of the same recipe, or of one with fewer epochs, stopped.
 
     The run folder `out` then holds `recipe.toml` (everything resolved, versions, fingerprint of the data set),
     `train/` and `validation/` (TensorBoard), `checkpoints/`, `student.keras` (log-mel to logits, weights of the

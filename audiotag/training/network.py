@@ -43,7 +43,7 @@ def starting_network(recipe: Recipe, data: records.Data) -> tuple[keras.Model, s
         weights = resolve(recipe.model, recipe.weights)
         _check_front_end(weights, recipe.weights, data)
         known = weights.labels
-    new_head = recipe.new_head if known is None else _needs_head(recipe, known, data)
+    new_head = recipe.new_head if known is None else _needs_head(recipe, weights, data)
     network = models.build(
         recipe.model, classes=len(data.labels), weights=recipe.weights, new_head=new_head, **settings
     )
@@ -52,8 +52,8 @@ def starting_network(recipe: Recipe, data: records.Data) -> tuple[keras.Model, s
         pairs, note = _carried(known, data, recipe)
         if pairs:
             # The network that the weights are those of, its head included.
-            if Path(recipe.weights).suffix == ".keras":
-                source = models.load(recipe.weights)[0]
+            if weights.is_keras:
+                source = models.load(weights.path)[0]
             else:
                 body = {name: value for name, value in settings.items() if name not in ("head", "pooling")}
                 source = models.build(recipe.model, classes=len(known), weights=recipe.weights, **body)
@@ -92,11 +92,12 @@ def _carried(known: Labels | None, data: records.Data, recipe: Recipe) -> tuple[
     return pairs, f"New head: {count} carried over from {recipe.weights}"
 
 
-def _needs_head(recipe: Recipe, known: Labels, data: records.Data) -> bool | None:
+def _needs_head(recipe: Recipe, weights: Weights, data: records.Data) -> bool | None:
     """What `models.build` is told about the head: it compares numbers of classes, this compares the classes."""
+    known = weights.labels
     if recipe.new_head or known.ids == data.labels.ids or _folded(known) == _folded(data.labels):
         return recipe.new_head
-    if recipe.new_head is None and Path(recipe.weights).suffix != ".keras":
+    if recipe.new_head is None and not weights.is_keras:
         return True
     if len(known) == len(data.labels):
         both = zip(known.names, data.labels.names, strict=True)

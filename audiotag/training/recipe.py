@@ -27,7 +27,7 @@ class Recipe:
         data: folder of the built data set.
         model: architecture, as `models.build` names it: mn01 … mn40, dymn10, passt_s, crnn …
         model_options: keyword arguments of the architecture.
-        weights: published weights to start from ("audioset", a published name, a .pt, .safetensors or .keras file).
+        weights: weights to start from: published ("audioset" or a name), a .pt, .safetensors or .keras file, a run.
             Default: from scratch.
         new_head: put a new head on (True), or refuse weights of other classes (False). A new head keeps the outputs of
             classes that the weights know by the same id or name, where they say (published weights, .keras files):

@@ -12,11 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from audiotag import __version__, records, run_folder, storage
+from audiotag import __version__, progress, records, run_folder, storage
 from audiotag.errors import AudiotagError
 from audiotag.records import teachers
 from audiotag.run_folder import CHECKPOINTS, RECIPE, STUDENT, TAGGER
 from audiotag.training.recipe import Recipe
+
+_OF_LENGTH = {"epochs", "warmup", "ramp_start", "ramp_epochs"}
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,8 @@ def describe(recipe: Recipe, data: records.Data, out: Path) -> dict[str, Any]:
 def claim(out: Path, described: dict[str, Any]) -> None:
     """Make the run folder and write its `recipe.toml`, or check that the one it has is the same.
 
-    Before the first checkpoint there is nothing to lose, and another recipe takes the folder over.
+    Before the first checkpoint there is nothing to lose, and another recipe takes the folder over. A recipe of more
+    epochs takes it over too: the run goes on, by the learning rates of the longer run.
 
     Raises:
         AudiotagError: the folder holds something else, or another recipe; the differing fields are named.
@@ -92,8 +95,7 @@ def claim(out: Path, described: dict[str, Any]) -> None:
             raise AudiotagError(f"a run needs a folder, {out} is a file: choose another")
         if out.is_dir() and not path.exists() and any(not file.name.startswith(".") for file in out.iterdir()):
             raise AudiotagError(f"{out} holds files but no {RECIPE}: train into a new or empty folder")
-        with storage.write_atomically(path) as file:
-            file.write(tomli_w.dumps(described))
+        _write(path, described)
         return
     earlier, described = run_folder.recipe(out), tomllib.loads(tomli_w.dumps(described))
     # A run of an earlier audiotag does not know the fields that came later: it was trained with their defaults.
@@ -101,11 +103,25 @@ def claim(out: Path, described: dict[str, Any]) -> None:
     names = [*defaults, "fingerprint", "teacher_fingerprint", "backend"]
     both = [(name, earlier.get(name, defaults.get(name)), described.get(name)) for name in names]
     changed = [f"{name} ({_shown(there)} there, {_shown(now)} now)" for name, there, now in both if there != now]
-    if changed:
+    longer = {name for name, there, now in both if there != now} <= _OF_LENGTH
+    if changed and longer and described["epochs"] > earlier["epochs"]:
+        progress.say(
+            f"{out} was to have {earlier['epochs']} epochs: it goes on to {described['epochs']}, "
+            "by the learning rates of the longer run"
+        )
+        _write(path, described)
+    elif changed:
         raise AudiotagError(
             f"{out} holds a run of another recipe, different in {', '.join(changed)}: "
             "train into a new folder, or ask for the same recipe to resume"
         )
+
+
+def _write(path: Path, described: dict[str, Any]) -> None:
+    import tomli_w
+
+    with storage.write_atomically(path) as file:
+        file.write(tomli_w.dumps(described))
 
 
 def _shown(value: Any) -> str:

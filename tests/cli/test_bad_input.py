@@ -102,7 +102,7 @@ def test_classes_with_commas_quotes_slashes_and_emoji_go_the_whole_way(
 ) -> None:
     assert json.loads(command("verify", data, "--json").out) == []
     assert command("evaluate", student, "--split", "validation").code == 0
-    with (student / "metrics.csv").open(encoding="utf-8", newline="") as file:
+    with (student / "evaluation-validation" / "metrics.csv").open(encoding="utf-8", newline="") as file:
         named = [row["class"] for row in csv.DictReader(file)]
     assert sorted(filter(None, named)) == sorted(classes)
     tagged = command("tag", recordings / "class 0", "--model", student, "--format", "csv", "--top", len(classes))

@@ -250,7 +250,7 @@ def test_a_score_that_is_not_finite_is_refused_naming_the_clip(network, data, tm
         ("torn.tflite", b"TFL3 torn", "LiteRT model"),
         ("torn.keras", b"PK torn", "not a .keras file"),
         ("torn.onnx", b"\x08 torn", "ONNX model"),
-        ("model.pt", b"x", "sound is scored by a run folder"),
+        ("model.pt", b"x", "sound is not scored by .*: name a run folder"),
         ("mn04_asx", None, "did you mean 'mn04_as'"),
         ("run/none", None, "no such file"),
     ],

@@ -271,6 +271,22 @@ def test_of_several_outputs_one_must_be_named() -> None:
     assert 0 < logs["val_mAP"][0] <= 1
 
 
+@pytest.mark.parametrize("says_so", [True, False])
+def test_whether_outputs_are_logits_is_what_the_loss_says(says_so: bool) -> None:
+    x, y = clips("multilabel")
+    model = plain(3, None)
+    model.compile("sgd", keras.losses.BinaryCrossentropy(from_logits=says_so))
+    watch = PerClassMetrics((x, y))
+    watch.set_model(model)
+    raw = model.predict(x, verbose=0)
+    if says_so:
+        np.testing.assert_allclose(watch.predict().scores, 1 / (1 + np.exp(-raw.astype(float))), atol=1e-6)
+    else:
+        assert raw.min() < 0
+        with pytest.raises(AudiotagError, match="must be probabilities"):
+            watch.predict()
+
+
 def test_an_epoch_count_below_one_is_refused() -> None:
     with pytest.raises(AudiotagError, match="received 0"):
         PerClassMetrics(clips("multilabel"), every=0)

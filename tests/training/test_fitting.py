@@ -154,11 +154,26 @@ def test_weights_of_another_front_end_are_refused_before_anything_is_written(
 
 
 def test_a_student_is_a_start_for_another_run(finished: Any, tones: records.Data, tmp_path: Path) -> None:
-    tuned = train(a_recipe(tones, weights=str(finished.student), epochs=1, learning_rate=1e-9), tmp_path / "tuned")
+    # A run is named by its folder, or by its file.
+    tuned = train(a_recipe(tones, weights=str(finished.path), epochs=1, learning_rate=1e-9), tmp_path / "tuned")
     for one, other in zip(
         models.load(finished.student)[0].get_weights(), models.load(tuned.student)[0].get_weights(), strict=True
     ):
         np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_more_epochs_train_a_finished_run_on(
+    tones: records.Data, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = train(a_recipe(tones, epochs=1), tmp_path / "run")
+    capsys.readouterr()
+    longer = train(a_recipe(tones, epochs=3), tmp_path / "run")
+    assert "was to have 1 epochs: it goes on to 3" in capsys.readouterr().err
+    assert (longer.epochs, longer.history[0]) == (3, first.history[0])
+    assert longer.history[1]["learning_rate"] == pytest.approx(resolve(a_recipe(tones, epochs=3), tones).schedule(1))
+    for change in ({"epochs": 2}, {"epochs": 4, "seed": 1}):
+        with pytest.raises(AudiotagError, match=r"another recipe, different in .*epochs"):
+            train(a_recipe(tones, **change), tmp_path / "run")
 
 
 def frozen_recipe(data: records.Data, student: Path, **choices: Any) -> Recipe:
