@@ -1,9 +1,13 @@
-"""TensorFlow's start-up chatter, silenced for users of the command line, recipes and worker processes."""
+"""What TensorFlow and Keras bring along at their start: chatter, and the settings of a user's `keras.json`."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from audiotag import progress
 
 
 def import_tensorflow_quietly() -> None:
@@ -29,3 +33,41 @@ def import_tensorflow_quietly() -> None:
         os.close(kept)
         os.close(nowhere)
     tf.get_logger().setLevel("ERROR")
+    _override_keras_json()
+
+
+def _override_keras_json() -> None:
+    """Set Keras to what audiotag's networks are made for, and say so where `keras.json` says something else."""
+    import keras
+
+    layout, dtype = keras.config.image_data_format(), keras.config.floatx()
+    if (layout, dtype) != ("channels_last", "float32"):
+        _set()
+        progress.say(f"keras.json says {layout} and {dtype}: audiotag's networks are channels_last and float32")
+
+
+@contextmanager
+def keras_defaults() -> Iterator[None]:
+    """Keras as audiotag's networks are made for, channels last and float32, and afterwards as it was before.
+
+    A policy of mixed precision, which leaves variables in float32, stays.
+    """
+    import keras
+
+    before = keras.config.image_data_format(), keras.config.floatx(), keras.config.dtype_policy()
+    _set()
+    try:
+        yield
+    finally:
+        keras.config.set_image_data_format(before[0])
+        keras.config.set_floatx(before[1])
+        keras.config.set_dtype_policy(before[2])
+
+
+def _set() -> None:
+    import keras
+
+    keras.config.set_image_data_format("channels_last")
+    keras.config.set_floatx("float32")
+    if keras.config.dtype_policy().variable_dtype != "float32":
+        keras.config.set_dtype_policy("float32")

@@ -9,9 +9,9 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1] / "audiotag"
 FLOORS = (
-    "errors startup",
+    "errors",
     "progress",
-    "storage",
+    "startup storage",
     "tables",
     "audio labels task",
     "frontend",

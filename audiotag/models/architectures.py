@@ -14,6 +14,7 @@ from audiotag.errors import AudiotagError, suggest
 from audiotag.models import presets
 from audiotag.models.blocks import Architecture
 from audiotag.models.weights import resolve
+from audiotag.startup import keras_defaults
 
 _PASST_GRIDS = {
     "passt": {},
@@ -86,6 +87,7 @@ def _settings(name: str) -> tuple[str, str, dict[str, Any]]:
     raise AudiotagError(f"no model is named {name!r}: {suggest(name, _EXAMPLES)}")
 
 
+@keras_defaults()
 def build(
     name: str,
     *,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import json
 import secrets
+import sys
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,8 @@ from audiotag.clip_format import ClipFormat, HoldsClipFormat
 from audiotag.errors import AudiotagError
 
 CARD = "audiotag.json"
+_CONFIG = "config.json"
+_RENORM = {"renorm": False, "renorm_clipping": None, "renorm_momentum": 0.99}
 
 
 @dataclass(frozen=True)
@@ -74,15 +78,53 @@ def save(model: keras.Model, path: Path | str, card: ModelCard | None = None) ->
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         model.save(temporary)
-        if card is not None:
-            with zipfile.ZipFile(temporary, "a") as archive:
-                archive.writestr(CARD, json.dumps(card.to_dict(), indent=2, ensure_ascii=False))
+        _finish(temporary, card)
         temporary.replace(path)
     except OSError as error:
         raise AudiotagError(f"{path} cannot be written ({error.strerror or error}): choose another place") from error
     finally:
         temporary.unlink(missing_ok=True)
     return path
+
+
+def _finish(archive: Path, card: ModelCard | None) -> None:
+    """Add the card, and leave out of the configuration what Keras before the installed one does not know."""
+    with zipfile.ZipFile(archive) as old:
+        members = {name: old.read(name) for name in old.namelist()}
+    members[_CONFIG] = json.dumps(_without_new_options(json.loads(members[_CONFIG]))).encode()
+    if card is not None:
+        members[CARD] = json.dumps(card.to_dict(), indent=2, ensure_ascii=False).encode()
+    with zipfile.ZipFile(archive, "w") as new:
+        for name, content in members.items():
+            new.writestr(name, content)
+
+
+def _without_new_options(value: Any) -> Any:
+    """A saved configuration without the options of Keras' own classes that are off, as they are by default.
+
+    What a later Keras adds is off by default, and an earlier one refuses to read of it at all.
+    """
+    if isinstance(value, list):
+        return [_without_new_options(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    value = {name: _without_new_options(each) for name, each in value.items()}
+    settings, module = value.get("config"), value.get("module") or ""
+    if isinstance(settings, dict) and module.split(".")[0] == "keras":
+        off = _off_by_default(module, value["class_name"])
+        off |= {} if settings.get("renorm", True) else _RENORM
+        if module.startswith("keras.src.ops."):
+            off["name"] = settings.get("name")  # an operation's name stands beside its settings
+        value["config"] = {name: each for name, each in settings.items() if name not in off or each != off[name]}
+    return value
+
+
+def _off_by_default(module: str, name: str) -> dict[str, Any]:
+    """The options of a class of Keras whose default is None or False."""
+    kind = getattr(sys.modules.get(module) or keras, name, None)
+    parameters = inspect.signature(kind).parameters.values() if isinstance(kind, type) else ()
+    off = {each.name: each.default for each in parameters if each.default is None or each.default is False}
+    return off | {"quantization_config": None}  # of every layer, as a keyword that no signature shows
 
 
 def card(path: Path | str) -> ModelCard:

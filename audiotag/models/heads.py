@@ -72,7 +72,7 @@ def frequency_mean(x: keras.KerasTensor) -> keras.KerasTensor:
 
 def bounded(logits: keras.KerasTensor, network: keras.Model) -> keras.KerasTensor:
     """Logits of steps, at most the clip's plus the logarithm of the number of steps."""
-    logarithm = ops.logsumexp(ops.zeros_like(logits), axis=1, keepdims=True)
+    logarithm = ops.logsumexp(ops.zeros_like(logits), axis=(1,), keepdims=True)
     return ops.minimum(logits, ops.expand_dims(network.output, 1) + logarithm)
 
 
@@ -114,5 +114,6 @@ def pool(logits: keras.KerasTensor, pooling: str, attention: keras.KerasTensor |
         return layers.GlobalMaxPooling1D(dtype="float32", name="logits")(logits)
     present, absent = -ops.softplus(-logits), -ops.softplus(logits)
     weight = {"linear_softmax": present, "attention": attention, "mean": 0.0}[pooling]
-    sums = [ops.logsumexp(weight + of_step, axis=1) for of_step in (present, absent)]
+    # The axis is a tuple: Keras 3.6, which opens these files too, takes no number.
+    sums = [ops.logsumexp(weight + of_step, axis=(1,)) for of_step in (present, absent)]
     return layers.Subtract(dtype="float32", name="logits")(sums)

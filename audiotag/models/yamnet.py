@@ -65,7 +65,7 @@ class YAMNet(Architecture):
 def _by_clip(x: keras.KerasTensor, patches: keras.KerasTensor) -> keras.KerasTensor:
     """(batch * patches, channels) -> (batch, patches, channels); `patches`, (batch, patches), is only counted."""
     # A functional model cannot ask how many patches there are, so it counts them: each is taken by its number.
-    one = ops.ones_like(patches, dtype="int32")
+    one = ops.cast(ops.ones_like(patches), "int32")
     clip, patch = ops.cumsum(one, axis=0) - 1, ops.cumsum(one, axis=1) - 1
     number = clip * ops.sum(one, axis=1, keepdims=True) + patch
     return layers.Identity(name="patch_features")(ops.take(x, number, axis=0))

@@ -11,6 +11,7 @@ from audiotag import models, progress, records
 from audiotag.errors import AudiotagError
 from audiotag.metrics.predictions import NotFiniteError
 from audiotag.run_folder import CHECKPOINTS, STUDENT, TAGGER, VALIDATION
+from audiotag.startup import keras_defaults
 from audiotag.training.callbacks import (
     DivergedError,
     EpochLine,
@@ -29,6 +30,7 @@ from audiotag.training.run import Run, claim, describe
 from audiotag.training.temperature import START, Temperature, is_dynamic
 
 
+@keras_defaults()
 def train(recipe: Recipe, out: Path | str) -> Run:
     """Train as a recipe says, or go on where a run of the same recipe, or of one with fewer epochs, stopped.
 

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import soundfile
+
+from audiotag import models
 
 Command = Callable[..., object]
 Refuse = Callable[..., str]
@@ -286,3 +292,41 @@ def test_settings_of_an_architecture_are_checked_before_anything_is_written(
     assert "value of the wrong kind, received width='wide'" in refuse(*train, "width=wide")
     assert "four of 1 or 2, received (2, 2)" in refuse(*train, "strides=[2, 2]")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_keras_json_of_other_taste_does_no_harm(data: Path, student: Path, recordings: Path, tmp_path: Path) -> None:
+    (tmp_path / "keras.json").write_text(json.dumps({"floatx": "float16", "image_data_format": "channels_first"}))
+    code = (
+        "import sys; from audiotag.cli import run; from audiotag.cli.app import app\n"
+        "data, student, sound, out = sys.argv[1:]\n"
+        "for words in (['train', data, '--model', 'mn01', '--epochs', '1', '--out', out],"
+        " ['tag', sound, '--model', student], ['tag', sound, '--model', out]):\n"
+        "    assert run(app, words) == 0, words\n"
+    )
+    sound = next(path for path in recordings.rglob("*.wav") if path.stat().st_size > 5000)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(data), str(student), str(sound), str(tmp_path / "run")],
+        env=os.environ | {"KERAS_HOME": str(tmp_path), "TF_CPP_MIN_LOG_LEVEL": "3"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "keras.json says channels_first and float16: audiotag's networks are channels_last" in done.stderr
+    layer = models.load(tmp_path / "run" / "student.keras")[0].get_layer("stem_convolution")
+    assert (layer.data_format, layer.compute_dtype) == ("channels_last", "float32")
+
+
+def test_networks_are_built_alike_whatever_keras_is_set_to() -> None:
+    kept = keras.config.floatx(), keras.config.image_data_format(), keras.config.dtype_policy()
+    keras.config.set_floatx("float16")
+    keras.config.set_image_data_format("channels_first")
+    keras.config.set_dtype_policy("float16")
+    try:
+        network = models.build("cnn6", classes=2, mels=64)
+        assert keras.config.floatx() == "float16" and keras.config.image_data_format() == "channels_first"
+    finally:
+        keras.config.set_floatx(kept[0])
+        keras.config.set_image_data_format(kept[1])
+        keras.config.set_dtype_policy(kept[2])
+    assert {weight.dtype for weight in network.weights} == {"float32"}
+    assert network(np.zeros((1, 100, 64, 1), "float32")).shape == (1, 2)

@@ -38,6 +38,17 @@ def test_a_saved_model_and_its_card_come_back(tmp_path, model, card):
     assert [file.name for file in path.parent.iterdir()] == ["student.keras"]
 
 
+def test_what_later_versions_of_keras_added_is_left_out_where_it_is_off(tmp_path, model, card):
+    path = models.save(model, tmp_path / "student.keras", card)
+    with zipfile.ZipFile(path) as archive:
+        config = archive.read("config.json").decode()
+    for option in ("input_axes", "quantization_config", "renorm", "optional"):
+        assert option not in config
+    layer = next(each for each in json.loads(config)["config"]["layers"] if each["name"] == "stem_normalization")
+    kept = {"epsilon": 1e-3, "momentum": 0.99, "scale": True, "center": True}
+    assert {name: layer["config"][name] for name in kept} == kept
+
+
 def test_saving_again_replaces_the_file_whole(tmp_path, model, card):
     path = tmp_path / "student.keras"
     path.write_bytes(b"old")
