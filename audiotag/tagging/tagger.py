@@ -109,6 +109,12 @@ class AudioTagger(keras.Model, HoldsClipFormat):
             return self.calibration.apply(logits, self.task)
         return keras.activations.get(self.task.activation)(ops.cast(logits, "float32"))
 
+    def export(self, filepath: Any, *arguments: Any, input_signature: Any = None, **options: Any) -> None:
+        """What Keras exports (`keras.Model.export`), for any number of waveforms of any length where none is stated."""
+        if input_signature is None:
+            input_signature = [keras.InputSpec(shape=(None, None), dtype="float32", name="waveforms")]
+        super().export(filepath, *arguments, input_signature=input_signature, **options)
+
     def get_config(self) -> dict[str, Any]:
         """Everything `from_config` needs: the network serialised by Keras, the rest as plain values."""
         return {

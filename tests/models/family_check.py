@@ -44,7 +44,7 @@ def write(folder: Path) -> None:
                 low, high = {"moving_mean": (-0.1, 0.1), "beta": (-0.1, 0.1)}.get(weight.name, (0.8, 1.2))
                 weight.assign(generator.uniform(low, high, weight.shape).astype("float32"))
         spectrograms = generator.normal(size=(2, frames, mels, 1)).astype(np.float32)
-        network.save(folder / f"{number}.keras")
+        models.save(network, folder / f"{number}.keras")
         outputs = keras.ops.convert_to_numpy(network(spectrograms))
         np.savez(folder / f"{number}.npz", family=family, spectrograms=spectrograms, outputs=outputs)
 

@@ -10,7 +10,7 @@ import pytest
 
 from audiotag import audio
 from audiotag.errors import AudioError, AudiotagError
-from audiotag.frontend import log_mel
+from audiotag.frontend import LogMel, log_mel
 from audiotag.labels import Labels
 from audiotag.tagging import AudioTagger
 
@@ -143,3 +143,23 @@ def test_the_saved_file_gives_the_same_scores_on_every_backend(kept_process, tag
     scores, names, ids = kept_process(backend).call(opened, tmp_path / "tagger.keras", noise)
     np.testing.assert_allclose(scores, tagger.scores(noise)[1], atol=1e-5)
     assert (names, ids) == (tagger.labels.names, tagger.labels.ids)
+
+
+def test_keras_exports_it_as_it_is(tagger, noise, tmp_path):
+    import tensorflow as tf
+
+    tagger.export(tmp_path / "exported", verbose=False)
+    exported = tf.saved_model.load(tmp_path / "exported")
+    rate = tagger.sample_rate
+    for waveforms in (noise[None, :rate], np.stack([noise[: rate + 300], noise[100 : rate + 400]])):
+        np.testing.assert_allclose(exported.serve(waveforms.astype(np.float32)), tagger(waveforms), atol=1e-5)
+
+
+def test_its_front_end_is_a_layer_of_any_model(tagger, noise):
+    waveform = keras.Input((None,))
+    own = keras.Model(waveform, tagger.network(LogMel(tagger.front_end)(waveform)))
+    logits = keras.ops.convert_to_numpy(own(noise[None, : tagger.sample_rate]))
+    expected = tagger.task.probabilities(logits)
+    np.testing.assert_allclose(
+        keras.ops.convert_to_numpy(tagger(noise[None, : tagger.sample_rate])), expected, atol=1e-5
+    )
