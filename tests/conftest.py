@@ -57,6 +57,16 @@ def kept_process() -> Iterator[Callable[..., KeptProcess]]:
         each.close()
 
 
+@pytest.fixture(scope="module")
+def eager() -> Iterator[None]:
+    """TensorFlow runs `predict` and training steps as they are written: tracing takes longer than a step or two."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
 @pytest.fixture(scope="module", autouse=True)
 def memory() -> Iterator[None]:
     """A module leaves none of its networks behind."""
@@ -68,6 +78,6 @@ def memory() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever a test before said about quietness."""
+def quietness(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Progress is shown again, whatever the test before asked for."""
     monkeypatch.setattr("audiotag.progress._quiet", False)
