@@ -14,6 +14,9 @@ from kept_process import KeptProcess, ThisProcess
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+# A network is made of many small objects: looking for rubbish at every 700th costs a tenth of its building.
+gc.set_threshold(20_000, 10, 10)
+
 # How long an example takes is a matter of the machine.
 hypothesis.settings.register_profile("audiotag", deadline=None)
 hypothesis.settings.load_profile("audiotag")

@@ -14,6 +14,8 @@ from audiotag import distill, models, records, storage
 from audiotag.errors import AudiotagError
 from audiotag.scorers.scorer import Scorer
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 
 def expected(file: Path, data: records.Data) -> dict[tuple[str, int], np.ndarray]:
     network = models.load(file)[0]

@@ -13,6 +13,8 @@ from audiotag.metrics import per_class
 from audiotag.scorers.keras_models import predict
 from audiotag.tensorboard import PerClassMetrics
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 
 class Seen(keras.callbacks.Callback):
     """Keeps the logs that a callback after `PerClassMetrics` is handed."""
@@ -117,8 +119,7 @@ def plain(outputs: int, activation: str | None = "sigmoid", dropout: float = 0.2
     inputs = keras.Input((6,))
     hidden = keras.layers.Dropout(dropout)(keras.layers.Dense(8, activation="relu")(inputs))
     model = keras.Model(inputs, keras.layers.Dense(outputs, activation=activation)(hidden))
-    # Eager where tracing takes longer than the few steps; compiled elsewhere, where that moves the weights about.
-    model.compile("adam", "mse", run_eagerly=keras.backend.backend() == "tensorflow")
+    model.compile("adam", "mse")
     return model
 
 

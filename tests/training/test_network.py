@@ -83,9 +83,7 @@ def test_a_head_of_another_kind_takes_nothing_over(weights: str, old: keras.Mode
     assert note == f"New head, at random: that of {weights} is of another kind"
 
 
-def test_the_same_classes_in_another_order_are_no_longer_the_same_outputs(
-    weights: str, old: keras.Model
-) -> None:
+def test_the_same_classes_in_another_order_are_no_longer_the_same_outputs(weights: str, old: keras.Model) -> None:
     data = a_data_set("rain", "cat", "dog")
     for choice in (None, False):
         with pytest.raises(
