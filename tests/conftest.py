@@ -70,6 +70,17 @@ def eager() -> Iterator[None]:
     tf.config.run_functions_eagerly(False)
 
 
+@pytest.fixture(scope="module")
+def blank_pictures() -> Iterator[None]:
+    """Whatever is drawn for TensorBoard is one small square: drawing is most of an evaluation's time."""
+    from audiotag.report.tensorboard import png
+
+    square = png.content(png.new(figsize=(0.1, 0.1)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(png, "content", lambda figure: square)
+        yield
+
+
 @pytest.fixture(scope="module", autouse=True)
 def memory() -> Iterator[None]:
     """A module leaves none of its networks behind."""

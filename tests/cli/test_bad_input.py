@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 import soundfile
 
+pytestmark = pytest.mark.usefixtures("eager", "blank_pictures")
+
 Command = Callable[..., object]
 Refuse = Callable[..., str]
 

@@ -23,7 +23,7 @@ from audiotag.report import Report
 from audiotag.tagging import AudioTagger
 from audiotag.tagging.calibration import Calibration
 
-pytestmark = pytest.mark.usefixtures("eager")
+pytestmark = pytest.mark.usefixtures("eager", "blank_pictures")
 
 WRITTEN = {"report.html", "metrics.csv", "metrics.json", "predictions.npz", "model_card.md", "evaluation"}
 

@@ -19,7 +19,7 @@ from audiotag.labels import Labels
 
 @pytest.fixture(scope="module")
 def model() -> keras.Model:
-    return models.build("mn01", classes=3, mels=32)
+    return models.build("passt", classes=3, mels=32, frames=50, width=8, depth=1, heads=2)
 
 
 @pytest.fixture(scope="module")

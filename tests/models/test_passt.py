@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+import tensorflow
 
 from audiotag import models
 from audiotag.errors import AudiotagError
@@ -82,7 +83,6 @@ def test_a_compiled_pass_refuses_long_input_in_one_line_too():
 
 @pytest.mark.parametrize(("frames", "held"), [(96, 105), (20, 25)])
 def test_a_graph_of_open_length_serves_short_input_and_fails_at_long_input(frames, held):
-    tensorflow = pytest.importorskip("tensorflow")
     # A grid of a single column would fit any length, were it only added.
     patchout = {"patchout_time": 2, "patchout": 3} if frames > 50 else {}
     model = models.build("passt", classes=3, frames=frames, **patchout, **TINY)
