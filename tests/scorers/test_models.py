@@ -15,6 +15,8 @@ from scipy.special import expit, softmax
 from audiotag import AudiotagError, models, records, scorers
 from audiotag.clip_format import ClipFormat
 from audiotag.labels import Labels
+from audiotag.tagging import AudioTagger
+from audiotag.tagging.calibration import Calibration
 
 
 @pytest.fixture
@@ -50,10 +52,7 @@ def test_a_students_file_and_a_run_are_heard_through_the_records(network, data, 
 
 
 def test_a_taggers_calibration_and_thresholds_are_used(network, data, expected, tmp_path) -> None:
-    calibration = pytest.importorskip("audiotag.tagging.calibration")
-    from audiotag.tagging import AudioTagger
-
-    more = {"calibration": calibration.Calibration("temperature", temperature=2.0), "thresholds": [0.2, 0.3, 0.4]}
+    more = {"calibration": Calibration("temperature", temperature=2.0), "thresholds": [0.2, 0.3, 0.4]}
     tagger = AudioTagger(network(), data.labels, data.front_end, "multiclass", 0.25, **more)
     tagger.save(tmp_path / "tagger.keras")
     found = predicted(tmp_path / "tagger.keras", data)
@@ -257,8 +256,6 @@ def test_a_score_that_is_not_finite_is_refused_naming_the_clip(network, data, tm
 )
 def test_what_cannot_be_opened_is_one_clear_error(data, tmp_path, monkeypatch, name, content, said) -> None:
     monkeypatch.chdir(tmp_path)
-    if name == "torn.onnx":
-        pytest.importorskip("onnxruntime")
     if content is not None:
         Path(name).write_bytes(content)
     with pytest.raises(AudiotagError, match=said) as caught:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow
 import pytest
+from pyarrow import parquet
 from scipy.special import softmax
 
 from audiotag import AudiotagError, metrics, scorers
@@ -131,8 +133,6 @@ def test_saved_predictions_need_no_data_set_and_are_evaluated_on_it_where_there_
     known[:, 2] = False
     saved = Predictions(np.array(CLIPS), targets, SCORES, data.labels, "multilabel", known, recordings)
     for name in ("predictions.npz", "predictions.parquet"):
-        if name.endswith("parquet"):
-            pytest.importorskip("pyarrow", reason="pyarrow is not installed")
         metrics.save(saved, tmp_path / name)
         alone = predicted(tmp_path / name, None)
         assert (alone.predictions.targets == targets).all() and (alone.predictions.known == known).all()
@@ -145,14 +145,11 @@ def test_saved_predictions_need_no_data_set_and_are_evaluated_on_it_where_there_
 
 
 def test_a_parquet_table_is_read_as_a_csv_table_is(data, tmp_path, write_csv) -> None:
-    parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
-    from pyarrow import table
-
     columns = {"filename": [f"{clip}.wav" for clip in CLIPS], **dict(zip(HEADER[1:], SCORES.T, strict=True))}
-    parquet.write_table(table(columns), tmp_path / "scores.parquet")
+    parquet.write_table(pyarrow.table(columns), tmp_path / "scores.parquet")
     assert by_clip(predicted(tmp_path / "scores.parquet", data)) == by_clip(predicted(write_csv(*rows_of()), data))
     columns["low"] = [None, *SCORES[1:, 0]]
-    parquet.write_table(table(columns), tmp_path / "hole.parquet")
+    parquet.write_table(pyarrow.table(columns), tmp_path / "hole.parquet")
     with pytest.raises(AudiotagError, match="row 1, column 'low' has None"):
         scorers.open(tmp_path / "hole.parquet")
     (tmp_path / "torn.parquet").write_bytes(b"PAR1 torn")
