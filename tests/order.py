@@ -12,15 +12,15 @@ FIRST = (
     *("models", "training", "scorers", "distill", "test_hear.py", "cli", "evaluation", "tensorboard"),
     *("tagging", "report", "records", "frontend"),
 )
-# Each worker would start a process of every backend that one of its files asks for: one worker tests them all.
-ON_BACKENDS = (
-    "models/test_backends.py",
-    "models/test_embedding.py",
-    "training/test_layerwise.py",
-    "test_hear.py",
-    "tensorboard/test_callback.py",
-    "frontend/test_layer.py",
-)
+# Files that share a kept process: in several workers, each would start its own.
+TOGETHER = {
+    "on other backends": (
+        *("models/test_backends.py", "models/test_embedding.py", "training/test_layerwise.py", "test_hear.py"),
+        *("tensorboard/test_callback.py", "tagging/test_tagger.py", "tagging/test_calibration.py"),
+        "frontend/test_layer.py",
+    ),
+    "where audiotag is not installed": ("models/test_mn.py", "models/test_panns.py", "training/test_fitting.py"),
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -36,12 +36,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """A file is tested by one worker, and so are all files that need other backends."""
+    """A file is tested by one worker, and so are files that share a process."""
     from xdist.scheduler import LoadFileScheduling
 
     class ByFile(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = super()._split_scope(nodeid)
-            return "on backends" if file.endswith(ON_BACKENDS) else file
+            return next((name for name, files in TOGETHER.items() if file.endswith(files)), file)
 
     return ByFile(config, log)

@@ -9,6 +9,8 @@ import numpy as np
 import pandas
 import pytest
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 Command = Callable[..., object]
 Refuse = Callable[..., str]
 

@@ -209,7 +209,7 @@ def test_logits_are_float32_in_mixed_precision():
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"strides": (2, 2, 3, 1)}, "four of 1 or 2, received (2, 2, 3, 1)"),
         ({"head": "mpl"}, "did you mean 'mlp'"),
@@ -219,7 +219,7 @@ def test_logits_are_float32_in_mixed_precision():
         ({"dropout": 1.0}, "dropout in 0 to 1"),
     ],
 )
-def test_a_dymn_that_cannot_be_is_one_line_of_error(options, told):
+def test_a_dymn_that_cannot_be_is_one_line_of_error(options, message):
     with pytest.raises(AudiotagError) as raised:
         models.build("dymn04", classes=3, **options)
-    assert told in str(raised.value) and "\n" not in str(raised.value)
+    assert message in str(raised.value) and "\n" not in str(raised.value)

@@ -75,14 +75,14 @@ def test_frame_and_clip_logits_are_float32_in_mixed_precision():
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"head": "frame"}, "did you mean 'frames'"),
         ({"head": "frames", "pooling": "linear_softmaks"}, "did you mean 'linear_softmax'"),
         ({"pooling": "average"}, "no pooling over time is named 'average'"),
     ],
 )
-def test_an_unknown_head_or_pooling_is_one_line_of_error(options, told):
+def test_an_unknown_head_or_pooling_is_one_line_of_error(options, message):
     with pytest.raises(AudiotagError) as raised:
         models.build("mn01", classes=3, **options)
-    assert told in str(raised.value) and "\n" not in str(raised.value)
+    assert message in str(raised.value) and "\n" not in str(raised.value)

@@ -137,7 +137,7 @@ def test_a_saved_passt_opens_with_the_same_outputs_and_settings(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "options", "told"),
+    ("name", "options", "message"),
     [
         ("passt", {"width": 97, "heads": 3}, "multiple of heads"),
         ("passt", {"patchout_time": -1}, "0 or more, received -1"),
@@ -152,7 +152,7 @@ def test_a_saved_passt_opens_with_the_same_outputs_and_settings(tmp_path):
         ("pasts", {}, "did you mean 'passt'"),
     ],
 )
-def test_a_passt_that_cannot_be_is_one_line_of_error(name, options, told):
+def test_a_passt_that_cannot_be_is_one_line_of_error(name, options, message):
     with pytest.raises(AudiotagError) as raised:
         models.build(name, **{"classes": 3, **options})
-    assert told in str(raised.value) and "\n" not in str(raised.value)
+    assert message in str(raised.value) and "\n" not in str(raised.value)

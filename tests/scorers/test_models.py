@@ -74,14 +74,14 @@ def test_a_foreign_file_gives_what_the_keras_model_gives(network, data, expected
     found = predicted(path, data)
     check(found, data, expected)
     assert found.subject.outputs == "logits"
-    said = " ".join(found.notes)
+    notes = " ".join(found.notes)
     for assumption in (
         "not state its classes",
         "not state its front end",
         "taken for logits",
         "softmax of the outputs",
     ):
-        assert assumption in said
+        assert assumption in notes
     assert (found.subject.network is not None) == (format == "keras")
 
 
@@ -173,8 +173,8 @@ def test_outputs_in_zero_to_one_are_scores_unless_said_otherwise(
     floats = model.predict(log_mel_of(found.predictions.clip_ids.tolist()), verbose=0)
     np.testing.assert_allclose(found.predictions.scores, floats, atol=1e-6)
     assert "every value lies in [0, 1]" in found.notes[-1]
-    said = predicted(tmp_path / "theirs", multilabel_data, outputs="logits")
-    np.testing.assert_allclose(said.predictions.scores, expit(found.predictions.scores), rtol=1e-12)
+    by_logits = predicted(tmp_path / "theirs", multilabel_data, outputs="logits")
+    np.testing.assert_allclose(by_logits.predictions.scores, expit(found.predictions.scores), rtol=1e-12)
     network().save(tmp_path / "logits.keras")
     with pytest.raises(AudiotagError, match="are its outputs logits"):
         predicted(tmp_path / "logits.keras", multilabel_data, outputs="scores")
@@ -191,8 +191,8 @@ def test_an_activation_at_the_end_of_a_keras_model_says_its_task_and_is_applied_
     assert f"the {activation} at the end of theirs is left out and applied to its logits" in opened.notes
     log_mel = log_mel_of([f"clip{number}" for number in range(3, 12)])
     np.testing.assert_allclose(opened.scores(log_mel), model.predict(log_mel, verbose=0), atol=1e-6)
-    said = scorers.open(tmp_path / "theirs.keras", multilabel_data, outputs="logits")
-    np.testing.assert_allclose(said.logits_of(said.raw(log_mel)), model.predict(log_mel, verbose=0), atol=1e-6)
+    scorer = scorers.open(tmp_path / "theirs.keras", multilabel_data, outputs="logits")
+    np.testing.assert_allclose(scorer.logits_of(scorer.raw(log_mel)), model.predict(log_mel, verbose=0), atol=1e-6)
 
 
 def test_classes_come_from_the_option_or_from_beside_the_model(network, data, expected, tmp_path) -> None:
@@ -243,7 +243,7 @@ def test_a_score_that_is_not_finite_is_refused_naming_the_clip(network, data, tm
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "message"),
     [
         ("gone.tflite", None, "no such file"),
         ("torn.tflite", b"TFL3 torn", "LiteRT model"),
@@ -254,11 +254,11 @@ def test_a_score_that_is_not_finite_is_refused_naming_the_clip(network, data, tm
         ("run/none", None, "no such file"),
     ],
 )
-def test_what_cannot_be_opened_is_one_clear_error(data, tmp_path, monkeypatch, name, content, said) -> None:
+def test_what_cannot_be_opened_is_one_clear_error(data, tmp_path, monkeypatch, name, content, message) -> None:
     monkeypatch.chdir(tmp_path)
     if content is not None:
         Path(name).write_bytes(content)
-    with pytest.raises(AudiotagError, match=said) as caught:
+    with pytest.raises(AudiotagError, match=message) as caught:
         scorers.open(name, data)
     assert "\n" not in str(caught.value)
 

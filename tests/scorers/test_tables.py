@@ -67,7 +67,7 @@ def test_rows_of_other_clips_are_counted_and_missing_ones_refused(data, write_cs
 
 
 @pytest.mark.parametrize(
-    ("cell", "said"),
+    ("cell", "message"),
     [
         ("nan", r"line 4, column 'middle' has 'nan'.*a column that is no class"),
         ("inf", "has 'inf'"),
@@ -78,16 +78,16 @@ def test_rows_of_other_clips_are_counted_and_missing_ones_refused(data, write_cs
         ("-0.1", "has '-0.1'"),
     ],
 )
-def test_a_cell_that_is_no_score_is_refused_by_row_and_column(data, write_csv, cell, said) -> None:
+def test_a_cell_that_is_no_score_is_refused_by_row_and_column(data, write_csv, cell, message) -> None:
     rows = rows_of()
     rows[3][2] = cell
-    with pytest.raises(AudiotagError, match=said) as caught:
+    with pytest.raises(AudiotagError, match=message) as caught:
         predicted(write_csv(*rows), data)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("rows", "said"),
+    ("rows", "message"),
     [
         ([], "has no header"),
         ([HEADER], "a header and no row"),
@@ -102,8 +102,8 @@ def test_a_cell_that_is_no_score_is_refused_by_row_and_column(data, write_csv, c
         ([("clip_id", "sea", "wind"), ("clip3", 0, 1)], r"none of the 3 \(low, middle, high\)"),
     ],
 )
-def test_a_table_that_is_none_is_refused(data, write_csv, rows, said) -> None:
-    with pytest.raises(AudiotagError, match=said):
+def test_a_table_that_is_none_is_refused(data, write_csv, rows, message) -> None:
+    with pytest.raises(AudiotagError, match=message):
         predicted(write_csv(*rows), data)
 
 
