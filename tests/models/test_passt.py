@@ -116,7 +116,8 @@ def test_the_frames_head_learns_from_the_columns_and_rows_that_patchout_leaves()
     assert steps(noise(96), training=True).shape == (2, 6, 16)
     assert steps(noise(96)).shape == (2, 9, 16)
     targets = np.eye(3, dtype=np.float32)[:2]
-    model.compile(keras.optimizers.Adam(0.01), keras.losses.BinaryCrossentropy(from_logits=True), jit_compile=False)
+    # Tracing the step would take longer than these few.
+    model.compile(keras.optimizers.Adam(0.01), keras.losses.BinaryCrossentropy(from_logits=True), run_eagerly=True)
     losses = model.fit(noise(96), targets, epochs=12, verbose=0).history["loss"]
     assert losses[-1] < 0.8 * losses[0]
 
