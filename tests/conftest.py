@@ -73,11 +73,12 @@ def eager() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def blank_pictures() -> Iterator[None]:
     """Whatever is drawn for TensorBoard is one small square: drawing is most of an evaluation's time."""
-    from audiotag.report.tensorboard import png
+    from audiotag.report.tensorboard import pictures, png
 
     square = png.content(png.new(figsize=(0.1, 0.1)))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(png, "content", lambda figure: square)
+        for module in (png, pictures):
+            patch.setattr(module, "content", lambda figure: square)
         yield
 
 
