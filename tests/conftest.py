@@ -14,11 +14,14 @@ from kept_process import KeptProcess, ThisProcess
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+# A network is made of many small objects: looking for rubbish at every 700th costs a tenth of its building.
+gc.set_threshold(20_000, 10, 10)
+
 # How long an example takes is a matter of the machine.
 hypothesis.settings.register_profile("audiotag", deadline=None)
 hypothesis.settings.load_profile("audiotag")
 
-pytest_plugins = ["tests.small_data"]
+pytest_plugins = ["tests.small_data", "tests.order"]
 
 
 @pytest.fixture(scope="session")
@@ -57,6 +60,28 @@ def kept_process() -> Iterator[Callable[..., KeptProcess]]:
         each.close()
 
 
+@pytest.fixture(scope="module")
+def eager() -> Iterator[None]:
+    """TensorFlow runs `predict` and training steps as they are written: tracing takes longer than a step or two."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture(scope="module")
+def blank_pictures() -> Iterator[None]:
+    """Whatever is drawn for TensorBoard is one small square: drawing is most of an evaluation's time."""
+    from audiotag.report.tensorboard import pictures, png
+
+    square = png.content(png.new(figsize=(0.1, 0.1)))
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (png, pictures):
+            patch.setattr(module, "content", lambda figure: square)
+        yield
+
+
 @pytest.fixture(scope="module", autouse=True)
 def memory() -> Iterator[None]:
     """A module leaves none of its networks behind."""
@@ -68,6 +93,6 @@ def memory() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever a test before said about quietness."""
+def quietness(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Progress is shown again, whatever the test before asked for."""
     monkeypatch.setattr("audiotag.progress._quiet", False)

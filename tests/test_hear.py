@@ -14,6 +14,9 @@ from audiotag.errors import AudioError
 from audiotag.frontend import LogMelConfig
 from audiotag.labels import Labels
 
+# Every length of sound would be traced anew.
+pytestmark = pytest.mark.usefixtures("eager")
+
 RATE = 16_000
 FRONT_END = LogMelConfig(name="small", sample_rate=RATE, window=400, hop=160, fft=512, mels=32, fmax=8000.0)
 

@@ -35,7 +35,6 @@ def test_places_are_lines_of_the_file_whatever_the_cells_hold(tmp_path: Path) ->
 
 
 def test_parquet_counts_rows_and_keeps_what_its_cells_are(tmp_path: Path) -> None:
-    pytest.importorskip("pyarrow", reason="needs pyarrow: pip install pyarrow")
     path = tmp_path / "some.parquet"
     pandas.DataFrame({"clip": [7, 8], "score": [0.5, None], "path": ["a", "b"]}).to_parquet(path)
     keys, table = tables.read_clips(path)

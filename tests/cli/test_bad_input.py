@@ -18,6 +18,8 @@ import soundfile
 
 from audiotag import models
 
+pytestmark = pytest.mark.usefixtures("eager", "blank_pictures")
+
 Command = Callable[..., object]
 Refuse = Callable[..., str]
 

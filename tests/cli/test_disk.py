@@ -7,6 +7,10 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.usefixtures("eager", "blank_pictures")
+
 Command = Callable[..., object]
 Refuse = Callable[..., str]
 Disk = Callable[[str], object]

@@ -6,7 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas
 import pytest
+
+pytestmark = pytest.mark.usefixtures("eager")
 
 Command = Callable[..., object]
 Refuse = Callable[..., str]
@@ -54,11 +57,8 @@ def test_timestamps_give_a_row_a_window(command: Command, tone: Callable, networ
 
 
 def test_parquet_is_written_too(command: Command, folder: Path, network: Path, tmp_path: Path) -> None:
-    pytest.importorskip("pyarrow")
-    import pandas as pd
-
     assert command("embed", folder / "low", "--model", network, "--out", tmp_path / "e.parquet").code == 0
-    assert np.stack(pd.read_parquet(tmp_path / "e.parquet")["embedding"]).shape == (4, 146)
+    assert np.stack(pandas.read_parquet(tmp_path / "e.parquet")["embedding"]).shape == (4, 146)
 
 
 def test_a_bad_file_makes_the_exit_code_1_and_the_others_are_written(

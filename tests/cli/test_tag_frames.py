@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 import soundfile
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 Command = Callable[..., object]
 Refuse = Callable[..., str]
 
@@ -24,9 +26,9 @@ def street(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_events_are_written_in_every_format(command: Command, student: Path, street: Path, classes) -> None:
     arguments = ("tag", street, "--model", student, "--frames", "--threshold", "0", "--format")
-    told = command(*arguments, "csv")
-    rows = list(csv.DictReader(told.out.splitlines()))
-    assert (told.code, told.err) == (0, "")
+    outcome = command(*arguments, "csv")
+    rows = list(csv.DictReader(outcome.out.splitlines()))
+    assert (outcome.code, outcome.err) == (0, "")
     # Every step reaches a threshold of 0: an event a label, as long as the recording.
     assert sorted(row["label"] for row in rows) == sorted(classes)
     assert {(row["start"], row["end"]) for row in rows} == {("0.000", "1.500")}
@@ -73,8 +75,8 @@ def test_a_clip_too_short_for_its_network_is_one_line(command: Command, tmp_path
     network = models.build("passt", classes=2, frames=96, width=16, depth=1, heads=2)
     AudioTagger(network, Labels(("a", "b")), seconds=0.9, pad="none").save(tmp_path / "passt.keras")
     soundfile.write(tmp_path / "short.wav", np.full(1600, 0.1), 32_000)
-    told = command("tag", tmp_path / "short.wav", "--model", tmp_path / "passt.keras")
-    assert (told.code, told.out) == (1, "")
-    assert told.err == (
+    outcome = command("tag", tmp_path / "short.wav", "--model", tmp_path / "passt.keras")
+    assert (outcome.code, outcome.out) == (1, "")
+    assert outcome.err == (
         f"audiotag: {tmp_path / 'short.wav'}: passt takes at least 16 frames, 0.05 s give 5: use longer clips\n"
     )

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from audiotag import distill, records, storage
+from audiotag import cli, distill, records, storage
+from audiotag.cli.app import app
 from audiotag.errors import AudiotagError
 from audiotag.labels import Labels
 
@@ -85,25 +84,20 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def test_a_function_named_on_the_command_line_hears_every_view_at_its_rate(
-    audible: records.Data, module: Path, stored: Callable
+    audible: records.Data, module: Path, stored: Callable, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "audiotag", "teach", str(audible.path), "--teacher", "odd_teachers:peaks"],
-        cwd=module,
-        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
-        capture_output=True,
-        text=True,
-    )
+    sys.path.remove(str(module))  # the current folder is looked into all the same
+    code = cli.run(app, ["--quiet", "teach", str(audible.path), "--teacher", "odd_teachers:peaks"])
+    shown = capsys.readouterr()
     folder = audible.teacher_folder("odd_teachers.peaks")
-    lines = done.stdout.splitlines()
-    assert (done.returncode, lines) == (
+    assert (code, shown.out.splitlines()) == (
         0,
         [
             f"{folder}: 100% of the records, 2 of 3 classes known to the teacher; without: rain",
             "  scores are the sigmoid of the outputs of odd_teachers.peaks, since noises is multilabel",
             "  odd_teachers.peaks hears waveforms resampled from 8000 to 16000 Hz (soxr HQ), of the records",
         ],
-    ), done.stderr
+    ), shown.err
     rows = stored(folder, audible)
     assert len(rows) == 26
     for dog, rain, sea in rows.values():
@@ -164,7 +158,7 @@ def test_labels_come_as_names_as_a_vocabulary_or_as_a_file(
 
 
 @pytest.mark.parametrize(
-    ("teacher", "said"),
+    ("teacher", "message"),
     [
         ("odd_nothing:f", r"none named 'odd_nothing' in .*module:function"),
         ("odd_teachers.deep:f", "'odd_teachers.deep'|cannot be imported"),
@@ -182,9 +176,9 @@ def test_labels_come_as_names_as_a_vocabulary_or_as_a_file(
     ],
 )
 def test_a_function_that_does_not_do_is_refused_in_one_line_that_names_it(
-    audible: records.Data, module: Path, teacher: str, said: str
+    audible: records.Data, module: Path, teacher: str, message: str
 ) -> None:
-    with pytest.raises(AudiotagError, match=said) as caught:
+    with pytest.raises(AudiotagError, match=message) as caught:
         distill.teach(audible, teacher)
     assert "\n" not in str(caught.value)
     assert audible.teachers == []

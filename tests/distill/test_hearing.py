@@ -14,6 +14,8 @@ from audiotag import distill, models, records, storage
 from audiotag.errors import AudiotagError
 from audiotag.frontend import LogMelConfig, log_mel
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 
 def test_a_network_of_another_front_end_hears_its_own_log_mel(
     audible: records.Data, teacher_file: Callable[..., Path], stored: Callable, waveforms: Callable

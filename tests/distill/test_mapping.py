@@ -14,6 +14,8 @@ from audiotag.errors import AudiotagError
 from audiotag.labels import Labels
 from audiotag.scorers.vocabulary import Matching, match
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 BIG = Labels(
     ("Speech", "Rain", "Dog", "Sea, waves", "Bark"), ("/m/09x0r", "/m/06mb1", "/m/0bt9lr", "/m/sea", "/m/bark")
 )

@@ -14,6 +14,8 @@ from audiotag import distill, models, records, storage
 from audiotag.errors import AudiotagError
 from audiotag.scorers.scorer import Scorer
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 
 def expected(file: Path, data: records.Data) -> dict[tuple[str, int], np.ndarray]:
     network = models.load(file)[0]
@@ -211,13 +213,13 @@ def test_logits_that_are_not_finite_stop_the_teaching_and_name_the_clip(
 
 
 @pytest.mark.parametrize(
-    ("choices", "said"),
+    ("choices", "message"),
     [({"name": "../out"}, r"received '\.\./out'"), ({"batch_size": 0}, "batch_size"), ({"splits": "tset"}, "'test'")],
 )
 def test_a_choice_that_cannot_be_is_refused(
-    data: records.Data, teacher_file: Callable[..., Path], choices: dict[str, Any], said: str
+    data: records.Data, teacher_file: Callable[..., Path], choices: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(AudiotagError, match=said):
+    with pytest.raises(AudiotagError, match=message):
         distill.teach(data, teacher_file(), **choices)
 
 

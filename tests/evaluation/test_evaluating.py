@@ -24,6 +24,8 @@ from audiotag.report import Report
 from audiotag.tagging import AudioTagger
 from audiotag.tagging.calibration import Calibration
 
+pytestmark = pytest.mark.usefixtures("eager", "blank_pictures")
+
 WRITTEN = {"report.html", "metrics.csv", "metrics.json", "predictions.npz", "model_card.md", "evaluation"}
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 from audiotag import AudiotagError, metrics
 from audiotag.labels import Labels
@@ -107,8 +110,6 @@ def test_the_batch_size_does_not_change_the_scores_and_gives_the_model_one_shape
 
 @pytest.mark.parametrize("suffix", [".npz", ".parquet"])
 def test_masks_and_recordings_survive_the_file(tmp_path, suffix) -> None:
-    if suffix == ".parquet":
-        pytest.importorskip("pyarrow", reason="pyarrow is not installed")
     labels = Labels(("R&B/soul", 'a "quoted", one', "🐕 dog"), ("a", "b", "c"))
     random = np.random.default_rng(0)
     known = random.random((6, 3)) < 0.6
@@ -127,8 +128,6 @@ def test_masks_and_recordings_survive_the_file(tmp_path, suffix) -> None:
 
 
 def test_the_parquet_table_is_readable_without_audiotag(tmp_path) -> None:
-    pandas = pytest.importorskip("pandas")
-    pytest.importorskip("pyarrow", reason="pyarrow is not installed")
     known = np.array([[True, False], [True, True]])
     labels, scores = Labels(("dog", "rain")), np.array([[0.1, 0.2], [0.3, 0.4]])
     targets = np.array([[1, 0], [0, 1]], np.uint8)
@@ -141,13 +140,10 @@ def test_the_parquet_table_is_readable_without_audiotag(tmp_path) -> None:
 
 
 def test_what_is_no_parquet_file_of_predictions_is_one_clear_error(tmp_path) -> None:
-    parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
-    from pyarrow import table
-
     path = tmp_path / "predictions.parquet"
     with pytest.raises(AudiotagError, match="no such file"):
         metrics.load(path)
-    parquet.write_table(table({"clip_id": ["a"], "dog": [0.5]}), path)
+    parquet.write_table(pyarrow.table({"clip_id": ["a"], "dog": [0.5]}), path)
     with pytest.raises(AudiotagError, match="not a file of predictions"):
         metrics.load(path)
     path.write_bytes(b"PAR1 torn")

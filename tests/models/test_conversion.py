@@ -18,50 +18,56 @@ def state(shared) -> dict[str, np.ndarray]:
     return models.load_state_dict(shared("golden/mn01_mhap.safetensors"))
 
 
-def network(**options) -> keras.Model:
-    return models.build("mn01", classes=50, head="multihead_attention_pooling", **options)
+@pytest.fixture(scope="module")
+def network() -> keras.Model:
+    """The network of that file. What its weights are is the business of each test."""
+    return models.build("mn01", classes=50, head="multihead_attention_pooling")
+
+
+@pytest.fixture(scope="module")
+def mn04(shared) -> keras.Model:
+    """With the published head; only to be read."""
+    return models.build("mn04", classes=527, weights=shared("golden/mn04_as.safetensors"))
 
 
 def weights_of(model: keras.Model) -> dict[str, np.ndarray]:
     return {weight.path: array(weight) for weight in model.weights}
 
 
-def test_a_missing_an_extra_and_a_misshaped_tensor_are_named_and_nothing_is_loaded(state):
-    model = network()
-    before = weights_of(model)
+def test_a_missing_an_extra_and_a_misshaped_tensor_are_named_and_nothing_is_loaded(state, network):
+    before = weights_of(network)
     broken = dict(state)
     del broken["features.4.block.1.conc_se_layers.0.fc1.bias"]
     broken["features.99.weight"] = np.zeros(3, np.float32)
     broken["features.5.block.0.1.weight"] = np.zeros(3, np.float32)
     with pytest.raises(AudiotagError) as raised:
-        models.convert(broken, model)
+        models.convert(broken, network)
     message = str(raised.value)
     assert "missing features.4.block.1.conc_se_layers.0.fc1.bias" in message
     assert "extra features.99.weight" in message
     assert "misshaped features.5.block.0.1.weight (needs (16,), received (3,))" in message
     assert "\n" not in message
-    assert all(np.array_equal(before[path], weight) for path, weight in weights_of(model).items())
+    assert all(np.array_equal(before[path], weight) for path, weight in weights_of(network).items())
 
 
-def test_only_the_first_three_of_many_faults_are_named(state):
+def test_only_the_first_three_of_many_faults_are_named(state, network):
     with pytest.raises(AudiotagError, match=r"missing features\.0\.0\.weight, .* … \d+ in all") as raised:
-        models.convert({"classifier.head_weight": state["classifier.head_weight"]}, network())
+        models.convert({"classifier.head_weight": state["classifier.head_weight"]}, network)
     assert str(raised.value).count("features.") == 3
 
 
-def test_a_step_counter_is_dropped_only_beside_its_normalization(state):
-    models.convert(state, network())
+def test_a_step_counter_is_dropped_only_beside_its_normalization(state, network):
+    models.convert(state, network)
     with pytest.raises(AudiotagError, match=r"extra features\.77\.1\.num_batches_tracked"):
-        models.convert({**state, "features.77.1.num_batches_tracked": np.array(3)}, network())
+        models.convert({**state, "features.77.1.num_batches_tracked": np.array(3)}, network)
 
 
-def test_kernels_turn_from_mels_by_frames_to_frames_by_mels(state):
-    model = network()
-    models.convert(state, model)
+def test_kernels_turn_from_mels_by_frames_to_frames_by_mels(state, network):
+    models.convert(state, network)
     stem = state["features.0.0.weight"]
     depthwise = state["features.7.block.1.0.weight"]
-    assert array(model.get_layer("stem_convolution").kernel)[2, 0, 0, 5] == stem[5, 0, 0, 2]
-    assert array(model.get_layer("block7_depthwise_convolution").kernel)[2, 0, 3, 0] == depthwise[3, 0, 0, 2]
+    assert array(network.get_layer("stem_convolution").kernel)[2, 0, 0, 5] == stem[5, 0, 0, 2]
+    assert array(network.get_layer("block7_depthwise_convolution").kernel)[2, 0, 3, 0] == depthwise[3, 0, 0, 2]
 
 
 def test_weights_of_another_architecture_are_refused(shared):
@@ -103,15 +109,15 @@ def test_a_file_of_other_classes_is_refused_where_no_new_head_is_asked_for(share
     ) as raised:
         models.build("mn04", classes=7, weights=published)
     assert "\n" not in str(raised.value)
-    models.build("mn01", classes=3, mels=32).save(tmp_path / "three.keras")
+    small = {"mels": 32, "frames": 50, "width": 8, "depth": 1, "heads": 2}
+    models.build("passt", classes=3, **small).save(tmp_path / "three.keras")
     with pytest.raises(AudiotagError, match="has 3 classes, the network 7"):
-        models.build("mn01", classes=7, mels=32, weights=tmp_path / "three.keras")
+        models.build("passt", classes=7, weights=tmp_path / "three.keras", **small)
 
 
-def test_a_new_head_may_be_asked_for_where_the_classes_are_the_same(shared):
+def test_a_new_head_may_be_asked_for_where_the_classes_are_the_same(shared, mn04):
     published = shared("golden/mn04_as.safetensors")
-    loaded, fresh = (models.build("mn04", classes=527, weights=published, new_head=new) for new in (False, True))
-    theirs, ours = weights_of(loaded), weights_of(fresh)
+    theirs, ours = map(weights_of, (mn04, models.build("mn04", classes=527, weights=published, new_head=True)))
     assert {path for path in ours if not np.array_equal(theirs[path], ours[path])} == {"logits/kernel", "logits/bias"}
 
 

@@ -113,11 +113,10 @@ def test_a_high_temperature_evens_the_mixture_out():
 
 
 def test_only_the_blocks_that_squeeze_in_an_mn_are_dynamic_where_asked():
-    model = models.build("dymn01_replace_se", classes=3, mels=32)
+    model, whole = of_shapes("dymn01_replace_se", mels=32), of_shapes("dymn01", mels=32)
     assert {layer.name.split("_")[0] for layer in dynamic_layers(model)} == {
         f"block{number}" for number in (4, 5, 6, 11, 12, 13, 14, 15)
     }
-    whole = models.build("dymn01", classes=3, mels=32)
     assert {layer.name.split("_")[0] for layer in dynamic_layers(whole)} == {f"block{n}" for n in range(1, 16)}
 
 
@@ -172,20 +171,26 @@ def test_a_saved_dymn_opens_with_the_same_outputs_and_temperature(tmp_path):
     np.testing.assert_allclose(again(clips), model(clips), atol=1e-6)
 
 
-def test_published_weights_leave_the_temperature_as_built(shared):
+@pytest.fixture(scope="module")
+def published(shared) -> keras.Model:
+    """The published network, at a temperature of 1; only to be read."""
+    return models.build("dymn04", classes=527, weights=shared("golden/dymn04_as.safetensors"), temperature=1.0)
+
+
+def test_published_weights_leave_the_temperature_as_built(shared, published):
     weights = shared("golden/dymn04_as.safetensors")
-    for temperature in (1.0, 30.0):
-        model = models.build("dymn04", classes=527, weights=weights, temperature=temperature)
+    hot = models.build("dymn04", classes=527, weights=weights, temperature=30.0)
+    for model, temperature in ((published, 1.0), (hot, 30.0)):
         assert {float(layer.temperature) for layer in dynamic_layers(model)} == {temperature}
 
 
-def test_a_tensor_of_another_block_is_named(shared):
+def test_a_tensor_of_another_block_is_named(shared, published):
     state = models.load_state_dict(shared("golden/dymn04_as.safetensors"))
     state["layers.3.depth_conv.weight"] = state["layers.2.depth_conv.weight"]
     state["layers.20.depth_act.lambdas"] = np.ones(4, np.float32)
     del state["layers.7.context_gen.conv_t.bias"]
     with pytest.raises(AudiotagError) as raised:
-        models.convert(state, models.build("dymn04", classes=527))
+        models.convert(state, published)
     message = str(raised.value)
     assert "misshaped layers.3.depth_conv.weight (needs (1, 1, 4, 800), received (1, 1, 4, 288))" in message
     assert "extra layers.20.depth_act.lambdas" in message
@@ -204,7 +209,7 @@ def test_logits_are_float32_in_mixed_precision():
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"strides": (2, 2, 3, 1)}, "four of 1 or 2, received (2, 2, 3, 1)"),
         ({"head": "mpl"}, "did you mean 'mlp'"),
@@ -214,7 +219,7 @@ def test_logits_are_float32_in_mixed_precision():
         ({"dropout": 1.0}, "dropout in 0 to 1"),
     ],
 )
-def test_a_dymn_that_cannot_be_is_one_line_of_error(options, told):
+def test_a_dymn_that_cannot_be_is_one_line_of_error(options, message):
     with pytest.raises(AudiotagError) as raised:
         models.build("dymn04", classes=3, **options)
-    assert told in str(raised.value) and "\n" not in str(raised.value)
+    assert message in str(raised.value) and "\n" not in str(raised.value)

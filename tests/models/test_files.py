@@ -19,7 +19,7 @@ from audiotag.labels import Labels
 
 @pytest.fixture(scope="module")
 def model() -> keras.Model:
-    return models.build("mn01", classes=3, mels=32)
+    return models.build("passt", classes=3, mels=32, frames=50, width=8, depth=1, heads=2)
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +99,7 @@ def test_code_inside_a_model_file_is_refused(tmp_path, card):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"task": "multi"}, "must be multiclass or multilabel, received 'multi'"),
         ({"pad": "reflect"}, "is named 'reflect'"),
@@ -108,7 +108,7 @@ def test_code_inside_a_model_file_is_refused(tmp_path, card):
         ({"labels": None}, "is damaged"),
     ],
 )
-def test_a_card_with_wrong_fields_is_refused(tmp_path, model, card, change, told):
+def test_a_card_with_wrong_fields_is_refused(tmp_path, model, card, change, message):
     good = models.save(model, tmp_path / "good.keras", card)
     bad = tmp_path / "bad.keras"
     shutil.copy(good, bad)
@@ -118,4 +118,4 @@ def test_a_card_with_wrong_fields_is_refused(tmp_path, model, card, change, told
             target.writestr(name, json.dumps({**json.loads(data), **change}) if name == models.files.CARD else data)
     with pytest.raises(AudiotagError) as raised:
         models.card(bad)
-    assert told in str(raised.value)
+    assert message in str(raised.value)

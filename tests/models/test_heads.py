@@ -64,8 +64,10 @@ def test_frame_and_clip_logits_are_float32_in_mixed_precision():
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
         spectrograms = np.zeros((2, 64, 32, 1), np.float32)
-        for pooling in heads.POOLINGS:
-            model = models.build("mn01", classes=3, mels=32, head="frames", pooling=pooling)
+        built = [models.build("mn01", classes=3, mels=32, head="frames")]
+        tiny = {"mels": 32, "frames": 64, "width": 8, "depth": 1, "heads": 2, "head": "frames"}
+        built += [models.build("passt", classes=3, pooling=pooling, **tiny) for pooling in heads.POOLINGS]
+        for model in built:
             both = keras.Model(model.input, [model.get_layer("frame_logits").output, model.output])
             assert {output.dtype.name for output in both(spectrograms, training=True)} == {"float32"}
     finally:
@@ -73,14 +75,14 @@ def test_frame_and_clip_logits_are_float32_in_mixed_precision():
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"head": "frame"}, "did you mean 'frames'"),
         ({"head": "frames", "pooling": "linear_softmaks"}, "did you mean 'linear_softmax'"),
         ({"pooling": "average"}, "no pooling over time is named 'average'"),
     ],
 )
-def test_an_unknown_head_or_pooling_is_one_line_of_error(options, told):
+def test_an_unknown_head_or_pooling_is_one_line_of_error(options, message):
     with pytest.raises(AudiotagError) as raised:
         models.build("mn01", classes=3, **options)
-    assert told in str(raised.value) and "\n" not in str(raised.value)
+    assert message in str(raised.value) and "\n" not in str(raised.value)

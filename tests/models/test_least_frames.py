@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow
 
 from audiotag import models
 from audiotag.errors import AudiotagError
@@ -42,7 +43,6 @@ def outcome(run: Callable[..., Any], frames: int) -> Any:
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_fewer_frames_than_it_needs_never_give_numbers(name):
-    tensorflow = pytest.importorskip("tensorflow")
     architecture, options, least = NETWORKS[name]
     network = models.build(architecture, classes=3, mels=MELS, **options)
     anything = [tensorflow.TensorSpec((None, None, MELS, 1))]
@@ -70,7 +70,6 @@ def test_a_passt_says_in_one_line_what_it_needs():
 
 @pytest.mark.parametrize(("frames", "patchout"), [(16, {"patchout_time": 1}), (26, {"patchout_time": 3})])
 def test_patchout_that_would_leave_nothing_fails_in_a_graph_of_open_length_too(frames, patchout):
-    tensorflow = pytest.importorskip("tensorflow")
     network = models.build("passt", classes=3, mels=MELS, **PASST, **patchout)
     anything = [tensorflow.TensorSpec((None, None, MELS, 1))]
     train = tensorflow.function(lambda x: network(x, training=True), input_signature=anything)

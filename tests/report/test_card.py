@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
@@ -83,7 +84,6 @@ def test_names_mean_nothing_to_markdown(make_report, name) -> None:
 
 
 def test_the_head_is_yaml(make_report) -> None:
-    yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
     name = 'a: "b" # c \U0001f415'
     report = make_report(subject=Subject(name, "run", Path("runs/a")), data_set={"name": "x: [1", "licence": "-"})
     head = yaml.safe_load(parts(card.render(report))[0])

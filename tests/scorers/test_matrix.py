@@ -21,6 +21,8 @@ from audiotag.scorers import calibrations
 from tests.scorers.test_onnx import WEIGHTS, write_model
 from tests.small_data import FRONT_END, NAMES
 
+pytestmark = pytest.mark.usefixtures("eager", "blank_pictures")
+
 MODULE = """
 import numpy as np
 from audiotag.frontend import log_mel

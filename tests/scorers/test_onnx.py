@@ -69,7 +69,6 @@ def write_model(path: Path, batch: int | str = "batch", outputs: int = 1) -> Pat
 
 @pytest.mark.parametrize("batch", ["batch", 1, 4])
 def test_an_onnx_file_gives_what_its_weights_give(data, log_mel_of, tmp_path, batch) -> None:
-    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
     path = write_model(tmp_path / "theirs.onnx", batch)
     found = scorers.predict(scorers.open(path, data), data, "test", batch_size=4)
     log_mel = log_mel_of(found.predictions.clip_ids.tolist())[..., 0].astype(np.float64)
@@ -78,7 +77,6 @@ def test_an_onnx_file_gives_what_its_weights_give(data, log_mel_of, tmp_path, ba
 
 
 def test_an_onnx_file_with_two_outputs_is_refused(data, tmp_path) -> None:
-    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
     with pytest.raises(AudiotagError, match=r"one output, theirs has 2 \(logits, flat\)"):
         scorers.open(write_model(tmp_path / "theirs.onnx", outputs=2), data)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow
 import pytest
+from pyarrow import parquet
 from scipy.special import softmax
 
 from audiotag import AudiotagError, metrics, scorers
@@ -65,7 +67,7 @@ def test_rows_of_other_clips_are_counted_and_missing_ones_refused(data, write_cs
 
 
 @pytest.mark.parametrize(
-    ("cell", "said"),
+    ("cell", "message"),
     [
         ("nan", r"line 4, column 'middle' has 'nan'.*a column that is no class"),
         ("inf", "has 'inf'"),
@@ -76,16 +78,16 @@ def test_rows_of_other_clips_are_counted_and_missing_ones_refused(data, write_cs
         ("-0.1", "has '-0.1'"),
     ],
 )
-def test_a_cell_that_is_no_score_is_refused_by_row_and_column(data, write_csv, cell, said) -> None:
+def test_a_cell_that_is_no_score_is_refused_by_row_and_column(data, write_csv, cell, message) -> None:
     rows = rows_of()
     rows[3][2] = cell
-    with pytest.raises(AudiotagError, match=said) as caught:
+    with pytest.raises(AudiotagError, match=message) as caught:
         predicted(write_csv(*rows), data)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("rows", "said"),
+    ("rows", "message"),
     [
         ([], "has no header"),
         ([HEADER], "a header and no row"),
@@ -100,8 +102,8 @@ def test_a_cell_that_is_no_score_is_refused_by_row_and_column(data, write_csv, c
         ([("clip_id", "sea", "wind"), ("clip3", 0, 1)], r"none of the 3 \(low, middle, high\)"),
     ],
 )
-def test_a_table_that_is_none_is_refused(data, write_csv, rows, said) -> None:
-    with pytest.raises(AudiotagError, match=said):
+def test_a_table_that_is_none_is_refused(data, write_csv, rows, message) -> None:
+    with pytest.raises(AudiotagError, match=message):
         predicted(write_csv(*rows), data)
 
 
@@ -131,8 +133,6 @@ def test_saved_predictions_need_no_data_set_and_are_evaluated_on_it_where_there_
     known[:, 2] = False
     saved = Predictions(np.array(CLIPS), targets, SCORES, data.labels, "multilabel", known, recordings)
     for name in ("predictions.npz", "predictions.parquet"):
-        if name.endswith("parquet"):
-            pytest.importorskip("pyarrow", reason="pyarrow is not installed")
         metrics.save(saved, tmp_path / name)
         alone = predicted(tmp_path / name, None)
         assert (alone.predictions.targets == targets).all() and (alone.predictions.known == known).all()
@@ -145,14 +145,11 @@ def test_saved_predictions_need_no_data_set_and_are_evaluated_on_it_where_there_
 
 
 def test_a_parquet_table_is_read_as_a_csv_table_is(data, tmp_path, write_csv) -> None:
-    parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
-    from pyarrow import table
-
     columns = {"filename": [f"{clip}.wav" for clip in CLIPS], **dict(zip(HEADER[1:], SCORES.T, strict=True))}
-    parquet.write_table(table(columns), tmp_path / "scores.parquet")
+    parquet.write_table(pyarrow.table(columns), tmp_path / "scores.parquet")
     assert by_clip(predicted(tmp_path / "scores.parquet", data)) == by_clip(predicted(write_csv(*rows_of()), data))
     columns["low"] = [None, *SCORES[1:, 0]]
-    parquet.write_table(table(columns), tmp_path / "hole.parquet")
+    parquet.write_table(pyarrow.table(columns), tmp_path / "hole.parquet")
     with pytest.raises(AudiotagError, match="row 1, column 'low' has None"):
         scorers.open(tmp_path / "hole.parquet")
     (tmp_path / "torn.parquet").write_bytes(b"PAR1 torn")

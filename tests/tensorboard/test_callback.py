@@ -13,6 +13,8 @@ from audiotag.metrics import per_class
 from audiotag.scorers.keras_models import predict
 from audiotag.tensorboard import PerClassMetrics
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 
 class Seen(keras.callbacks.Callback):
     """Keeps the logs that a callback after `PerClassMetrics` is handed."""
@@ -117,8 +119,7 @@ def plain(outputs: int, activation: str | None = "sigmoid", dropout: float = 0.2
     inputs = keras.Input((6,))
     hidden = keras.layers.Dropout(dropout)(keras.layers.Dense(8, activation="relu")(inputs))
     model = keras.Model(inputs, keras.layers.Dense(outputs, activation=activation)(hidden))
-    # Eager where tracing takes longer than the few steps; compiled elsewhere, where that moves the weights about.
-    model.compile("adam", "mse", run_eagerly=keras.backend.backend() == "tensorflow")
+    model.compile("adam", "mse")
     return model
 
 
@@ -198,8 +199,8 @@ def test_logits_become_scores_where_they_are_said_to_be_logits_and_are_refused_w
     x, y = clips("multilabel")
     model = plain(3, None)
     logs = model.fit(x, y, verbose=0, callbacks=[PerClassMetrics((x, y), from_logits=True)]).history
-    said = model.predict(x, verbose=0) >= 0
-    assert logs["val_F1"] == [pytest.approx(f1_score(y, said, average="macro"))]
+    predicted = model.predict(x, verbose=0) >= 0
+    assert logs["val_F1"] == [pytest.approx(f1_score(y, predicted, average="macro"))]
     with pytest.raises(AudiotagError, match=r"probabilities in \[0, 1\].*from_logits=True"):
         plain(3, None).fit(x, y, verbose=0, callbacks=[PerClassMetrics((x, y))])
 
@@ -231,20 +232,20 @@ def test_a_split_of_a_data_set_is_watched(memory_data, echo) -> None:
 
 
 @pytest.mark.parametrize(
-    ("made", "said"),
+    ("made", "message"),
     [
         (lambda x, y: iter([(x, y)]), "read once"),
         (lambda x, y: ((x, y) for _ in range(3)), "read once"),
         (lambda x, y: sources(x, y)["tf.data"].repeat(), "repeats for ever"),
     ],
 )
-def test_clips_that_cannot_be_read_after_every_epoch_are_refused_at_once(made, said) -> None:
-    with pytest.raises(AudiotagError, match=said):
+def test_clips_that_cannot_be_read_after_every_epoch_are_refused_at_once(made, message) -> None:
+    with pytest.raises(AudiotagError, match=message):
         PerClassMetrics(made(*clips("multilabel")))
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (lambda x, y: [], "received none"),
         (lambda x, y: (x, np.zeros_like(y)), "none of 45 has a label"),
@@ -254,9 +255,9 @@ def test_clips_that_cannot_be_read_after_every_epoch_are_refused_at_once(made, s
         (lambda x, y: (np.full_like(x, np.nan), y), "finite.*'row 0'"),
     ],
 )
-def test_clips_that_cannot_be_judged_end_the_training_with_a_reason(change, said) -> None:
+def test_clips_that_cannot_be_judged_end_the_training_with_a_reason(change, message) -> None:
     x, y = clips("multilabel")
-    with pytest.raises(AudiotagError, match=said):
+    with pytest.raises(AudiotagError, match=message):
         plain(3).fit(x, y, verbose=0, callbacks=[PerClassMetrics(change(x, y))])
 
 

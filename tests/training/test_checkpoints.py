@@ -9,6 +9,8 @@ import pytest
 from audiotag.errors import AudiotagError
 from audiotag.training.checkpoints import Checkpoints, Progress
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 
 @pytest.fixture
 def trained(network: Callable[..., Any]) -> Callable[[int], tuple[Any, Any]]:

@@ -13,6 +13,9 @@ from audiotag.training import freeze, freeze_normalization
 from audiotag.training.freezing import thaw
 from audiotag.training.losses import trainee
 
+# One step of each network: tracing it would take ten times as long.
+pytestmark = pytest.mark.usefixtures("eager")
+
 TINY = {"width": 8, "depth": 12, "heads": 2}
 array = keras.ops.convert_to_numpy
 
@@ -34,6 +37,21 @@ def mn(**options) -> keras.Model:
     return network
 
 
+@pytest.fixture(scope="module")
+def settled() -> tuple[keras.Model, list[np.ndarray]]:
+    network = mn()
+    return network, network.get_weights()
+
+
+@pytest.fixture
+def network(settled: tuple[keras.Model, list[np.ndarray]]) -> keras.Model:
+    """An MN as it was built, whatever the test before made of it."""
+    network, weights = settled
+    network.set_weights(weights)
+    thaw(network)
+    return network
+
+
 def batch() -> tuple[np.ndarray, np.ndarray]:
     generator = np.random.default_rng(0)
     return generator.normal(size=(6, 40, 32, 1)).astype(np.float32), np.eye(3, dtype=np.float32)[[0, 1, 2, 2, 1, 0]]
@@ -50,9 +68,9 @@ def part_of(path: str) -> str:
     return path.split("/")[0].split("_")[0]
 
 
-def test_parts_run_from_the_input_to_the_head():
+def test_parts_run_from_the_input_to_the_head(network):
     blocks = [f"block{number}" for number in range(1, 16)]
-    assert list(stages(mn())) == ["stem", *blocks, "last", "head"]
+    assert list(stages(network)) == ["stem", *blocks, "last", "head"]
     passt = stages(models.build("passt", classes=3, **TINY))
     assert list(passt) == ["patches", *blocks[:12], "head"]
     weighted = [layer.name for layer in passt["patches"] if layer.weights]
@@ -65,37 +83,38 @@ def test_parts_run_from_the_input_to_the_head():
 
 
 def test_layers_between_the_blocks_and_what_follows_belong_to_what_they_lead_to():
-    network = models.build("transformer_gru", classes=3, mels=32, frames=50)
-    found = {name: [layer.name for layer in part if layer.weights] for name, part in stages(network).items()}
-    blocks = [name for name in found if name.startswith("block")]
-    assert list(found) == [*blocks, "encoder1", "encoder2", "gru1", "gru2", "head"]
-    assert found["encoder1"][:2] == ["tokens", "place"]
-    assert found["gru1"] == ["encoder_normalization", "gru1"]
-    assert found["head"] == ["frame_logits"]
-    cnn = stages(models.build("cnn14", classes=3))
+    network = models.build("transformer_gru", classes=3, mels=32, frames=50, width=0.25, units=8, depth=2, heads=2)
+    layers = {name: [layer.name for layer in part if layer.weights] for name, part in stages(network).items()}
+    blocks = [name for name in layers if name.startswith("block")]
+    assert list(layers) == [*blocks, "encoder1", "encoder2", "gru1", "gru2", "head"]
+    assert layers["encoder1"][:2] == ["tokens", "place"]
+    assert layers["gru1"] == ["encoder_normalization", "gru1"]
+    assert layers["head"] == ["frame_logits"]
+    with keras.StatelessScope(initialize_variables=False):
+        cnn = stages(models.build("cnn14", classes=3))
     assert [layer.name for layer in cnn["stem"] if layer.weights] == ["mel_normalization"]
 
 
 @pytest.mark.parametrize("name", ["mn01", "dymn04", "yamnet", "crnn"])
 def test_every_layer_is_in_one_part_and_every_part_has_weights(name):
-    network = models.build(name, classes=3, frames=200)
+    with keras.StatelessScope(initialize_variables=False):
+        network = models.build(name, classes=3, frames=200)
     assert all(any(layer.weights for layer in part) for part in stages(network).values())
     assert sorted(layer.name for part in stages(network).values() for layer in part) == sorted(
         layer.name for layer in network.layers
     )
 
 
-def test_a_step_moves_nothing_up_to_the_frozen_part_and_everything_above():
-    network = mn()
+def test_a_step_moves_nothing_up_to_the_frozen_part_and_everything_above(network):
     freeze(network, "block1")
     paths = {weight.path for weight in network.weights}
     assert moved(network) == {path for path in paths if part_of(path) not in ("stem", "block1")}
     assert any(part_of(path) == "block12" for path in paths)
 
 
-def test_frozen_convolutions_give_the_head_the_features_of_inference():
-    network, log_mel, target = mn(), *batch()
-    pooled = models.embedding_network(network, "features").predict(log_mel, verbose=0)
+def test_frozen_convolutions_give_the_head_the_features_of_inference(network):
+    log_mel, target = batch()
+    pooled = models.embedding_network(network, "features")(log_mel)
     entry = keras.Input(pooled.shape[1:])
     head = keras.models.clone_model(network)
     head.set_weights(network.get_weights())
@@ -110,8 +129,7 @@ def test_frozen_convolutions_give_the_head_the_features_of_inference():
             np.testing.assert_allclose(array(ours), array(theirs), rtol=1e-4, atol=1e-6)
 
 
-def test_the_optimizer_knows_trained_variables_only():
-    network = mn()
+def test_the_optimizer_knows_trained_variables_only(network):
     freeze(network, "last")
     model = trainee(network, "multiclass", keras.optimizers.Adam(), None)
     model.optimizer.build(model.trainable_variables)
@@ -141,7 +159,7 @@ def test_another_network_is_frozen_up_to_any_layer():
 
 
 @pytest.mark.parametrize(
-    ("part", "said"),
+    ("part", "message"),
     [
         ("blok12", "did you mean 'block12'"),
         ("block16", "freeze names the last frozen part of mn01: did you mean .block"),
@@ -149,16 +167,14 @@ def test_another_network_is_frozen_up_to_any_layer():
         ("block3_expand_convolution", "known: block1, "),
     ],
 )
-def test_a_part_that_cannot_be_the_last_frozen_one_is_refused_and_nothing_is_frozen(part, said):
-    network = mn()
-    with pytest.raises(AudiotagError, match=said) as raised:
+def test_a_part_that_cannot_be_the_last_frozen_one_is_refused_and_nothing_is_frozen(network, part, message):
+    with pytest.raises(AudiotagError, match=message) as raised:
         freeze(network, part)
     assert "\n" not in str(raised.value)
     assert all(layer.trainable for layer in network.layers)
 
 
-def test_frozen_normalization_stays_while_all_the_rest_trains():
-    network = mn()
+def test_frozen_normalization_stays_while_all_the_rest_trains(network):
     freeze_normalization(network)
     paths = {weight.path for weight in network.weights}
     assert moved(network) == {path for path in paths if "_normalization/" not in path}
@@ -167,9 +183,9 @@ def test_frozen_normalization_stays_while_all_the_rest_trains():
 def test_frozen_normalization_leaves_the_head_its_own():
     network = mn(head="fully_convolutional", dropout=0.2)
     freeze_normalization(network)
-    found = {path for path in moved(network) if "_normalization/" in path}
-    assert {path.split("/")[0] for path in found} == {"logits_normalization"}
-    assert {path.split("/")[1] for path in found} >= {"moving_mean", "moving_variance"}
+    paths = {path for path in moved(network) if "_normalization/" in path}
+    assert {path.split("/")[0] for path in paths} == {"logits_normalization"}
+    assert {path.split("/")[1] for path in paths} >= {"moving_mean", "moving_variance"}
 
 
 def test_frozen_normalization_reaches_into_a_network_within_a_network():

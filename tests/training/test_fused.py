@@ -9,7 +9,10 @@ import pytest
 from audiotag import models
 from audiotag.training.fused import FusedBatchNormalization, with_fused_normalization
 
-pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="the kernel is TensorFlow's")
+pytestmark = [
+    pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="the kernel is TensorFlow's"),
+    pytest.mark.usefixtures("eager"),
+]
 
 
 def small_network(seed: int) -> keras.Model:

@@ -12,6 +12,8 @@ from audiotag import models
 from audiotag.errors import AudiotagError
 from audiotag.training import LayerwiseAdam, layer_rates
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 check = module_of(Path(__file__).with_name("layerwise_check.py"))
 
 

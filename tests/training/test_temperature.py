@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
+
 import keras
 import numpy as np
 import pytest
@@ -100,11 +103,17 @@ def test_a_network_without_dynamic_convolutions_is_refused() -> None:
         model.fit(np.zeros((2, 20, 16, 1)), np.zeros((2, 2)), verbose=0, callbacks=[Temperature()])
 
 
-@pytest.mark.parametrize(("settings", "told"), [({"start": 0.5}, "start 0.5"), ({"fall": 0}, "fall 0"),
+@pytest.mark.parametrize(("settings", "message"), [({"start": 0.5}, "start 0.5"), ({"fall": 0}, "fall 0"),
                                                 ({"slow_fall": -1}, "slow_fall -1")])  # fmt: skip
-def test_a_value_outside_its_range_is_refused(settings: dict, told: str) -> None:
-    with pytest.raises(AudiotagError, match=told):
+def test_a_value_outside_its_range_is_refused(settings: dict, message: str) -> None:
+    with pytest.raises(AudiotagError, match=message):
         Temperature(**settings)
+
+
+@pytest.fixture(scope="module")
+def untrained() -> Callable[[str], keras.Model]:
+    """Networks by name, each built once."""
+    return cache(lambda name: models.build(name, classes=3, mels=16))
 
 
 @pytest.mark.parametrize(
@@ -120,11 +129,10 @@ def test_a_value_outside_its_range_is_refused(settings: dict, told: str) -> None
     ],
 )
 def test_a_run_cools_a_dymn_that_has_heard_nothing_yet(
-    tones, tmp_path, monkeypatch, model, weights, epochs, falls
+    tones, tmp_path, monkeypatch, untrained, model, weights, epochs, falls
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "known.keras").touch()
     recipe = resolve(Recipe(tones.path, model=model, weights=weights, epochs=epochs), tones)
-    network = models.build(model, classes=3, mels=16)
-    callbacks = fitting._callbacks(network, tones, recipe, tmp_path, Checkpoints(tmp_path), Progress())
-    assert [one.fall for one in callbacks if isinstance(one, Temperature)] == falls
+    callbacks = fitting._callbacks(untrained(model), tones, recipe, tmp_path, Checkpoints(tmp_path), Progress())
+    assert [callback.fall for callback in callbacks if isinstance(callback, Temperature)] == falls
