@@ -11,6 +11,7 @@ import numpy as np
 
 from audiotag.errors import AudiotagError
 from audiotag.evaluation.evaluated import Evaluation
+from audiotag.frontend.filterbank import places_of_frequencies
 from audiotag.metrics.predictions import Predictions
 from audiotag.records import Data, Declaration, clips
 from audiotag.report.section import Exhibit
@@ -53,7 +54,7 @@ def illustrate(exhibits: Sequence[Exhibit], data: Data, source: Declaration | Pa
         AudiotagError: a clip that the data set does not have, or a damaged shard.
     """
     records = {record.clip_id: record for record in clips.stored(data, [exhibit.clip_id for exhibit in exhibits])}
-    rate = data.front_end.sample_rate
+    rate, frequencies = data.front_end.sample_rate, places_of_frequencies(data.front_end)
     read = None if source is None else clips.recorded(data, source, rate)
     shown = []
     for exhibit in exhibits:
@@ -63,7 +64,7 @@ def illustrate(exhibits: Sequence[Exhibit], data: Data, source: Declaration | Pa
             with contextlib.suppress(AudiotagError):
                 waveform = read(exhibit.clip_id)
         sound = {} if waveform is None else {"waveform": waveform, "sample_rate": rate}
-        shown.append(replace(exhibit, log_mel=record.log_mel[..., 0], **sound))
+        shown.append(replace(exhibit, log_mel=record.log_mel[..., 0], frequencies=frequencies, **sound))
     return shown
 
 

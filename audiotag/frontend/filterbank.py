@@ -74,3 +74,22 @@ def hann(config: LogMelConfig) -> np.ndarray:
     """The front end's Hann window: (window,), float64, symmetric or periodic as the configuration says."""
     period = config.window - 1 if config.symmetric_window else config.window
     return 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(config.window) / period)
+
+
+def places_of_frequencies(config: LogMelConfig, least: float = 0.1) -> dict[float, float]:
+    """Where octaves of 125 Hz lie among the mel bands, for the axis of a picture.
+
+    Args:
+        config: the front end.
+        least: distance of two of them, as a share of all bands; of nearer ones the lower is left out.
+
+    Returns:
+        Frequency in Hz to its place: 0 is the lower edge of the first band, `mels` the upper edge of the last.
+    """
+    low, high = hertz_to_mel(np.array([config.fmin, config.fmax]), config.mel_scale)
+    places: dict[float, float] = {}
+    for frequency in (125.0 * 2**octave for octave in range(10, -1, -1)):
+        place = float((hertz_to_mel(frequency, config.mel_scale) - low) / (high - low) * config.mels)
+        if 0 <= place <= config.mels and all(abs(place - other) >= least * config.mels for other in places.values()):
+            places[frequency] = place
+    return dict(sorted(places.items()))

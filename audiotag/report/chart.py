@@ -42,12 +42,19 @@ class Axis:
         low: value at its beginning.
         high: value at its end.
         ticks: where it is marked. Default: every fifth from 0 to 1.
+        names: what stands at the ticks. Default: their values.
     """
 
     label: str
     low: float = 0.0
     high: float = 1.0
     ticks: Sequence[float] = _SHARES
+    names: Sequence[str] = ()
+
+    @property
+    def texts(self) -> list[str]:
+        """What stands at the ticks."""
+        return list(self.names) or [f"{tick:g}" for tick in self.ticks]
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,7 @@ class Exhibit:
         waveform: (samples,) float32; None: not at hand.
         sample_rate: of the waveform, Hz; 0 without one.
         log_mel: (frames, mels) float32; None: not at hand.
+        frequencies: Hz to the place in mel bands, for the axis of the picture.
     """
 
     clip_id: str
@@ -66,6 +67,7 @@ class Exhibit:
     waveform: np.ndarray | None = None
     sample_rate: int = 0
     log_mel: np.ndarray | None = None
+    frequencies: dict[float, float] = field(default_factory=dict)
 
     @property
     def picture(self) -> Plot | None:
@@ -76,7 +78,10 @@ class Exhibit:
         label, length = "frame", float(frames)
         if self.waveform is not None:
             label, length = "seconds", len(self.waveform) / self.sample_rate
+        names = [f"{frequency / 1000:g}" for frequency in self.frequencies]
         time, bands = Axis(label, 0, length, nice_ticks(length)), Axis("mel band", 0, mels, nice_ticks(mels, 5))
+        if names:
+            bands = Axis("kHz", 0, mels, tuple(self.frequencies.values()), names)
         title = f"log-mel of clip {self.clip_id}: time to the right, frequency upwards, brighter is louder"
         return Plot("picture", title, time, bands, log_mel=self.log_mel)
 

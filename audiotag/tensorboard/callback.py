@@ -114,7 +114,7 @@ class PerClassMetrics(keras.callbacks.Callback):
             watched = ("mAP", "AUC", predictions.task.decision)
             logs |= {f"val_{name}": means[name] for name in watched if not math.isnan(means[name])}
         if self._file is not None:
-            add_scalars(self._file, table, means, epoch)
+            add_scalars(self._file, table, means, epoch + 1)
             self._file.flush()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:

@@ -80,7 +80,7 @@ class EventFile:
         Args:
             tag: the curve's place, `group/name`.
             value: the point.
-            step: epoch, from 0.
+            step: epoch, from 1.
             name: shown instead of the tag where TensorBoard shows names.
             description: Markdown, shown beside the chart.
         """

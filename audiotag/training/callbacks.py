@@ -56,6 +56,14 @@ def seed_everything(*numbers: int) -> None:
     keras.utils.set_random_seed(int(np.random.SeedSequence(numbers).generate_state(1)[0]))
 
 
+class EpochScalars(keras.callbacks.TensorBoard):
+    """Losses and learning rate of every epoch, counted from 1 as everywhere else; Keras counts from 0."""
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Write the epoch's figures."""
+        super().on_epoch_end(epoch + 1, logs)
+
+
 class SeedEveryEpoch(keras.callbacks.Callback):
     """Makes PyTorch's global random state a function of seed and epoch, so that a resumed run draws the same numbers.
 

@@ -15,6 +15,7 @@ from audiotag.startup import keras_defaults
 from audiotag.training.callbacks import (
     DivergedError,
     EpochLine,
+    EpochScalars,
     KeepState,
     SeedEveryEpoch,
     StopWhereNotFinite,
@@ -172,7 +173,7 @@ def _callbacks(
         callbacks.append(PerClassMetrics((data, recipe.validation), **settings))
     return [
         *callbacks,
-        keras.callbacks.TensorBoard(out, write_graph=False),
+        EpochScalars(out, write_graph=False),
         KeepState(network, checkpoints, state, recipe.monitor, recipe.patience),
     ]
 

@@ -10,6 +10,7 @@ import pytest
 
 from audiotag.errors import AudioError
 from audiotag.frontend import PRESETS, LogMelConfig, log_mel, mel_filterbank, preset
+from audiotag.frontend.filterbank import places_of_frequencies
 
 
 @pytest.fixture(scope="module")
@@ -149,3 +150,16 @@ def test_a_window_placed_in_the_middle_of_the_transform_has_the_same_power(wavef
     spectrum = librosa.stft(waveform, n_fft=1024, win_length=800, hop_length=320, pad_mode="reflect")
     expected = (np.log(np.abs(spectrum.T) ** 2 @ mel_filterbank(config) + 1e-5) + 4.5) / 5
     np.testing.assert_allclose(log_mel(waveform, config), expected, atol=1e-4)
+
+
+def test_octaves_lie_where_their_tones_are_loudest() -> None:
+    for name in ("efficientat", "librosa"):
+        config = preset(name)
+        places = places_of_frequencies(config)
+        assert len(places) >= 4 and all(0 <= place <= config.mels for place in places.values())
+        assert list(places) == sorted(places) and set(np.diff([*places.values()]) >= 0.1 * config.mels) == {True}
+        seconds = np.arange(config.sample_rate) / config.sample_rate
+        for frequency, place in places.items():
+            tone = 0.5 * np.sin(2 * np.pi * frequency * seconds).astype(np.float32)
+            # The band k of a tone reaches from its lower neighbour's centre to its upper one's.
+            assert abs(int(log_mel(tone, config).mean(axis=0).argmax()) - place) <= 2.0, frequency

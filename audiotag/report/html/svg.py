@@ -43,14 +43,14 @@ class _Frame:
     def axes(self, grid: bool = True) -> Markup:
         top, right = (_TOP, self.right) if grid else (self.bottom + 4, _LEFT - 4)
         kind, parts = "grid" if grid else "axis", []
-        for tick in self.x.ticks:
+        for tick, text in zip(self.x.ticks, self.x.texts, strict=True):
             place = f"{self.across(tick):.1f}"
             parts.append(f'<path class="{kind}" d="M{place} {self.bottom}V{top}"/>')
-            parts.append(f'<text x="{place}" y="{self.bottom + 16}" text-anchor="middle">{tick:g}</text>')
-        for tick in self.y.ticks:
+            parts.append(f'<text x="{place}" y="{self.bottom + 16}" text-anchor="middle">{escape(text)}</text>')
+        for tick, text in zip(self.y.ticks, self.y.texts, strict=True):
             place = float(self.up(tick))
             parts.append(f'<path class="{kind}" d="M{_LEFT} {place:.1f}H{right}"/>')
-            parts.append(f'<text x="{_LEFT - 7}" y="{place + 4:.1f}" text-anchor="end">{tick:g}</text>')
+            parts.append(f'<text x="{_LEFT - 7}" y="{place + 4:.1f}" text-anchor="end">{escape(text)}</text>')
         parts.append(f'<path class="axis" d="M{_LEFT} {_TOP}V{self.bottom}H{self.right}"/>')
         middle, height = (_LEFT + self.right) / 2, (_TOP + self.bottom) / 2
         below, left = escape(self.x.label), escape(self.y.label)
@@ -81,7 +81,8 @@ def _matrix(matrix: Matrix) -> Markup:
     cell = 32 if size <= _NUMBERED else 15
     shown = [formats.short(name) for name in matrix.names]
     # A wide letter (日) takes two places; 7 is the width of a usual one.
-    left = 18 + 7 * max(sum(2 if ord(letter) > 0x2E7F else 1 for letter in name) for name in shown)
+    # The heading of the rows stands there too.
+    left = max(64, 18 + 7 * max(sum(2 if ord(letter) > 0x2E7F else 1 for letter in name) for name in shown))
     top, side = left + 8, cell * size
     parts = [Markup('<text x="{}" y="12" class="head">predicted →</text>').format(left)]
     parts.append(Markup('<text x="{}" y="{}" text-anchor="end" class="head">true ↓</text>').format(left - 8, top - 6))

@@ -99,7 +99,8 @@ def average_precision_by_clips(report: Report) -> bytes:
         axes.annotate(short(row["class"]), place, (5, 4), textcoords="offset points", fontsize=8, parse_math=False)
     if table["positives"].max() > _DECADE * table["positives"].min():
         axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        decades = math.log10(table["positives"].max() / table["positives"].min())
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if decades < 2.5 else (1,)))
         axes.xaxis.set_minor_formatter("")
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.set(ylim=(-0.02, 1.02), xlabel="clips of the class", ylabel="average precision")

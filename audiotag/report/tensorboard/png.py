@@ -81,10 +81,10 @@ def _plot(plot: Plot) -> Figure:
     axes.set(xlim=(plot.x.low, plot.x.high), ylim=(plot.y.low, plot.y.high))
     axes.set_xlabel(plot.x.label, parse_math=False)
     axes.set_ylabel(plot.y.label, parse_math=False)
-    axes.set_xticks(plot.x.ticks)
-    axes.set_yticks(plot.y.ticks)
+    axes.set_xticks(plot.x.ticks, plot.x.texts)
+    axes.set_yticks(plot.y.ticks, plot.y.texts)
     if any(line.name for line in plot.lines):
-        legend(axes)
+        legend(axes, loc="upper left")
     return figure
 
 

@@ -32,6 +32,7 @@ def write(folder: Path, report: Report) -> None:
     (folder / METADATA).write_text(content, encoding="utf-8")
     views = {"coloured by class": "class", "right or wrong": "found"}
     states = [_bookmark(name, column, vectors.shape) for name, column in views.items()]
+    states[0]["isSelected"] = True
     (folder / BOOKMARKS).write_text(json.dumps(states), encoding="utf-8")
     config = (
         f'embeddings {{\n  tensor_name: "{_NAME}"\n  tensor_path: "{VECTORS}"\n'
