@@ -1,11 +1,40 @@
-"""Expressions that choose splits: `train`, `fold1..4`, `train+fold2`, `fold1,fold3`, `all`."""
+"""Splits: the usual spellings of their names; expressions that choose some: `fold1..4`, `train+fold2`, `all`."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from audiotag.errors import AudiotagError, suggest
+
+_SPELLINGS = {
+    "train": ("train", "training", "trn"),
+    "validation": ("validation", "valid", "val"),
+    "development": ("development", "devel", "dev"),
+    "test": ("test", "testing", "tst", "eval", "evaluation"),
+}
+_NAMES = {spelling: name for name, spellings in _SPELLINGS.items() for spelling in spellings}
+
+
+def recognise(names: Iterable[str]) -> dict[str, str]:
+    """The splits that names stand for in any usual spelling: `Train`, `val`, `eval`, `Fold_3`.
+
+    A development set is for validation where there is a training set beside it, else it is for training.
+
+    Args:
+        names: as somebody wrote them.
+
+    Returns:
+        By name: "train", "validation", "test", "fold1", "fold2" …; names that stand for none are left out.
+    """
+    recognised = {}
+    for name in names:
+        folded = name.strip().casefold()
+        fold = re.fullmatch(r"fold[ _-]?0*([0-9]+)", folded)
+        if fold or folded in _NAMES:
+            recognised[name] = f"fold{fold[1]}" if fold else _NAMES[folded]
+    development = "validation" if "train" in recognised.values() else "train"
+    return {name: development if split == "development" else split for name, split in recognised.items()}
 
 
 def select(expression: str, known: Sequence[str]) -> list[str]:
