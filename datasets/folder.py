@@ -218,7 +218,8 @@ def _merge(parts: list[tuple[str, Part]], table: Path) -> list[Part]:
 
 def _parts_of_table(root: Path, table: Path, group_by: str | None) -> list[Part]:
     rows = tables.read(table).map(_text)
-    rows = rows[[any(map(str.strip, cells)) for cells in rows.to_numpy().tolist()]]  # a spreadsheet has empty ones
+    filled = [row for row, cells in enumerate(rows.to_numpy().tolist()) if any(map(str.strip, cells))]
+    rows = rows.iloc[filled]  # a spreadsheet has empty ones
     one_hot = _one_hot({column: rows[column].tolist() for column in rows})
     header = _header(list(rows.columns), table, one_hot)
     if group_by is not None and (group_by in COLUMNS or group_by not in rows):
