@@ -117,7 +117,7 @@ def build(
             manifest = former.manifest
         else:
             check(declaration, surveyed, allow)
-            for line in describe(declaration, surveyed):
+            for line in describe(declaration):
                 progress.say(line)
             with _claimed(folder):
                 example_bytes = clip_format.record_bytes(keep_waveforms)

@@ -42,7 +42,7 @@ def check(declaration: Declaration, surveyed: Mapping[str, Source], allow: Colle
         _check_splits(declaration.clips, surveyed)
 
 
-def describe(declaration: Declaration, surveyed: Mapping[str, Source]) -> Iterator[str]:
+def describe(declaration: Declaration) -> Iterator[str]:
     """Lines that tell a person what is going to be built: task, classes, splits, recordings, and what is odd."""
     clips, classes = declaration.clips, len(declaration.labels)
     recordings = list(dict.fromkeys(clip.source for clip in clips))
@@ -56,7 +56,7 @@ def describe(declaration: Declaration, surveyed: Mapping[str, Source]) -> Iterat
     yield f"  classes: {_counted(ordered[:_SHOWN], counts)}{rest if len(ordered) > _SHOWN else ''}"
     splits = Counter(clip.split for clip in clips)
     yield f"  splits: {_counted(sorted(splits), splits)}"
-    if reasons := _unusable(declaration, recordings, surveyed):
+    if reasons := _unusable(declaration, recordings):
         first = next(iter(reasons))
         more = f", {len(reasons) - 1} more in clips.csv" if len(reasons) > 1 else ""
         yield f"  recordings that cannot be used: {len(reasons)}, {first} ({reasons[first]}){more}"
@@ -77,7 +77,7 @@ def _counted(names: Sequence[str], counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {counts[name]}" for name in names)
 
 
-def _unusable(declaration: Declaration, recordings: list[str], surveyed: Mapping[str, Source]) -> dict[str, str]:
+def _unusable(declaration: Declaration, recordings: list[str]) -> dict[str, str]:
     """Reason by recording, as far as the beginning of a file gives it away."""
     reasons = {}
     if declaration.read is read_clip:

@@ -75,10 +75,13 @@ class Former:
         Raises:
             AudiotagError: the clips differ, and not because of these.
         """
+        used = {row["source"] for row in self._rows.values()}
         changed = {
             name
             for name, source in surveyed.items()
-            if self.sources and (name not in self.sources or self.sources[name].sha256 != source.sha256)
+            if self.sources
+            and name in used
+            and (name not in self.sources or self.sources[name].sha256 != source.sha256)
         }
         again = {self._rows[clip_id]["source"] for clip_id in self._rejected} - changed
         changed |= _usable([clip for clip in declaration.clips if clip.source in again], job)
