@@ -13,7 +13,7 @@ from audiotag import storage, tables
 from audiotag.errors import AudiotagError
 from audiotag.labels import split_cell
 from audiotag.records import plan, sources
-from audiotag.records.declaration import Clip, Declaration
+from audiotag.records.declaration import CLIP_COLUMNS, Clip, Declaration
 from audiotag.records.journal import FinishedShard
 from audiotag.records.manifest import CLIPS, MANIFEST, RECORDS, Manifest, row_of
 from audiotag.records.pool import make_shards
@@ -130,12 +130,15 @@ class Former:
 
 
 def _clip(row: Mapping[str, str]) -> Clip:
+    further = {column: cell for column, cell in row.items() if column not in CLIP_COLUMNS}
     end = float(row["end"]) if row["end"] else None
-    return Clip(row["clip_id"], row["source"], split_cell(row["labels"]), row["split"], float(row["start"]), end)
+    labels = split_cell(row["labels"])
+    return Clip(row["clip_id"], row["source"], labels, row["split"], float(row["start"]), end, columns=further)
 
 
 def _cells(clip: Clip) -> list[str]:
-    return list(map(str, row_of(clip)))
+    """What decides the record of a clip: a further column may say how its recording is read."""
+    return [*map(str, row_of(clip)), *(f"{column}={cell}" for column, cell in sorted(clip.columns.items()) if cell)]
 
 
 def _usable(clips: Sequence[Clip], job: plan.Job) -> set[str]:

@@ -110,6 +110,19 @@ def test_other_clips_are_another_data_set_whatever_has_changed(sounds: Path, tmp
         build(sounds, tmp_path / "data", seed=1)
 
 
+def test_another_cell_of_a_table_is_another_data_set_whatever_has_changed(sounds: Path, tmp_path: Path) -> None:
+    table = tmp_path / "clips.csv"
+    for device in "xy":
+        table.write_text(f"path,label,device\na/2.wav,a,{device}\nb/1.wav,b,z\n", encoding="utf-8")
+        declared = records.declare(sounds, table=table, seconds=0.05)
+        if device == "x":
+            records.build(declared, tmp_path / "data", front_end=FRONT_END, workers=1)
+            noise(sounds / "b" / "1.wav", 1000)
+        else:
+            with pytest.raises(AudiotagError, match="as many, not the same clips"):
+                records.build(declared, tmp_path / "data", front_end=FRONT_END, workers=1)
+
+
 def test_what_lies_beside_the_records_goes_over_and_is_named(
     sounds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
