@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
 from collections import Counter
@@ -21,7 +20,6 @@ from audiotag.storage import fingerprint
 
 LICENCE = "not stated: the licence of your recordings"
 CITATION = "your own recordings"
-HELD_OUT = 0.15
 SHORTEST_REST = 0.02  # of a clip: encoders lengthen a recording by some milliseconds, which are no clip
 # Folders that hold recordings of all classes.
 CONTAINERS = {
@@ -293,25 +291,12 @@ def _groups(parts: list[Part], root: Path, group_by: str | None) -> dict[str, st
 
 
 def _draw_splits(parts: list[Part], group_of: dict[str, str]) -> list[Part]:
-    """Draw train, validation and test for whole recordings, class by class, beginning with the rarest."""
+    """Draw train, validation and test for whole groups of recordings."""
     labels_of: dict[str, set[str]] = {}
     for part in parts:
         if part.readable:  # what will be rejected must not use up a class's few places
             labels_of.setdefault(group_of[part.recording], set()).update(part.labels or {""})
-    counts = Counter(label for labels in labels_of.values() for label in labels)
-    order = sorted(labels_of, key=lambda recording: hashlib.sha256(recording.encode()).digest())
-    split_of: dict[str, str] = {}
-    for label in sorted(counts, key=lambda name: (counts[name], name)):
-        members = [recording for recording in order if label in labels_of[recording]]
-        free = [recording for recording in members if recording not in split_of]
-        for split in ("validation", "test"):
-            taken = sum(split_of.get(recording) == split for recording in members)
-            wanted = max(round(HELD_OUT * len(members)) - taken, 0)
-            split_of.update(dict.fromkeys(free[:wanted], split))
-            free = free[wanted:]
-        split_of.update(dict.fromkeys(free, "train"))
-        if not any(split_of[source] == "train" for source in members):
-            split_of[members[0]] = "train"
+    split_of = splits.draw(labels_of)
     return [replace(part, split=split_of.get(group_of[part.recording], "train")) for part in parts]
 
 
@@ -373,7 +358,7 @@ def declare(
         parts = _parts_of_folders(Path(source), allow_class_names)
     else:
         parts = _parts_of_table(Path(source), Path(table) if Path(table).is_file() else root / table, group_by)
-    lengths = {source: _length(root / source) for source in dict.fromkeys(part.source for part in parts)}
+    lengths = {name: _length(root / name) for name in dict.fromkeys(part.source for part in parts)}
     cut = [piece for part in parts for piece in _cut(part, lengths[part.source], seconds)]
     if not all(part.split for part in cut):
         cut = _draw_splits(cut, _groups(cut, root, group_by))
