@@ -1,4 +1,4 @@
-"""Splits: the usual spellings of their names; drawn ones; expressions that choose some: `fold1..4`, `train+fold2`, `all`."""
+"""Splits: usual spellings of their names, drawn ones, and expressions such as `fold1..4`, `train+fold2`, `all`."""
 
 from __future__ import annotations
 
