@@ -37,21 +37,23 @@ def blocks(text: str) -> list[tuple[str, str]]:
 
 
 def prepare(folder: Path) -> None:
-    """Inputs that the README speaks of: `my_sounds/`, a table, `street.wav`, the cache, ESC-50's folder."""
+    """Inputs that the README speaks of: `my_sounds/`, tables, `street.wav`, the cache, ESC-50's folder."""
     import numpy as np
 
     from audiotag import audio, records
 
     declaration = records.declare("synthetic", clips=48, seconds=2.0, multilabel=False)
-    rows = ["path,label"]
+    rows, events = ["path,label"], ["path,onset,offset,label"]
     for number, clip in enumerate(clip for clip in declaration.clips if clip.labels[0] in ("siren", "hum", "click")):
         waveform = declaration.read(declaration.root, clip, 16000)
         path = folder / "my_sounds" / clip.labels[0] / f"{number}.wav"
         path.parent.mkdir(parents=True, exist_ok=True)
         audio.write(path, waveform, 16000)
         rows.append(f"{path.relative_to(folder / 'my_sounds')},{clip.labels[0]}")
+        events += (f"{rows[-1].split(',')[0]},{event.onset},{event.offset},{event.label}" for event in clip.events)
     shutil.copytree(folder / "my_sounds", folder / "recordings")
     (folder / "clips.csv").write_text("\n".join(rows) + "\n")
+    (folder / "events.csv").write_text("\n".join(events) + "\n")
     audio.write(folder / "street.wav", np.tile(waveform, 6), 16000)
     if SHARED.is_dir():
         (folder / "cache").mkdir()
@@ -80,9 +82,8 @@ def shorten(source: Path, target: Path) -> None:
 
 def main() -> int:
     """Run every block but the two install commands; the first that fails ends it."""
-    texts = [
-        (ROOT / file).read_text(encoding="utf-8") for file in ("README.md", "docs/evaluation.md", "docs/models.md")
-    ]
+    files = ("README.md", "docs/datasets.md", "docs/evaluation.md", "docs/models.md")
+    texts = [(ROOT / file).read_text(encoding="utf-8") for file in files]
     wanted = [(kind, code) for text in texts for kind, code in blocks(text) if "pip install" not in code]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -115,6 +116,8 @@ def run(kind: str, command: str) -> int:
 
     if kind == "python":
         print(f"+ python: {command.strip().splitlines()[0]} …", flush=True)
+        if file := re.match(r"# (\w+\.py)\n", command):
+            Path(file[1]).write_text(command, encoding="utf-8")
         exec(compile(command, "example", "exec"), {"__name__": "__main__"})
         return 0
     for part, options in SHORTER.items():

@@ -22,9 +22,9 @@ def suggest(received: str, known: Iterable[str]) -> str:
         known: the names that exist.
 
     Returns:
-        For example `did you mean 'mn04'? (known: mn02, mn04)`, or where none is near `known are mn02, mn04`.
+        For example `did you mean 'mn04'? (known: mn02, mn04)`, or `choose one (known: mn02, mn04)`.
     """
     names = sorted(known)
     near = difflib.get_close_matches(received.lower(), names, n=1, cutoff=0.5)
     shown = ", ".join(names[:24]) + (f", … {len(names)} in all" if len(names) > 24 else "")
-    return f"did you mean {near[0]!r}? (known: {shown})" if near else f"known are {shown}"
+    return f"did you mean {near[0]!r}? (known: {shown})" if near else f"choose one (known: {shown})"

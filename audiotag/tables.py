@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -19,11 +20,14 @@ if TYPE_CHECKING:
 KEYS = ("clip_id", "filename", "path", "clip")
 """Columns that name the clip of a row; the first of them that is there does."""
 
+SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+"""What may stand between the cells of a row; the header decides."""
+
 
 def read(
     path: str | Path, required: Sequence[str] = (), optional: Sequence[str] | None = None, *, key: str | None = None
 ) -> pandas.DataFrame:
-    """A table: Parquet where the file is named so, else CSV in UTF-8 with commas.
+    """A table: Parquet where the file is named so, else CSV in UTF-8 (or UTF-16) with commas, semicolons or tabs.
 
     Args:
         path: the file.
@@ -149,23 +153,32 @@ def _read_csv(path: Path) -> tuple[list[str], list[int], list[list[str]]]:
     """Header, and line and cells of every row. pandas would fill up short rows, and does not know their lines."""
     lines, rows = [], []
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file, strict=True)
+        with path.open("rb") as file:
+            encoding = "utf-16" if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
+        with path.open(newline="", encoding=encoding) as file:
+            separator = _separator(file.readline())
+            file.seek(0)
+            reader = csv.reader(file, strict=True, delimiter=separator)
             header = next(reader, [])
             for cells in reader:
                 if cells and len(cells) != len(header):
                     raise AudiotagError(
                         f"{path} line {reader.line_num}: a row has {len(header)} cells, this one {len(cells)}: "
-                        "quote cells that hold commas"
+                        f"quote cells that hold {SEPARATORS[separator]}"
                     )
                 if cells:
                     lines.append(reader.line_num)
                     rows.append(cells)
     except FileNotFoundError as error:
         raise AudiotagError(f"no such file: {path}") from error
-    except (OSError, csv.Error, UnicodeDecodeError) as error:
+    except (OSError, csv.Error, UnicodeError) as error:
         raise AudiotagError(f"{path} is not a UTF-8 table with commas ({error}): export it as CSV") from error
     return header, lines, rows
+
+
+def _separator(header: str) -> str:
+    """What gives the header the most columns."""
+    return max(SEPARATORS, key=lambda separator: len(next(csv.reader([header], delimiter=separator), [])))
 
 
 def _check_columns(path: Path, header: Sequence[str], required: Sequence[str], optional: Sequence[str] | None) -> None:

@@ -34,6 +34,18 @@ def test_places_are_lines_of_the_file_whatever_the_cells_hold(tmp_path: Path) ->
     assert tables.whole_numbers(path, table[:1], "number") == [1]
 
 
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_the_header_tells_the_separator(tmp_path: Path, separator: str, encoding: str) -> None:
+    path = tmp_path / "some.csv"
+    rows = (("name", "é"), ("a, b; c", "1"), ("d", "0,5"))
+    text = "\n".join(separator.join(f'"{cell}"' for cell in row) for row in rows)
+    path.write_bytes(text.encode(encoding))
+    table = tables.read(path)
+    assert [tuple(table.columns), *table.itertuples(index=False, name=None)] == list(rows)
+    assert tables.place(table, 1) == "line 3"
+
+
 def test_parquet_counts_rows_and_keeps_what_its_cells_are(tmp_path: Path) -> None:
     path = tmp_path / "some.parquet"
     pandas.DataFrame({"clip": [7, 8], "score": [0.5, None], "path": ["a", "b"]}).to_parquet(path)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from audiotag import __version__, progress
-from audiotag.cli import calibrate, catalogue, compare, data, embed, evaluate, tag, teach, train
+from audiotag.cli import build, calibrate, catalogue, compare, data, embed, evaluate, tag, teach, train
 
 app = typer.Typer(
     name="audiotag",
@@ -37,7 +37,7 @@ def options(
 
 
 EXTRA = {"allow_extra_args": True, "ignore_unknown_options": True}
-app.command(context_settings=EXTRA)(data.build)
+app.command(cls=build.BuildCommand, context_settings=EXTRA)(build.build)
 for command in (
     *(data.verify, teach.teach, train.train, calibrate.calibrate, evaluate.evaluate, compare.compare),
     *(tag.tag, embed.embed, catalogue.models),

@@ -43,7 +43,10 @@ def purpose(described: Callable[..., Any]) -> str:
 def _parameters(described: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     section = _ARGS.search(inspect.cleandoc(described.__doc__ or ""))
     texts = {name: " ".join(text.split()) for name, text in _ARGUMENT.findall(section[1] if section else "")}
-    hints = typing.get_type_hints(described, include_extras=True)
+    try:
+        hints = typing.get_type_hints(described, include_extras=True)
+    except NameError:  # a name that the file imports for type checkers alone
+        hints = {}
     parameters = {}
     for name, parameter in inspect.signature(described).parameters.items():
         hint = hints.get(name, str)

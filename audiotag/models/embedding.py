@@ -70,9 +70,7 @@ def _outputs(network: keras.Model, choice: str) -> list[keras.KerasTensor]:
         raise AudiotagError(f"blocks are those of an MN or a DyMN, received {network.name}: choose mid or features")
     if parts.features is None:
         names = [layer.name for layer in network.layers]
-        raise AudiotagError(
-            f"{network.name} has no layer 'features' to embed by: name one of its layers: {suggest('features', names)}"
-        )
+        raise AudiotagError(f"{network.name} has no layer 'features' to embed by: {suggest('features', names)}")
     if choice == "mid" and parts.head == "tokens":
         return [network.output, parts.features, _bands(network)]
     return [parts.features]

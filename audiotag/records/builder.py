@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Container, Iterator
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,17 @@ from audiotag.augment import policy as named_policy
 from audiotag.clip_format import ClipFormat
 from audiotag.errors import AudiotagError
 from audiotag.frontend import LogMelConfig, preset
-from audiotag.records import plan
+from audiotag.records import plan, sources
+from audiotag.records.checks import check, describe
 from audiotag.records.declaration import Declaration, read_clip
 from audiotag.records.journal import FinishedShard, Journal
 from audiotag.records.manifest import CLIPS, LABELS, MANIFEST, RECORDS, Manifest, write_clips
 from audiotag.records.pool import make_shards
+from audiotag.records.renewal import Former
+from audiotag.records.sources import Source
+
+FORMER = "former"
+"""Where a data set lies for the moment in which another takes its place."""
 
 
 @dataclass(frozen=True)
@@ -56,12 +62,16 @@ def build(
     workers: int | None = None,
     resume: bool = True,
     keep_waveforms: bool = False,
+    allow: Collection[str] = (),
 ) -> BuildReport:
     """Build a data set in worker processes.
 
     Shards appear in a hidden `.NAME.incomplete` folder beside `out`, which is renamed at the end. A build that was
     interrupted, even by `kill -9` or a full disk, goes on when it is run again. The bytes depend on the declaration,
     front end, policy, variants and seed only.
+
+    A data set that is there is not built again, but for recordings that have changed since, or that were rejected and
+    can be used now: the shards that hold them are made again.
 
     Args:
         declaration: what to build; see `declare`.
@@ -74,13 +84,14 @@ def build(
         resume: go on with an interrupted build of the same data set; False starts anew. Default True.
         keep_waveforms: store the waveform of every view beside its log-mel, in 16 bits (64 kB a second at 32 kHz), for
             teachers that take waveforms or have another front end. Default False.
+        allow: what is meant although it is refused otherwise, of `checks.ALLOWED`. Default: nothing.
 
     Returns:
         A report; the clips that were rejected are in `clips.csv` with a reason.
 
     Raises:
-        AudiotagError: an option out of range, `out` holds something else, the disk is full or read-only, every clip
-            was rejected, or a worker died.
+        AudiotagError: an option out of range, a data set that cannot be meant (see `checks.check`), `out` holds
+            something else, the disk is full or read-only, every clip was rejected, or a worker died.
     """
     started = time.monotonic()
     front_end = preset(front_end)
@@ -95,19 +106,52 @@ def build(
     job = plan.Job(records, root, declaration.read, clip_format, policy, variants, seed, keep_waveforms)
     journal = Journal(folder / "journal.jsonl", plan.describe(declaration, job))
     with _disk_errors(out):
-        manifest = _finished(out, journal.description)
-        existed = manifest is not None
-        if not existed:
+        former = Former(out) if out.exists() and not (out.is_dir() and not any(out.iterdir())) else None
+        if former:
+            former.check(journal.description)
+        names = [clip.source for clip in declaration.clips]
+        surveyed = sources.survey(root, names, former.sources if former else None)
+        changed = former.changed(declaration, journal.description, job, surveyed) if former else set()
+        existed = former is not None and not changed
+        if existed:
+            manifest = former.manifest
+        else:
+            check(declaration, surveyed, allow)
+            for line in describe(declaration):
+                progress.say(line)
             with _claimed(folder):
-                finished = _make(declaration, job, journal, workers, resume, out.name)
+                example_bytes = clip_format.record_bytes(keep_waveforms)
+                shards = plan.plan_shards(declaration.clips, variants, example_bytes)
+                kept = former.kept(shards, example_bytes, changed, journal.description) if former else {}
+                if former:
+                    progress.say(
+                        f"{out}: taking up recordings that have changed or can be used now ({len(changed)}): "
+                        f"{len(kept)} of {len(shards)} shards are kept"
+                    )
+                finished = _make(shards, job, journal, workers, resume, out, kept, surveyed)
                 recordings = ""
                 if declaration.read is read_clip:  # else `source` is no sound file
                     recordings = Path(os.path.relpath(root, target)).as_posix()
                 manifest = _finish(declaration, records.parent, journal.description, finished, recordings)
+                sources.write(records.parent, surveyed)
+                if former:
+                    _carry(folder / FORMER, target)
+                    target.replace(folder / FORMER)
                 records.parent.replace(target)
+        _carry(folder / FORMER, target)
         shutil.rmtree(folder, ignore_errors=True)
     clips, examples = len(declaration.clips), sum(shard.examples for shard in manifest.shards)
     return BuildReport(out, clips, clips - examples // (1 + variants), examples, time.monotonic() - started, existed)
+
+
+def _carry(former: Path, target: Path) -> None:
+    """What others have put beside the records of a data set, a teacher's logits for one, goes over to the new one."""
+    for path in former.iterdir() if former.is_dir() else ():
+        place = target / path.name
+        if path.name not in (MANIFEST, LABELS, CLIPS, sources.SOURCES, RECORDS) and not place.exists():
+            path.replace(place)
+            progress.say(f"{place} belongs to the records as they were before: make it again, or delete it")
+    shutil.rmtree(former, ignore_errors=True)
 
 
 def _check(policy: Policy, variants: int, seed: int, workers: int | None) -> None:
@@ -130,25 +174,6 @@ def _disk_errors(out: Path) -> Iterator[None]:
         ) from error
 
 
-def _finished(out: Path, description: dict[str, Any]) -> Manifest | None:
-    """The manifest of a whole data set in `out`; None where there is nothing; else an error."""
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
-        return None
-    if not out.is_dir() or not (out / MANIFEST).is_file():
-        raise AudiotagError(f"{out} exists and is not a data set: choose another folder to build in, or delete it")
-    manifest = Manifest.read(out, check=False)
-    if different := plan.difference(manifest.description, description):
-        raise AudiotagError(
-            f"{out} holds another data set; they differ in {different} (there / wanted): "
-            "choose another folder to build in, or delete it"
-        )
-    for shard in manifest.shards:
-        path = out / RECORDS / shard.name
-        if not path.is_file() or path.stat().st_size != shard.bytes:
-            raise AudiotagError(f"{out} is damaged ({shard.name} is missing or cut off): delete it and build it again")
-    return manifest
-
-
 @contextmanager
 def _claimed(folder: Path) -> Iterator[None]:
     """Hold the folder against a second build of the same data set; the claim ends with this process."""
@@ -167,29 +192,50 @@ def _claimed(folder: Path) -> Iterator[None]:
 
 
 def _make(
-    declaration: Declaration, job: plan.Job, journal: Journal, workers: int | None, resume: bool, name: str
+    shards: Sequence[plan.ShardPlan],
+    job: plan.Job,
+    journal: Journal,
+    workers: int | None,
+    resume: bool,
+    out: Path,
+    kept: Mapping[str, FinishedShard],
+    surveyed: Mapping[str, Source],
 ) -> dict[str, FinishedShard]:
-    """Make every shard that an earlier run had not finished."""
+    """Make every shard that an earlier run had not finished, and that `out` does not hold as it is to be."""
     if workers is None:
         workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     views = 1 + job.variants
-    example_bytes = job.clip_format.record_bytes(job.keep_waveforms)
-    shards = plan.plan_shards(declaration.clips, job.variants, example_bytes)
+    made_from = {shard.name: sources.fingerprint((clip.source for clip in shard.clips), surveyed) for shard in shards}
     job.folder.mkdir(parents=True, exist_ok=True)
     finished = journal.load(job.folder) if resume else {}
-    journal.start(finished)
+    finished = {name: made for name, made in finished.items() if made.sources == made_from.get(name)}
     _clean(job.folder, finished)
+    for name, made in kept.items():
+        if name not in finished:
+            _link(out / RECORDS / name, job.folder / name)
+            finished[name] = replace(made, sources=made_from[name])
+    journal.start(finished)
     waiting = [shard for shard in shards if shard.name not in finished]
     done = views * sum(len(shard.clips) for shard in shards if shard.name in finished)
+    total = views * sum(len(shard.clips) for shard in shards)
     with (
-        progress.bar(f"Building {name}", views * len(declaration.clips), "views", done=done) as advance,
+        progress.bar(f"Building {out.name}", total, "views", done=done) as advance,
         closing(make_shards(job, waiting, min(workers, len(waiting)), advance)) as shards_made,
     ):
         for made_shard in shards_made:
-            journal.add(made_shard)
-            finished[made_shard.shard.name] = made_shard
+            name = made_shard.shard.name
+            finished[name] = replace(made_shard, sources=made_from[name])
+            journal.add(finished[name])
     _clean(job.folder, finished)
     return {shard.name: finished[shard.name] for shard in shards}
+
+
+def _link(path: Path, target: Path) -> None:
+    """A shard that is in two places: one file where the file system can do it, else a copy."""
+    try:
+        os.link(path, target)
+    except OSError:
+        shutil.copyfile(path, target)
 
 
 def _clean(records: Path, keep: Container[str]) -> None:

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 
 from audiotag import audio, storage
-from audiotag.errors import AudiotagError, suggest
+from audiotag.errors import AudioError, AudiotagError, suggest
 from audiotag.labels import Labels
 from audiotag.task import Task
 
@@ -69,9 +69,24 @@ class Clip:
     columns: Mapping[str, str] = field(default_factory=dict)
 
 
+def is_beyond(start: float, end: float | None, length: float) -> bool:
+    """Whether a part ends after its recording, by more than rounded times and encoders explain (50 ms, 2 % of it)."""
+    return end is not None and end - length > max(0.05, 0.02 * (end - start))
+
+
 def read_clip(root: Path, clip: Clip, sample_rate: int) -> np.ndarray:
-    """The clip's waveform from its sound file under `root`: (samples,), float32, mono."""
-    return audio.read(storage.inside(root, clip.source), sample_rate, start=clip.start, end=clip.end)
+    """The clip's waveform from its sound file under `root`: (samples,), float32, mono.
+
+    Raises:
+        AudioError: it cannot be read, or the clip ends after the recording.
+    """
+    waveform = audio.read(storage.inside(root, clip.source), sample_rate, start=clip.start, end=clip.end)
+    length = clip.start + len(waveform) / sample_rate
+    if is_beyond(clip.start, clip.end, length):
+        raise AudioError(
+            f"{Path(clip.source).name} lasts {length:.3f} s and the part ends at {clip.end:g} s: correct the clip's end"
+        )
+    return waveform
 
 
 @dataclass(frozen=True)
@@ -167,7 +182,7 @@ def load_file(path: Path) -> ModuleType:
 
 def parameters(dataset: str | Path) -> dict[str, inspect.Parameter]:
     """Options of a data set's `declare` by name, their type hints evaluated where that can be done."""
-    function = _function(dataset)
+    function = function_of(dataset)
     try:
         signature = inspect.signature(function, eval_str=True)
     except NameError:  # a name that the file imports for type checkers alone
@@ -175,8 +190,15 @@ def parameters(dataset: str | Path) -> dict[str, inspect.Parameter]:
     return dict(signature.parameters)
 
 
-def _function(dataset: str | Path) -> Callable[..., Declaration]:
-    name = "folder" if Path(dataset).is_dir() else str(dataset)
+def function_of(dataset: str | Path) -> Callable[..., Declaration]:
+    """The `declare` of a data set: a name, a `.py` file, or a folder of recordings."""
+    path = Path(dataset)
+    if path.is_file() and path.suffix != ".py":
+        remedy = "put it into a folder a class (my_sounds/dog/1.wav) and build my_sounds"
+        if path.suffix.lower() in (".csv", ".tsv", ".txt", ".parquet"):
+            remedy = f"audiotag build folder --source DIR --table {path}"
+        raise AudiotagError(f"a data set is a name, a .py file or a folder, {dataset} is another file: {remedy}")
+    name = "folder" if path.is_dir() else str(dataset)
     return load_file(storage.find_in_library("datasets", name)).declare
 
 
@@ -187,11 +209,17 @@ def declare(dataset: str | Path, **options: Any) -> Declaration:
         dataset: name, `.py` file, or a folder (which `datasets/folder.py` then reads: a folder a class).
         options: keyword arguments of the file's `declare`; an unknown one is an error that suggests the nearest.
     """
-    function = _function(dataset)
+    function = function_of(dataset)
     if Path(dataset).is_dir():
         options["source"] = Path(dataset)
     known = inspect.signature(function).parameters
     for option in options:
         if option not in known:
             raise AudiotagError(f"data set {dataset} has no option {option!r}: {suggest(option, known)}")
+    for name, parameter in known.items():
+        named = parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+        if named and parameter.default is parameter.empty and name not in options:
+            raise AudiotagError(
+                f"data set {dataset} cannot do without the option {name}: give --{name.replace('_', '-')}"
+            )
     return function(**options)

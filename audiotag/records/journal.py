@@ -20,10 +20,12 @@ class FinishedShard:
     Args:
         shard: name, split, size and checksum.
         rejected: reason by clip id.
+        sources: checksum of the recordings that it was made from.
     """
 
     shard: Shard
     rejected: dict[str, str]
+    sources: str = ""
 
 
 class Journal:
@@ -44,7 +46,9 @@ class Journal:
         entries = [entry for entry in map(_parse, lines) if entry is not None]
         if not entries or entries[0] != self.description:
             return {}
-        finished = (FinishedShard(Shard(**entry["shard"]), entry["rejected"]) for entry in entries[1:])
+        finished = (
+            FinishedShard(Shard(**entry["shard"]), entry["rejected"], entry.get("sources", "")) for entry in entries[1:]
+        )
         return {
             made.shard.name: made
             for made in finished

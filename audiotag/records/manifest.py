@@ -107,6 +107,12 @@ class Manifest:
         return manifest
 
 
+def row_of(clip: Clip) -> tuple[str | float, ...]:
+    """A clip's cells in the columns that `clips.csv` always has, but for status and reason."""
+    end = "" if clip.end is None else clip.end
+    return (clip.clip_id, clip.source, clip.start, end, clip.split, join_cell(clip.labels))
+
+
 def write_clips(folder: Path, clips: Sequence[Clip], rejected: dict[str, str]) -> None:
     """Write `clips.csv`: a row a declared clip, in the order declared; clips' further columns follow the common ones.
 
@@ -118,12 +124,7 @@ def write_clips(folder: Path, clips: Sequence[Clip], rejected: dict[str, str]) -
     further = list(dict.fromkeys(column for clip in clips for column in clip.columns))
     rows = (
         (
-            clip.clip_id,
-            clip.source,
-            clip.start,
-            "" if clip.end is None else clip.end,
-            clip.split,
-            join_cell(clip.labels),
+            *row_of(clip),
             "rejected" if clip.clip_id in rejected else "ok",
             " ".join(rejected.get(clip.clip_id, "").split()),
             *(clip.columns.get(column, "") for column in further),

@@ -15,6 +15,7 @@ from audiotag.labels import split_cell
 from audiotag.records import teachers, tfrecord
 from audiotag.records.data import Data
 from audiotag.records.manifest import CLIPS, LABELS, MANIFEST, RECORDS, TEACHERS
+from audiotag.records.sources import SOURCES
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -201,7 +202,7 @@ def _teacher_check(data: Data, without: Sequence[str]) -> Check:
 
 def _strays(data: Data, taught: dict[str, Any]) -> list[Problem]:
     """Files that nothing lists."""
-    known = {MANIFEST, LABELS, CLIPS} | {f"{RECORDS}/{shard.name}" for shard in data.manifest.shards}
+    known = {MANIFEST, LABELS, CLIPS, SOURCES} | {f"{RECORDS}/{shard.name}" for shard in data.manifest.shards}
     for name, card in taught.items():
         known |= {f"{TEACHERS}/{name}/{file}" for file in (teachers.CARD, *card["shards"])}
     files = (path.relative_to(data.path).as_posix() for path in sorted(data.path.rglob("*")) if path.is_file())

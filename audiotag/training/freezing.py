@@ -33,7 +33,7 @@ def freeze(network: keras.Model, last: str) -> None:
     if last not in possible:
         raise AudiotagError(
             f"freeze leaves a part of {network.name} to train, received {last!r}, the end of it: "
-            f"name an earlier one: {suggest(last, possible)}"
+            f"{suggest(last, possible)}"
         )
     for name in names[: names.index(last) + 1]:
         for layer in stages[name]:

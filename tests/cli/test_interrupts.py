@@ -80,7 +80,7 @@ def test_a_build_that_is_interrupted_says_so_in_one_line_and_goes_on(command: Co
     dataset = tmp_path / "slow.py"
     dataset.write_text(SLOW_DATASET, encoding="utf-8")
     (tmp_path / "hold").touch()
-    arguments = ("build", dataset, "--out", tmp_path / "data", "--workers", "1")
+    arguments = ("build", dataset, "--out", tmp_path / "data", "--workers", "1", "--allow-one-class")
     process = start("--quiet", *arguments)
     assert process.stderr.readline() == "reached\n"
     code, out, err = interrupt(process)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections import Counter
 from pathlib import Path
 
@@ -18,10 +19,10 @@ RATE = 8000
 
 
 def sound(path: Path, seconds: float = 0.1) -> Path:
-    """A ramp, so that a cut shows where it was taken from."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    samples = round(seconds * RATE)
-    audio.write(path, np.arange(samples, dtype=np.float32) / 1e6, RATE)
+    """A ramp, so that a cut shows where it was taken from; its end tells it from the others."""
+    ramp = np.arange(round(seconds * RATE), dtype=np.float32) / 1e6
+    ramp[-1] = zlib.crc32(str(path).encode()) / 2**32
+    audio.write(path, ramp, RATE)
     return path
 
 
@@ -54,7 +55,7 @@ def test_class_names_with_commas_quotes_and_emoji_survive(tmp_path):
 def test_further_columns_of_a_table_reach_every_clip_of_their_row(tmp_path):
     sound(tmp_path / "long.wav", 2.0)
     sound(tmp_path / "short.wav", 1.0)
-    path = table(tmp_path, 'path,device,label,SNR dB\nlong.wav,"a, b",dog,3\nshort.wav,,dog,-1\n')
+    path = table(tmp_path, 'path,device,label,SNR dB\nlong.wav,"a, b",dog,3\nshort.wav,,cat,-1\n')
     declared = records.declare("folder", source=tmp_path, table=path, seconds=1.0)
     assert [dict(clip.columns) for clip in declared.clips] == [
         {"device": "a, b", "SNR dB": "3"},

@@ -135,7 +135,7 @@ def test_what_cannot_be_embedded_is_one_line(network):
         (network, ["block16_add"], "has no layer 'block16_add': did you mean 'block6_add'"),
         (network, [], "at least one layer, received none"),
         (passt, "blocks", "blocks are those of an MN or a DyMN, received passt"),
-        (plain, "mid", "plain has no layer 'features' to embed by: name one of its layers: known are top"),
+        (plain, "mid", "plain has no layer 'features' to embed by: choose one (known: top)"),
     )
     for model, layers, message in cases:
         with pytest.raises(AudiotagError) as raised:

@@ -1,0 +1,157 @@
+"""What a declared data set holds, said before it is built, and what cannot be meant, refused."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from audiotag import audio
+from audiotag.errors import AudioError, AudiotagError
+from audiotag.records.declaration import Clip, Declaration, read_clip
+from audiotag.records.sources import Source
+
+ALLOWED = ("one-class", "commas", "shared-recordings")
+"""What `build` refuses unless it is told that it is meant."""
+
+_EMPTY = {"nan", "<na>", "#n/a", "null"}  # how spreadsheets and pandas write a cell without a value
+_SHOWN = 24
+
+
+def check(declaration: Declaration, surveyed: Mapping[str, Source], allow: Collection[str] = ()) -> None:
+    """Refuse a data set that cannot be meant.
+
+    Args:
+        declaration: of the data set.
+        surveyed: its recordings.
+        allow: some of `ALLOWED`.
+
+    Raises:
+        AudiotagError: one class; classes whose names differ in case, spaces or Unicode's spelling alone, that mean an
+            empty cell, or that are several classes with commas; a recording in two splits, under its path, under
+            `recording` or by its bytes.
+    """
+    if unknown := sorted(set(allow) - set(ALLOWED)):
+        raise AudiotagError(f"allow takes {', '.join(ALLOWED)}, received {unknown[0]!r}: choose one of them")
+    _check_names(declaration.labels.names)
+    if "commas" not in allow:
+        _check_commas(declaration.labels.names)
+    if "one-class" not in allow:
+        _check_number(declaration)
+    if "shared-recordings" not in allow:
+        _check_splits(declaration.clips, surveyed)
+
+
+def describe(declaration: Declaration) -> Iterator[str]:
+    """Lines that tell a person what is going to be built: task, classes, splits, recordings, and what is odd."""
+    clips, classes = declaration.clips, len(declaration.labels)
+    recordings = list(dict.fromkeys(clip.source for clip in clips))
+    yield (
+        f"{declaration.name}: {declaration.task}, {classes} class{'es' * (classes > 1)}, {len(clips)} clips of "
+        f"{declaration.seconds:g} s, {len(recordings)} recordings"
+    )
+    counts = Counter(label for clip in clips for label in clip.labels)
+    ordered = sorted(declaration.labels, key=lambda name: -counts[name])
+    rest = f", {len(ordered) - _SHOWN} more, {ordered[-1]} {counts[ordered[-1]]} the rarest"
+    yield f"  classes: {_counted(ordered[:_SHOWN], counts)}{rest if len(ordered) > _SHOWN else ''}"
+    splits = Counter(clip.split for clip in clips)
+    yield f"  splits: {_counted(sorted(splits), splits)}"
+    if reasons := _unusable(declaration, recordings):
+        first = next(iter(reasons))
+        more = f", {len(reasons) - 1} more in clips.csv" if len(reasons) > 1 else ""
+        yield f"  recordings that cannot be used: {len(reasons)}, {first} ({reasons[first]}){more}"
+    if len(splits) == 1:
+        yield (
+            f"  note: every clip is in {clips[0].split}, none is left to validate or test with: add recordings, or say "
+            "which clips are for what"
+        )
+    if without := sum(not clip.labels for clip in clips):
+        single = all(len(clip.labels) < 2 for clip in clips)
+        because = ", and that alone makes the task multilabel: give them a class, such as background, if it is not"
+        yield (
+            f"  note: clips without a label: {without}; none of the classes sounds in them{because if single else ''}"
+        )
+
+
+def _counted(names: Sequence[str], counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {counts[name]}" for name in names)
+
+
+def _unusable(declaration: Declaration, recordings: list[str]) -> dict[str, str]:
+    """Reason by recording, as far as the beginning of a file gives it away."""
+    reasons = {}
+    if declaration.read is read_clip:
+        for name in recordings:
+            try:
+                audio.info(declaration.root / name)
+            except AudioError as error:
+                reasons[name] = " ".join(str(error).split())
+    return reasons
+
+
+def _check_names(names: Sequence[str]) -> None:
+    spellings: dict[str, str] = {}
+    for name in names:
+        if name.strip().casefold() in _EMPTY:
+            raise AudiotagError(
+                f"a class is named {name!r}, which is how a cell without a value is written: leave the cell empty, or "
+                "give the class another name"
+            )
+        first = spellings.setdefault(_spelling(name), name)
+        if first != name:
+            raise AudiotagError(
+                f"two classes differ in case, spaces or Unicode's spelling alone, {first!r} ({_points(first)}) and "
+                f"{name!r} ({_points(name)}): give both one name"
+            )
+
+
+def _spelling(name: str) -> str:
+    folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+    return " ".join(folded.replace("_", " ").split())
+
+
+def _points(name: str) -> str:
+    return f"{len(name)} characters, {'NFC' if unicodedata.is_normalized('NFC', name) else 'NFD'}"
+
+
+def _check_commas(names: Sequence[str]) -> None:
+    """Refuse "Guitar,Music" where Guitar and Music are classes, or parts of others that are written so."""
+    parts = {name: tuple(filter(None, map(str.strip, name.split(",")))) for name in names}
+    owners = Counter(part for own in parts.values() for part in set(own))
+    for name, own in parts.items():
+        if len(own) > 1 and all(owners[part] > 1 for part in own):
+            raise AudiotagError(
+                f"labels in one cell are separated by ';', and {name!r} looks like {len(own)} of them: write "
+                f"{';'.join(own)!r}, or say with --allow-commas that it is one class"
+            )
+
+
+def _check_number(declaration: Declaration) -> None:
+    """One class alone is always right: nothing is learnt."""
+    name, *others = declaration.labels.names
+    if not others and all(clip.labels for clip in declaration.clips):
+        raise AudiotagError(
+            f"a network tells classes apart, {declaration.name} has one, {name!r}: add recordings without it as a "
+            "class of their own (background), or leave their label empty in a table; --allow-one-class builds it as it "
+            "is"
+        )
+
+
+def _check_splits(clips: Sequence[Clip], surveyed: Mapping[str, Source]) -> None:
+    first: dict[tuple[str, str], Clip] = {}
+    for clip in clips:
+        source = surveyed.get(clip.source)
+        checksum = source.sha256 if source and source.bytes else ""
+        recording = clip.columns.get("recording", "")
+        for mark in (("source", clip.source), ("recording", recording), ("bytes", checksum)):
+            other = first.setdefault(mark, clip)
+            if mark[1] and other.split != clip.split:
+                what = {
+                    "source": f"{clip.source} is",
+                    "recording": f"{recording} (column recording) is",
+                    "bytes": f"{other.source} and {clip.source}, which have the same bytes, are",
+                }[mark[0]]
+                raise AudiotagError(
+                    f"a recording is in one split, else what is tested was trained on: {what} in {other.split} and in "
+                    f"{clip.split}: put it into one of them; --allow-shared-recordings builds it as it is"
+                )

@@ -1,0 +1,155 @@
+"""A data set that is there already: what has changed since in its recordings, and what of it still holds."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from audiotag import storage, tables
+from audiotag.errors import AudiotagError
+from audiotag.labels import split_cell
+from audiotag.records import plan, sources
+from audiotag.records.declaration import CLIP_COLUMNS, Clip, Declaration
+from audiotag.records.journal import FinishedShard
+from audiotag.records.manifest import CLIPS, MANIFEST, RECORDS, Manifest, row_of
+from audiotag.records.pool import make_shards
+from audiotag.records.sources import Source
+
+
+class Former:
+    """A finished data set in the place where one is to be built.
+
+    Args:
+        path: its folder.
+
+    Raises:
+        AudiotagError: the folder is no data set, or a damaged one.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        if not path.is_dir() or not (path / MANIFEST).is_file():
+            raise AudiotagError(f"{path} exists and is not a data set: choose another folder to build in, or delete it")
+        self.manifest = Manifest.read(path, check=False)
+
+    @cached_property
+    def sources(self) -> dict[str, Source]:
+        """What its recordings were; {} where that was not written down."""
+        return sources.read(self.path)
+
+    @cached_property
+    def _rows(self) -> dict[str, dict[str, str]]:
+        return {row["clip_id"]: row for row in tables.read(self.path / CLIPS).to_dict("records")}
+
+    @cached_property
+    def _rejected(self) -> dict[str, str]:
+        return {clip_id: row["reason"] for clip_id, row in self._rows.items() if row["status"] == "rejected"}
+
+    def check(self, description: dict[str, Any]) -> None:
+        """Refuse to build something else in its place; its clips may differ, see `changed`.
+
+        Raises:
+            AudiotagError: they differ in more than the clips, or a shard is missing.
+        """
+        apart = {key for key in {**description, **self.manifest.description} if self._differs(key, description)}
+        if apart and ("clips" not in apart or apart - {"clips", "version"}):
+            raise self._other(description)
+        for shard in self.manifest.shards:
+            path = self.path / RECORDS / shard.name
+            if not path.is_file() or path.stat().st_size != shard.bytes:
+                raise AudiotagError(
+                    f"{self.path} is damaged ({shard.name} is missing or cut off): delete it and build it again"
+                )
+
+    def changed(
+        self, declaration: Declaration, description: dict[str, Any], job: plan.Job, surveyed: Mapping[str, Source]
+    ) -> set[str]:
+        """The recordings that are to be taken up again: of other bytes now, or rejected before and usable now.
+
+        A recording that was used and has gone since is none of them: its records are kept.
+
+        Raises:
+            AudiotagError: the clips differ, and not because of these.
+        """
+        used = {row["source"] for row in self._rows.values()}
+        changed = {
+            name
+            for name, source in surveyed.items()
+            if self.sources
+            and name in used
+            and (name not in self.sources or self.sources[name].sha256 != source.sha256)
+        }
+        again = {self._rows[clip_id]["source"] for clip_id in self._rejected} - changed
+        changed |= _usable([clip for clip in declaration.clips if clip.source in again], job)
+        if self._differs("clips", description) and not self._explained(declaration.clips, changed):
+            raise self._other(description)
+        return changed
+
+    def kept(
+        self, shards: Iterable[plan.ShardPlan], example_bytes: int, changed: set[str], described: dict[str, Any]
+    ) -> dict[str, FinishedShard]:
+        """By name, the shards that a new build would make again byte for byte."""
+        before = [_clip(row) for row in self._rows.values()]
+        variants = described["variants"]
+        clips_of = {made.name: made.clips for made in plan.plan_shards(before, variants, example_bytes)}
+        same, listed = not self._differs("clips", described), {shard.name: shard for shard in self.manifest.shards}
+        kept = {}
+        for shard in shards:
+            if shard.name not in listed or any(clip.source in changed for clip in shard.clips):
+                continue
+            if not same and any(clip.events for clip in shard.clips):  # `clips.csv` does not know them
+                continue
+            if list(map(_cells, shard.clips)) != list(map(_cells, clips_of.get(shard.name, ()))):
+                continue
+            if storage.sha256(self.path / RECORDS / shard.name) == listed[shard.name].sha256:
+                own = {clip.clip_id for clip in shard.clips}
+                rejected = {clip_id: reason for clip_id, reason in self._rejected.items() if clip_id in own}
+                kept[shard.name] = FinishedShard(listed[shard.name], rejected)
+        return kept
+
+    def _differs(self, key: str, description: dict[str, Any]) -> bool:
+        return self.manifest.description.get(key) != description.get(key)
+
+    def _other(self, description: dict[str, Any]) -> AudiotagError:
+        different = plan.difference(self.manifest.description, description)
+        return AudiotagError(
+            f"{self.path} holds another data set; they differ in {different} (there / wanted): "
+            "choose another folder to build in, or delete it"
+        )
+
+    def _explained(self, clips: Sequence[Clip], changed: set[str]) -> bool:
+        """Whether clips were cut otherwise, or splits drawn otherwise, because recordings have changed."""
+        now = {clip.clip_id: (clip.source, _cells(replace(clip, split=""))) for clip in clips}
+        then = {clip_id: (row["source"], _cells(replace(_clip(row), split=""))) for clip_id, row in self._rows.items()}
+        others = {source for clip_id, (source, _) in {**then, **now}.items() if now.get(clip_id) != then.get(clip_id)}
+        return bool(changed) and others <= changed
+
+
+def _clip(row: Mapping[str, str]) -> Clip:
+    further = {column: cell for column, cell in row.items() if column not in CLIP_COLUMNS}
+    end = float(row["end"]) if row["end"] else None
+    labels = split_cell(row["labels"])
+    return Clip(row["clip_id"], row["source"], labels, row["split"], float(row["start"]), end, columns=further)
+
+
+def _cells(clip: Clip) -> list[str]:
+    """What decides the record of a clip: a further column may say how its recording is read."""
+    return [*map(str, row_of(clip)), *(f"{column}={cell}" for column, cell in sorted(clip.columns.items()) if cell)]
+
+
+def _usable(clips: Sequence[Clip], job: plan.Job) -> set[str]:
+    """The recordings of those clips that can be read: they are, into a folder that is thrown away."""
+    if not clips:
+        return set()
+    with tempfile.TemporaryDirectory() as folder:
+        trial = [plan.ShardPlan("trial", "trial", tuple(clips))]
+        rejected = {
+            clip_id
+            for made in make_shards(replace(job, folder=Path(folder)), trial, 1, lambda views: None)
+            for clip_id in made.rejected
+        }
+    return {clip.source for clip in clips if clip.clip_id not in rejected}

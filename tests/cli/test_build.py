@@ -1,0 +1,84 @@
+"""`audiotag build`: the options of a data set, what is said before the work, and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from audiotag import cli
+from audiotag.cli.app import app
+
+Command = Callable[..., object]
+Refuse = Callable[..., str]
+
+
+def test_help_lists_the_options_of_the_data_set_that_is_named(command: Command, folder: Path, tmp_path: Path) -> None:
+    plain = command("build", "--help")
+    assert (plain.code, plain.err, "Options of" in plain.out) == (0, "", False)
+    for dataset in ("folder", folder):
+        shown = command("build", dataset, "--help")
+        assert (shown.code, shown.err) == (0, "")
+        own = shown.out.split(f"Options of {dataset}:")[1]
+        assert "--table" in own and "--seconds" in own and "[default: 5.0]" in own
+        assert "--allow-class-names [true|false]" in own and "--source" not in own
+    assert '"esc10" for the ten classes' in command("build", "--out", "x", "esc50", "--help").out
+    multilabel = command("build", "synthetic", "-h").out.split("--multilabel [true|false]")[1]
+    assert "[default: true]" in " ".join(multilabel.split())
+    file = tmp_path / "mine.py"
+    file.write_text("def declare():\n    '''Nothing to choose.'''\n", encoding="utf-8")
+    assert command("build", file, "--help").out.endswith("Nothing to choose.\n")
+
+
+def test_an_unknown_data_set_is_one_line_in_its_help_too(refuse: Refuse) -> None:
+    assert "'nonsense' is neither a file nor one of audiotag's datasets: choose one (known:" in refuse(
+        "build", "nonsense", "--help"
+    )
+
+
+def test_a_switch_of_a_data_set_needs_no_word(command: Command, tone: Callable, tmp_path: Path) -> None:
+    for number, name in enumerate(("audio", "dog")):
+        tone(tmp_path / "sounds" / name / "1.wav", 300 + 100 * number)
+    arguments = ("build", tmp_path / "sounds", "--out", tmp_path / "data", "--seconds", "0.5", "--workers", "1")
+    assert "--allow-class-names makes it a class" in command(*arguments).err
+    assert command(*arguments, "--allow-class-names=false").code == 2
+    assert command(*arguments, "--allow-class-names").code == 0
+
+
+def test_what_is_built_is_said_before_the_work(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["build", str(folder), "--out", str(tmp_path / "data"), "--seconds", "0.5", "--workers", "1"]
+    assert cli.run(app, arguments) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].endswith("multiclass, 2 classes, 8 clips of 0.5 s, 8 recordings")
+    assert lines[1] == "  classes: high 4, low 4"
+    assert lines[2].startswith("  splits: ")
+    assert lines[-1].startswith("Building data: ")
+
+
+@pytest.mark.parametrize(
+    ("dataset", "phrase"),
+    [
+        ("0.wav", "0.wav is another file: put it into a folder a class"),
+        ("clips.csv", "audiotag build folder --source DIR --table"),
+        ("folder", "cannot do without the option source: give --source"),
+    ],
+)
+def test_what_is_no_data_set_is_told_what_to_do(
+    refuse: Refuse, recordings: Path, tmp_path: Path, dataset: str, phrase: str
+) -> None:
+    named = {"0.wav": recordings / "class 0" / "0.wav", "clips.csv": recordings / "clips.csv"}.get(dataset, dataset)
+    assert phrase in refuse("build", named, "--out", tmp_path / "data") and not (tmp_path / "data").exists()
+
+
+def test_a_single_class_and_shared_recordings_are_built_when_they_are_meant(
+    command: Command, refuse: Refuse, tone: Callable, tmp_path: Path
+) -> None:
+    for place in ("one/dog/1.wav", "two/train/dog/1.wav", "two/test/cat/1.wav"):
+        tone(tmp_path / place)
+    for name, switch in (("one", "--allow-one-class"), ("two", "--allow-shared-recordings")):
+        arguments = ("build", tmp_path / name, "--out", tmp_path / "data" / name, "--seconds", "0.5", "--workers", "1")
+        assert switch in refuse(*arguments)
+        assert command(*arguments, switch).code == 0
