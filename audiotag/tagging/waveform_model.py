@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import soxr
 
+from audiotag import audio
 from audiotag.clip_format import Pad
 from audiotag.errors import AudioError, AudiotagError
 from audiotag.frontend.config import LogMelConfig
@@ -80,10 +80,15 @@ def window_and_hop(model: WaveformModel, window: float | None = None, hop: float
     return samples, step
 
 
+def speed_of(source: audio.Source | np.ndarray) -> float:
+    """How fast a recording is played, so that its own times are those of the model times this."""
+    return source.speed if isinstance(source, audio.Recording) else 1.0
+
+
 def of_windows(
     model: WaveformModel,
     run: Callable[[np.ndarray], np.ndarray],
-    source: str | Path | np.ndarray,
+    source: audio.Source | np.ndarray,
     window: float | None = None,
     hop: float | None = None,
     sample_rate: int | None = None,
@@ -94,11 +99,12 @@ def of_windows(
         First sample of each window at the model's rate (windows,), int64; the sample after its last one that belongs to
         the signal; and its output (windows, ...).
     """
-    samples, step = window_and_hop(model, window, hop)
-    if not isinstance(source, str | Path):
+    speed = speed_of(source)
+    samples, step = window_and_hop(model, *(None if length is None else length / speed for length in (window, hop)))
+    if not isinstance(source, audio.Source):
         signal = _waveform(source, sample_rate, model.sample_rate)
     elif sample_rate is None:
-        signal = Path(source)
+        signal = source
     else:
         raise AudiotagError(f"sample_rate is for waveforms, received {sample_rate} with a file: leave it out")
     parts = []
