@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import math
 import re
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Literal
 
 from audiotag import audio, storage, tables
-from audiotag.errors import AudioError, AudiotagError
+from audiotag.errors import AudioError, AudiotagError, AudioWarning
 from audiotag.labels import Labels, split_cell
 from audiotag.records import Clip, Declaration
 
@@ -20,9 +22,6 @@ LICENCE = "not stated: the licence of your recordings"
 CITATION = "your own recordings"
 SPLITS = ("train", "validation", "test")
 HELD_OUT = 0.15
-SHORTEST_REST = 0.02  # of a clip: encoders lengthen a recording by some milliseconds, which are no clip
-# Cannot be decoded here, so that their clips are rejected with a reason instead of being overlooked.
-FOREIGN_SUFFIXES = (".m4a", ".aac", ".wma", ".amr", ".ape", ".webm")
 COLUMNS = {
     "path": "path",
     "filename": "path",
@@ -58,10 +57,10 @@ class Part:
 
 def _recordings(root: Path) -> list[str]:
     """Sound files under `root` as sorted relative paths; hidden files and folders are left out."""
-    suffixes = audio.SUFFIXES + FOREIGN_SUFFIXES
-    files = (path for path in root.rglob("*") if path.suffix.lower() in suffixes and not path.is_dir())
-    relative = (path.relative_to(root) for path in files)
-    names = sorted(path.as_posix() for path in relative if not any(part.startswith(".") for part in path.parts))
+    search = audio.search(root)
+    if left_out := search.left_out():
+        warnings.warn(f"left out of {root}: {left_out}", AudioWarning, stacklevel=2)
+    names = sorted(path.relative_to(root).as_posix() for path in search.sounds)
     for name in names:
         if re.search("[\udc80-\udcff]", name):  # bytes that are not UTF-8, as Python shows them
             raise AudiotagError(f"file names must be UTF-8, received {name!r} in {root}: rename it")
@@ -160,19 +159,18 @@ def _parts_of_table(root: Path, table: Path) -> list[Part]:
 def _cut(part: Part, root: Path, seconds: float) -> Iterator[Part]:
     """The part in consecutive pieces of `seconds`, the last one moved back so that it ends where the part ends."""
     try:
-        length = audio.info(root / part.source).seconds
+        length = audio.seconds(root / part.source)
     except AudioError:
         yield replace(part, readable=False)  # stays one clip, so that the build rejects it and says why
         return
     end = length if part.end is None else min(part.end, length)
     whole, window = math.floor((end - part.start) * 1000), round(seconds * 1000)  # both in milliseconds
-    if whole % window < SHORTEST_REST * window:
-        whole -= whole % window
-    if whole <= window:
+    starts = audio.windows(whole, window, window)
+    if len(starts) == 1:
         yield part
         return
     name = part.source if part.clip_id.startswith(f"{part.source}#") else part.clip_id
-    for first in audio.windows(whole, window, window):
+    for first in starts:
         start = round(part.start + first / 1000, 3)
         yield replace(part, clip_id=f"{name}#{start:.3f}", start=start, end=round(start + seconds, 3))
 
@@ -200,7 +198,14 @@ def _draw_splits(parts: list[Part]) -> list[Part]:
     return [replace(part, split=part.split or split_of.get(part.recording, "train")) for part in parts]
 
 
-def declare(source: str | Path, table: str | Path | None = None, seconds: float = 5.0) -> Declaration:
+def declare(
+    source: str | Path,
+    table: str | Path | None = None,
+    seconds: float = 5.0,
+    channel: str | None = None,
+    speed: float = 1.0,
+    pad: Literal["repeat", "zero"] = "repeat",
+) -> Declaration:
     """Declare a folder of recordings.
 
     Without a table, a recording's class is its folder in `source`, however deep the recording lies in it:
@@ -222,6 +227,10 @@ def declare(source: str | Path, table: str | Path | None = None, seconds: float 
         seconds: length of a clip, at least 0.001 s. Longer recordings (or rows) are cut into consecutive clips named
             `path#start`, the last one moved back to end with the recording (a rest below 2 % of a clip is left out);
             shorter ones are filled up.
+        channel: mean, left, right, loudest or a number from 1. None: the mean; where it cancels, the loudest.
+        speed: play recordings faster or slower: 0.1 makes bats audible, 8 whales. Times stay the recording's own;
+            `seconds` are those of the clip that is heard.
+        pad: how a shorter recording is filled up: "repeat" itself or "zero".
     """
     root = Path(source).resolve()
     if not root.is_dir():
@@ -232,7 +241,9 @@ def declare(source: str | Path, table: str | Path | None = None, seconds: float 
         parts = _parts_of_folders(root)
     else:
         parts = _parts_of_table(root, Path(table) if Path(table).is_file() else root / table)
-    cut = [piece for part in parts for piece in _cut(part, root, seconds)]
+    audio.Recording(root, channel, speed)  # refuses what no recording can be read with
+    way = {"read_channel": channel or "", "read_speed": f"{speed:g}"} if channel is not None or speed != 1 else {}
+    cut = [replace(piece, columns=piece.columns | way) for part in parts for piece in _cut(part, root, seconds * speed)]
     if not all(part.split for part in cut):
         cut = _draw_splits(cut)
     clips = tuple(
@@ -253,4 +264,5 @@ def declare(source: str | Path, table: str | Path | None = None, seconds: float 
         clips=clips,
         seconds=seconds,
         root=root,
+        pad=pad,
     )

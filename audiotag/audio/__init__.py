@@ -5,7 +5,7 @@ from __future__ import annotations
 from audiotag.audio.folders import Search, search
 from audiotag.audio.formats import DECODED_BY_PYAV, MAX_CHANNELS, MAX_SAMPLE_RATE, SUFFIXES
 from audiotag.audio.reading import AudioInfo, Recording, Source, info, read, seconds, stream
-from audiotag.audio.waveforms import fit, windows
+from audiotag.audio.waveforms import check_level, fit, windows
 from audiotag.audio.writing import write
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Recording",
     "Search",
     "Source",
+    "check_level",
     "fit",
     "info",
     "read",

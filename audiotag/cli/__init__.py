@@ -110,14 +110,16 @@ def _warnings_as_lines() -> Iterator[None]:
     from audiotag.errors import AudioWarning
 
     with warnings.catch_warnings():
-        warnings.simplefilter("once", AudioWarning)
-        show = warnings.showwarning
+        # Not the filter "once": libraries that filter warnings themselves make Python forget what was said.
+        warnings.simplefilter("always", AudioWarning)
+        show, lines = warnings.showwarning, set()
 
         def show_line(message: Warning | str, category: type[Warning], *place: Any, **options: Any) -> None:
-            if issubclass(category, AudioWarning):
-                progress.say(f"audiotag: {message}")
-            else:
+            if not issubclass(category, AudioWarning):
                 show(message, category, *place, **options)
+            elif str(message) not in lines:
+                lines.add(str(message))
+                progress.say(f"audiotag: {message}")
 
         warnings.showwarning = show_line
         yield
