@@ -75,7 +75,8 @@ def _only(index: int) -> Mix:
 @lru_cache(4096)
 def _powers(path: str, size: int, changed: int) -> tuple[float, tuple[float, ...]]:
     """Mean power of the mean and of each channel in the first 30 s that are not silent; arguments as of `links_of`."""
-    with opened(Path(path)) as decoder:
+    # What is not finite is refused where it is read.
+    with opened(Path(path)) as decoder, np.errstate(invalid="ignore", over="ignore"):
         count, of_mean, of_channels = 0, 0.0, np.zeros(decoder.channels)
         for block in decoder.blocks():
             block = block.astype(np.float64)

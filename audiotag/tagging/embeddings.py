@@ -18,7 +18,14 @@ from audiotag import audio
 from audiotag.errors import AudiotagError, Stopped
 from audiotag.storage import write_atomically
 from audiotag.tagging.files import report_failure, results_of, shown_path
-from audiotag.tagging.waveform_model import WaveformModel, of_windows, on_waveforms, speed_of, window_and_hop
+from audiotag.tagging.waveform_model import (
+    WaveformModel,
+    of_windows,
+    on_waveforms,
+    pad_of_vectors,
+    speed_of,
+    window_and_hop,
+)
 
 if TYPE_CHECKING:
     import keras
@@ -141,7 +148,8 @@ def _window(model: WaveformModel, window: float | None, timestamps: bool) -> flo
 
 
 def _every_window(model: WaveformModel, source: audio.Source | np.ndarray, layers: Layers, *lengths: Any) -> Embeddings:
-    starts, ends, vectors = of_windows(model, network_of(model, layers).predict_on_batch, source, *lengths)
+    run, pad = network_of(model, layers).predict_on_batch, pad_of_vectors(model)
+    starts, ends, vectors = of_windows(model, run, source, *lengths, pad=pad)
     rate = model.sample_rate / speed_of(source)
     return Embeddings(starts / rate, ends / rate, vectors)
 

@@ -14,7 +14,14 @@ from audiotag import audio
 from audiotag.errors import AudiotagError
 from audiotag.models.frames import FrameSteps, frame_level, frame_steps
 from audiotag.tagging.tags import Tag, check_top
-from audiotag.tagging.waveform_model import WaveformModel, of_windows, on_waveforms, speed_of, window_and_hop
+from audiotag.tagging.waveform_model import (
+    WaveformModel,
+    of_windows,
+    on_waveforms,
+    pad_of_vectors,
+    speed_of,
+    window_and_hop,
+)
 
 # Of mn04_as on 140 ESC-10 clips in 12 s of faint noise, steps of 0.32 s: F1 is 0.77 at 0.15 and 0.2, 0.76 at 0.25 and
 # 0.3, 0.70 at 0.5; events of other classes are 45 at 0.15, 25 at 0.2, 15 at 0.25 (tests/benchmarks/event_threshold.py).
@@ -85,7 +92,8 @@ def frame_scores(
         # Windows that begin on the grid, and leave no step between them out.
         count = min(steps.count(model.front_end.frames(samples)), samples // distance)
         hop = max(count, 1) * distance / model.sample_rate * speed
-    starts, ends, scores = of_windows(model, network.predict_on_batch, source, window, hop, sample_rate)
+    pad = pad_of_vectors(model)
+    starts, ends, scores = of_windows(model, network.predict_on_batch, source, window, hop, sample_rate, pad)
     _, first = steps.seconds(model.front_end)
     stitched = stitch(starts, scores, distance)
     centres = first + np.arange(len(stitched)) * distance / model.sample_rate

@@ -44,7 +44,7 @@ def windows_of(
         sample_rate: Hz; a file of another rate is resampled.
         window: length of a window, samples.
         hop: distance between windows, samples.
-        pad: what a signal shorter than one window is filled up with; "none" leaves it as short as it is.
+        pad: what a signal shorter than one window is filled up with, as of `ClipFormat`.
 
     Raises:
         AudioError: the file cannot be read.
@@ -57,12 +57,19 @@ def windows_of(
     for starts, waveform in blocks:
         for group in _groups(starts, largest):
             rows = [waveform[start - starts[0] :][:window] for start in group]
-            filled = [row if pad == "none" or len(row) == window else audio.fit(row, window, pad) for row in rows]
+            filled = [_filled(row, window, pad, sample_rate) for row in rows]
             yield Windows(
                 starts=np.array(group),
                 ends=np.array([start + len(row) for start, row in zip(group, rows, strict=True)]),
                 waveforms=np.stack(filled),
             )
+
+
+def _filled(row: np.ndarray, window: int, pad: Pad, sample_rate: int) -> np.ndarray:
+    """A window of which the signal may give only a part."""
+    if len(row) == window or pad == "none" or (pad == "zero_under_1s" and len(row) >= sample_rate):
+        return row
+    return audio.fit(row, window, "repeat" if pad == "repeat" else "zero")
 
 
 def _blocks_of_file(

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from tests.cli.test_interrupts import interrupt, start
 
@@ -148,3 +149,40 @@ def test_labels_of_several_recordings_go_to_a_file_each(
     names = sorted(path.relative_to(tmp_path / "labels").as_posix() for path in (tmp_path / "labels").rglob("*.txt"))
     assert names == sorted(f"{label}/{take}.wav.txt" for label in ("low", "high") for take in range(4))
     assert (tmp_path / "labels" / names[0]).read_text(encoding="utf-8").startswith("0.000000\t0.500000\t")
+
+
+def test_build_reads_the_channel_at_the_speed_that_is_asked_for(command: Command, tmp_path: Path) -> None:
+    from audiotag import audio, records
+    from audiotag.records.clips import recorded
+
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, (4, 64_000, 2)).astype(np.float32)
+    for index, name in enumerate(("a/1", "a/2", "b/1", "b/2")):
+        (tmp_path / "bats" / name).parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(tmp_path / "bats" / f"{name}.wav", noise[index], 64_000, subtype="FLOAT")
+    options = ("--channel", "right", "--speed", "0.5", "--seconds", "1", "--pad", "zero", "--keep-waveforms")
+    outcome = command("build", tmp_path / "bats", "--out", tmp_path / "data", "--workers", 1, *options)
+    assert (outcome.code, outcome.err) == (0, "")
+    data = records.open(tmp_path / "data")
+    assert sorted(data.clips["clip_id"])[:2] == ["a/1.wav#0.000", "a/1.wav#0.500"]
+    read = recorded(data, tmp_path / "bats", 32_000)
+    np.testing.assert_allclose(read("a/1.wav#0.500"), noise[0, 32_000:, 1], atol=1e-6)
+    np.testing.assert_allclose(
+        read("a/1.wav#0.000"),
+        audio.read(audio.Recording(tmp_path / "bats/a/1.wav", "2", 0.5), 32_000)[:32_000],
+        atol=1e-6,
+    )
+    assert data.pad == "zero"
+
+
+def test_build_reads_links_names_what_it_leaves_out_and_tells_what_is_to_be_known(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "low", tmp_path / "in" / "low")
+    (tmp_path / "in" / "high").symlink_to(folder / "high")
+    (tmp_path / "in" / "low" / "notes.txt").write_text("a note")
+    left = soundfile.read(folder / "low" / "0.wav")[0]
+    soundfile.write(tmp_path / "in" / "low" / "9.wav", np.stack([left, -left], axis=1), 32_000)
+    build = ("build", tmp_path / "in", "--out", tmp_path / "data", "--workers", "1", "--seconds", "0.5")
+    process = subprocess.run([sys.executable, "-m", "audiotag", *build], capture_output=True, text=True, check=False)
+    assert process.returncode == 0
+    assert "9 clips, 9 examples, 0 rejected" in process.stdout
+    assert process.stderr.count("1 files that are no sound by their suffix (.txt 1)") == 1
+    assert process.stderr.count("9.wav: the mean of its 2 channels cancels what they have") == 1

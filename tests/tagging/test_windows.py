@@ -36,6 +36,15 @@ def test_a_short_signal_is_filled_up_but_ends_where_it_ends(pad, expected):
     assert (batch.starts.tolist(), batch.ends.tolist()) == ([0], [3])
 
 
+@pytest.mark.parametrize(("seconds", "length"), [(0.5, 16_000), (0.999, 16_000), (1.0, 8000), (1.5, 12_000)])
+def test_silence_below_a_second_is_for_what_is_shorter_alone(seconds, length):
+    signal = np.ones(round(8000 * seconds), np.float32)
+    (batch,) = windows_of(signal, 8000, window=16_000, hop=16_000, pad="zero_under_1s")
+    assert batch.waveforms.shape == (1, length)
+    assert batch.waveforms.sum() == len(signal)
+    assert batch.ends.tolist() == [len(signal)]
+
+
 @pytest.mark.parametrize(("suffix", "rate"), [(".wav", 8000), (".flac", 11_025), (".ogg", 8000)])
 def test_a_file_read_in_blocks_gives_the_windows_of_the_whole_file(tmp_path, monkeypatch, suffix, rate):
     monkeypatch.setattr(windows, "SECONDS_A_BLOCK", 2)
