@@ -247,9 +247,7 @@ def links_of(path: str, size: int, changed: int) -> tuple[Link, ...]:
     name = Path(path).name
     with Path(path).open("rb") as file:
         magic = file.read(12)
-        if magic[:4] in (b"RIFF", b"RIFX", b"RF64") and magic[8:] == b"WAVE":
-            return riff.links(file, name, size, magic)
-        if magic[:4] == b"FORM" and magic[8:] in (b"AIFF", b"AIFC"):
+        if riff.is_plain(magic):
             return riff.links(file, name, size, magic)
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             if magic[:4] == b"OggS":

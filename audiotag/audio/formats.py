@@ -13,11 +13,13 @@ DECODED_BY_PYAV = (
 )
 """Suffixes of sound too, which needs PyAV (`pip install "audiotag[formats]"`); named as left out where it is not."""
 
+MIN_SAMPLE_RATE = 100
+"""Of a recording: below, nothing is sound, and a short file would claim to last for days."""
 MAX_SAMPLE_RATE = 768_000
 MAX_CHANNELS = 256
 
 _FOREIGN_BEGINNINGS = (b"\x1aE\xdf\xa3", b"wvpk", b"MAC ", b"#!AMR", b"\x30\x26\xb2\x75", b"ADIF", b"TTA1", b"\x0b\x77")
-_CONTAINERS = (b"RIFF", b"RIFX", b"RF64", b"FORM", b"OggS", b"fLaC", b"caff", b"riff")
+_CONTAINERS = (b"RIFF", b"RIFX", b"RF64", b"FORM", b"OggS", b"fLaC", b"caff", b"riff", b".snd")
 
 
 def is_foreign(beginning: bytes) -> bool:
@@ -33,7 +35,9 @@ def may_hold_other_codecs(beginning: bytes) -> bool:
 
 def check_header(name: str, sample_rate: int, channels: int) -> None:
     """Refuse a sample rate and a number of channels that no recording has."""
-    if not 1 <= sample_rate <= MAX_SAMPLE_RATE:
-        raise AudioError(f"{name} has an absurd header: sample rate {sample_rate} Hz, not in 1 to {MAX_SAMPLE_RATE}")
+    if not MIN_SAMPLE_RATE <= sample_rate <= MAX_SAMPLE_RATE:
+        raise AudioError(
+            f"{name} has an absurd header: sample rate {sample_rate} Hz, not in {MIN_SAMPLE_RATE} to {MAX_SAMPLE_RATE}"
+        )
     if not 1 <= channels <= MAX_CHANNELS:
         raise AudioError(f"{name} has an absurd header: {channels} channels, not in 1 to {MAX_CHANNELS}")

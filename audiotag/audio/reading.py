@@ -19,6 +19,7 @@ from audiotag.audio.waveforms import check_level, check_sample_rate
 from audiotag.errors import AudioError, AudiotagError, AudioWarning
 
 _CONTEXT = 1024  # samples, at the lower of two rates, that soxr's HQ filter is given on both sides of a part
+_LARGEST_BLOCK = 1 << 20  # samples that `stream` gives at once
 _LOW_RATE = 0.75  # of the rate that is wanted: below, a good part of the spectrum is empty
 
 
@@ -168,12 +169,15 @@ def stream(source: Source, sample_rate: int) -> Iterator[np.ndarray]:
         resampler = None
         if played.rate != sample_rate:
             resampler = soxr.ResampleStream(played.rate, sample_rate, 1, dtype="float32", quality="HQ")
-        for block in played.blocks(0):
-            if recording.on_read is not None:
-                recording.on_read(len(block) / played.rate * recording.speed)
-            resampled = block if resampler is None else resampler.resample_chunk(block)
-            count += len(resampled)
-            yield resampled
+        step = max(_LARGEST_BLOCK * played.rate // sample_rate, 1)  # a low rate makes many samples of few
+        for whole in played.blocks(0):
+            for first in range(0, len(whole), step):
+                block = whole[first : first + step]
+                if recording.on_read is not None:
+                    recording.on_read(len(block) / played.rate * recording.speed)
+                resampled = block if resampler is None else resampler.resample_chunk(block)
+                count += len(resampled)
+                yield resampled
         if resampler is not None:
             resampled = resampler.resample_chunk(np.zeros(0, np.float32), last=True)
             count += len(resampled)

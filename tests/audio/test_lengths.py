@@ -90,6 +90,29 @@ def test_an_rf64_file_is_read_to_its_end_too(written, size: int) -> None:
         check_same(streamed, expected)
 
 
+@pytest.mark.parametrize(
+    ("suffix", "layout", "marker", "after", "sizes"),
+    [
+        ("au", ">I", b".snd", 4, [0, 30_000, 0x7FFFFFFF, 0xFFFFFFFF]),
+        ("caf", ">q", b"data", 0, [-1, 2**63 - 1]),
+        ("w64", "<Q", b"data\xf3\xac", 10, [0, 2**63 - 1]),
+    ],
+)
+def test_au_caf_and_w64_files_are_read_to_their_end_and_refused_where_they_are_cut(
+    written, suffix: str, layout: str, marker: bytes, after: int, sizes: list[int]
+) -> None:
+    path = written(f"sound.{suffix}", subtype="PCM_16")
+    expected = decoded(path)
+    place = path.read_bytes().index(marker) + len(marker) + after
+    for size in sizes:
+        streamed = changed(path, lambda content, size=size: struct.pack_into(layout, content, place, size))
+        received = audio.read(streamed, RATE)
+        np.testing.assert_array_equal(received[: len(expected)], expected)
+        assert len(received) - len(expected) <= 2  # bytes that fill a chunk up
+    with pytest.raises(AudioError, match="truncated"):
+        audio.read(changed(path, lambda content: content[: len(content) // 2]), RATE)
+
+
 def test_chunks_after_the_sound_are_no_sound(written) -> None:
     path = written("sound.wav")
     expected = decoded(path)

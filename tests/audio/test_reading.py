@@ -128,6 +128,7 @@ def test_missing_empty_and_soundless_files_are_told_apart(tmp_path: Path) -> Non
     ("offset", "layout", "value", "reason"),
     [
         (24, "<I", 0, "absurd header: sample rate 0 Hz"),
+        (24, "<I", 99, "absurd header: sample rate 99 Hz, not in 100 to 768000"),
         (24, "<I", 768_001, "absurd header: sample rate 768001 Hz"),
         (22, "<H", 0, "absurd header: 0 channels"),
         (22, "<H", 4000, "absurd header: 4000 channels"),

@@ -77,3 +77,11 @@ def test_a_long_file_is_never_held_in_memory_as_a_whole(tmp_path, monkeypatch):
     batches = list(windows_of(path, 8000, window=80_000, hop=80_000, pad="zero"))
     assert sum(len(batch.starts) for batch in batches) == 30
     assert longest <= 70 * 8000
+
+
+def test_a_low_rate_takes_no_more_memory_than_a_high_one(tmp_path):
+    """Two hours from a file of 1.4 MB."""
+    soundfile.write(tmp_path / "slow.wav", np.zeros(7200 * 100), 100)
+    blocks = [len(block) for block in audio.stream(tmp_path / "slow.wav", 32_000)]
+    assert sum(blocks) == 7200 * 32_000
+    assert max(blocks) < 1 << 22
