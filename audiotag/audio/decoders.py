@@ -21,6 +21,7 @@ from audiotag.errors import AudioError, AudiotagError, AudioWarning
 
 _BLOCK_VALUES = 1 << 20  # values decoded at once: memory follows what a file holds, not what its header claims
 _UNKNOWN = 1 << 48  # libsndfile says a number near 2^63 where it knows none
+_LONGEST_BYTE = 0.2  # seconds of the most compressed sound, near silence; longer claims are believed once decoded
 _SLACK = {"MP3": 4 * 1152}  # samples that a decoder may give fewer than frames hold: the first ones lack what is before
 INSTALL = 'install PyAV (pip install "audiotag[formats]"), or convert it to WAV or FLAC'
 
@@ -50,8 +51,9 @@ class SoundfileDecoder:
             self.close()
             shown = ", ".join(f"{rate} Hz with {channels} channels" for rate, channels in sorted(kinds))
             raise AudioError(f"{path.name} is several recordings of different kinds ({shown}): split it")
-        lengths = [file.frames for file in self._files]
-        self.samples = sum(lengths) if max(lengths) < _UNKNOWN else None
+        samples = sum(file.frames for file in self._files)
+        believable = samples < path.stat().st_size * _LONGEST_BYTE * first.samplerate
+        self.samples = samples if believable else None
         self.holds_floats = first.subtype in ("FLOAT", "DOUBLE")
 
     def blocks(self, first: int = 0, last: int | None = None) -> Iterator[np.ndarray]:

@@ -142,6 +142,19 @@ def test_a_flac_file_that_promises_more_than_its_frames_hold_is_refused(written)
         audio.read(lied, RATE)
 
 
+def test_a_length_that_so_few_bytes_cannot_hold_is_not_believed(written) -> None:
+    def claim(content: bytearray) -> None:
+        set_flac_total(content, 2**36 - 1)
+        del content[200:]
+
+    path = changed(written("sound.flac"), claim)
+    for length in (lambda: audio.info(path).samples or None, lambda: audio.seconds(path)):
+        try:
+            assert length() is None
+        except AudioError as reason:
+            assert "truncated" in str(reason) or "damaged" in str(reason)
+
+
 @pytest.mark.parametrize("suffix", ["flac", "ogg"])
 def test_recordings_that_follow_each_other_in_one_file_are_all_read(written, suffix: str) -> None:
     path = written(f"sound.{suffix}")
