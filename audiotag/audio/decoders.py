@@ -195,7 +195,8 @@ def reasons(name: str) -> Iterator[None]:
         reason = error.strerror or str(error) or type(error).__name__
         raise AudioError(f"{name} cannot be opened ({reason}): a readable file is needed") from error
     except Exception as error:
-        reason = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(": ")
+        detail = getattr(error, "strerror", None) or error  # FFmpeg's text ends with the path
+        reason = " ".join(f"{type(error).__name__}: {detail}".split()).rstrip(": ")
         raise AudioError(f"{name} cannot be decoded ({reason}): convert it to WAV or FLAC") from error
 
 

@@ -146,7 +146,10 @@ def read(source: Source, sample_rate: int, *, start: float = 0.0, end: float | N
     if not len(waveform):
         if start > 0 and played.samples is None:
             raise _past_the_end(name, seconds(recording.path), start * recording.speed)
-        raise AudioError(f"{name} has no sample between {start:g} s and {end or math.inf:g} s: choose a longer part")
+        if start == 0 and end is None:
+            raise AudioError(f"{name} holds no samples (zero-length audio): record or copy it again")
+        last = "the end" if end is None else f"{end * recording.speed:g} s"
+        raise AudioError(f"{name} has no sample between {start * recording.speed:g} s and {last}: choose a longer part")
     return waveform
 
 
