@@ -42,7 +42,7 @@ class SoundFolder:
         if len(files) < len(sounds):
             kinds = ", ".join(sorted({file.suffix.lower() for file in sounds} - _SUFFIXES))
             warnings.warn(
-                f"{purpose}: {len(sounds) - len(files)} files of {folder} are left out, of kinds that augmentation does "
+                f"{purpose}: {len(sounds) - len(files)} files of {folder} are left out, of kinds that it does "
                 f"not read ({kinds})",
                 AudioWarning,
                 stacklevel=2,
