@@ -9,7 +9,7 @@ SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", "
 
 DECODED_BY_PYAV = (
     *(".m4a", ".m4b", ".mp4", ".aac", ".mov", ".3gp", ".webm", ".weba", ".mkv", ".mka", ".wv", ".wma", ".ape", ".amr"),
-    *(".ac3", ".tta", ".avi"),
+    *(".ac3", ".tta", ".avi", ".mpc", ".spx", ".mp2", ".dts", ".m4v", ".mts", ".wve", ".sph", ".snd"),
 )
 """Suffixes of sound too, which needs PyAV (`pip install "audiotag[formats]"`); named as left out where it is not."""
 
