@@ -11,7 +11,19 @@ from audiotag.frontend.config import LogMelConfig
 from audiotag.labels import Labels
 from audiotag.task import Task
 
-Pad = Literal["repeat", "zero", "none"]
+Pad = Literal["repeat", "zero", "zero_under_1s", "none"]
+
+PADDING: dict[Pad, str] = {
+    "repeat": "repeated until the window is full",
+    "zero": "filled up with silence",
+    "zero_under_1s": "filled up with silence where shorter than 1 s, else taken as they are",
+    "none": "taken as they are",
+}
+"""What happens to recordings that are shorter than a window, for people."""
+
+PUBLISHED_PAD: Pad = "zero_under_1s"
+"""Of published models: silence up to the window finds more classes below 1 s and does nothing from 3 s on
+(docs/models.md, "Short recordings")."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +35,8 @@ class ClipFormat:
         front_end: the log-mel.
         task: what is asked of a clip.
         seconds: length of a clip, positive.
-        pad: how a shorter clip is filled up: "repeat" itself, "zero", or "none" at all. Default "repeat".
+        pad: how a shorter clip is filled up: "repeat" itself, "zero", "zero_under_1s" (only what is shorter than 1 s,
+            which is as it is where vectors or events are asked for), or "none" at all. Default "repeat".
 
     Raises:
         AudiotagError: a value outside its range.

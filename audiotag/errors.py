@@ -14,6 +14,14 @@ class AudioError(AudiotagError):
     """A sound file or waveform that cannot be used; the message is the reason written to `clips.csv`."""
 
 
+class AudioWarning(UserWarning):
+    """What a user should know of a recording that is used all the same; the command line prints it as one line."""
+
+
+class Stopped(AudiotagError):
+    """The user has ended a command; the message says what is kept of its work."""
+
+
 def suggest(received: str, known: Iterable[str]) -> str:
     """End of an error message about an unknown name: the nearest known one, and all of them if few.
 

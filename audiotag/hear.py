@@ -20,7 +20,7 @@ from audiotag.models.frames import shortest_frames
 from audiotag.scorers import load
 from audiotag.tagging import AudioTagger
 from audiotag.tagging.embeddings import network_of
-from audiotag.tagging.waveform_model import window_and_hop
+from audiotag.tagging.waveform_model import pad_of_vectors, window_and_hop
 from audiotag.tagging.windows import SECONDS_A_BATCH, windows_of
 
 TIMESTAMP_SECONDS = 0.16
@@ -89,7 +89,9 @@ def get_scene_embeddings(audio: Any, model: Model) -> Any:
 
     def rows() -> Iterator[np.ndarray]:
         for sound in sounds:
-            for part in windows_of(sound, model.sample_rate, window=samples, hop=step, pad=model.tagger.pad):
+            for part in windows_of(
+                sound, model.sample_rate, window=samples, hop=step, pad=pad_of_vectors(model.tagger)
+            ):
                 lengths.extend(part.ends - part.starts)
                 yield from part.waveforms
 

@@ -16,6 +16,17 @@ def set_quiet(quiet: bool) -> None:
     _quiet = quiet
 
 
+HOURS = "hours of sound"
+"""A unit whose amounts are given in seconds, and shown in hours beside the speed against real time."""
+
+
+def is_live() -> bool:
+    """Whether a bar would be drawn: on a terminal, unless the process was told to be quiet."""
+    from rich.console import Console
+
+    return not _quiet and Console(stderr=True).is_terminal
+
+
 def say(line: str) -> None:
     """Print a line on standard error, unless the process was told to be quiet."""
     if _quiet:
@@ -27,14 +38,14 @@ def say(line: str) -> None:
 
 @contextmanager
 def bar(
-    description: str, total: int, unit: str, *, done: int = 0, transient: bool = False
-) -> Iterator[Callable[[int], None]]:
+    description: str, total: float, unit: str, *, done: int = 0, transient: bool = False
+) -> Iterator[Callable[[float], None]]:
     """Show the progress of `total` units of work on standard error.
 
     Args:
         description: what is being done, for example "Building data/esc10".
-        total: amount of work, in units.
-        unit: name of the unit, plural: "clips".
+        total: amount of work, in units; of hours of sound, in seconds.
+        unit: name of the unit, plural: "clips"; or `HOURS`.
         done: units that an earlier run had finished.
         transient: the bar vanishes at the end, and nothing is printed elsewhere than on a terminal.
 
@@ -50,7 +61,7 @@ def bar(
     console = Console(stderr=True)
     started, finished = time.monotonic(), 0
     columns = (
-        *("{task.description}", progress.BarColumn(), progress.MofNCompleteColumn(), "{task.fields[rate]}"),
+        *("{task.description}", progress.BarColumn(), "{task.fields[amount]}", "{task.fields[rate]}"),
         *(progress.TimeElapsedColumn(), "left", progress.TimeRemainingColumn()),
     )
     # Results that go into a file or a pipe must not be drawn around the bar.
@@ -58,19 +69,33 @@ def bar(
     with progress.Progress(
         *columns, console=console, disable=not shown, redirect_stdout=redirect, transient=transient
     ) as live:
-        task = live.add_task(description, total=total, completed=done, rate=unit)
+        fields = {"amount": _amount(done, total, unit), "rate": unit}
+        task = live.add_task(description, total=total or None, completed=done, **fields)
 
-        def advance(amount: int) -> None:
+        def advance(amount: float) -> None:
             nonlocal finished
             finished += amount
-            live.update(task, advance=amount, rate=f"{finished / (time.monotonic() - started + 1e-9):.1f} {unit}/s")
+            rate = _rate(finished, time.monotonic() - started, unit)
+            live.update(task, advance=amount, amount=_amount(done + finished, total, unit), rate=rate)
 
         yield advance
     if not (shown or transient):
-        seconds = time.monotonic() - started + 1e-9
+        seconds = time.monotonic() - started
         resumed = f", {done} from before" if done else ""
+        amount = f"{finished / 3600:.4g}" if unit == HOURS else finished
         console.print(
-            f"{description}: {finished} {unit} in {seconds:.1f} s ({finished / seconds:.1f} {unit}/s{resumed})",
+            f"{description}: {amount} {unit} in {seconds:.1f} s ({_rate(finished, seconds, unit)}{resumed})",
             highlight=False,
             soft_wrap=True,
         )
+
+
+def _amount(finished: float, total: float, unit: str) -> str:
+    if unit == HOURS:
+        return f"{finished / 3600:.2f}/{total / 3600:.2f} h"
+    return f"{finished:>{len(str(total))}}/{total}"
+
+
+def _rate(finished: float, seconds: float, unit: str) -> str:
+    rate = finished / (seconds + 1e-9)
+    return f"{rate:.3g}x real time" if unit == HOURS else f"{rate:.1f} {unit}/s"

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Literal
 
 from audiotag import audio, progress, tables
 from audiotag.errors import AudioError, AudiotagError
@@ -20,7 +21,6 @@ from audiotag.storage import fingerprint
 
 LICENCE = "not stated: the licence of your recordings"
 CITATION = "your own recordings"
-SHORTEST_REST = 0.02  # of a clip: encoders lengthen a recording by some milliseconds, which are no clip
 # Folders that hold recordings of all classes.
 CONTAINERS = {
     *("audio", "audios", "audio files", "sound", "sounds", "sound files", "recording", "recordings", "recs", "clips"),
@@ -240,7 +240,7 @@ def _parts_of_table(root: Path, table: Path, group_by: str | None) -> list[Part]
 def _length(path: Path) -> float | None:
     """Seconds of a recording; None: it cannot be opened."""
     try:
-        return audio.info(path).seconds
+        return audio.seconds(path)
     except AudioError:
         return None
 
@@ -252,13 +252,12 @@ def _cut(part: Part, length: float | None, seconds: float) -> Iterator[Part]:
         return
     end = length if part.end is None else min(part.end, length)
     whole, window = math.floor((end - part.start) * 1000), round(seconds * 1000)  # both in milliseconds
-    if whole % window < SHORTEST_REST * window:
-        whole -= whole % window
-    if whole <= window:
+    starts = audio.windows(whole, window, window)
+    if len(starts) == 1:
         yield part
         return
     name = part.source if part.clip_id.startswith(f"{part.source}#") else part.clip_id
-    for first in audio.windows(whole, window, window):
+    for first in starts:
         start = round(part.start + first / 1000, 3)
         yield replace(part, clip_id=f"{name}#{start:.3f}", start=start, end=round(start + seconds, 3))
 
@@ -319,6 +318,9 @@ def declare(
     seconds: float = 5.0,
     group_by: str | None = None,
     allow_class_names: bool = False,
+    channel: str | None = None,
+    speed: float = 1.0,
+    pad: Literal["repeat", "zero"] = "repeat",
 ) -> Declaration:
     """Declare a folder of recordings.
 
@@ -346,6 +348,10 @@ def declare(
             shorter ones are filled up.
         group_by: column of the table whose equal cells stay in one split, such as "site". Default: recordings do.
         allow_class_names: folders are classes, whatever they are called ("train", "audio").
+        channel: mean, left, right, loudest or a number from 1. None: the mean; where it cancels, the loudest.
+        speed: play recordings faster or slower: 0.1 makes bats audible, 8 whales. Times stay the recording's own;
+            `seconds` are those of the clip that is heard.
+        pad: how a shorter recording is filled up: "repeat" itself or "zero".
     """
     root = Path(source).resolve()
     if not root.is_dir():
@@ -358,8 +364,11 @@ def declare(
         parts = _parts_of_folders(Path(source), allow_class_names)
     else:
         parts = _parts_of_table(Path(source), Path(table) if Path(table).is_file() else root / table, group_by)
+    audio.Recording(root, channel, speed)  # refuses what no recording can be read with
+    way = {"read_channel": channel or "", "read_speed": f"{speed:g}"} if channel is not None or speed != 1 else {}
     lengths = {name: _length(root / name) for name in dict.fromkeys(part.source for part in parts)}
-    cut = [piece for part in parts for piece in _cut(part, lengths[part.source], seconds)]
+    pieces = (piece for part in parts for piece in _cut(part, lengths[part.source], seconds * speed))
+    cut = [replace(piece, columns=piece.columns | way) for piece in pieces]
     if not all(part.split for part in cut):
         cut = _draw_splits(cut, _groups(cut, root, group_by))
     elif group_by is not None:
@@ -382,4 +391,5 @@ def declare(
         clips=clips,
         seconds=seconds,
         root=root,
+        pad=pad,
     )

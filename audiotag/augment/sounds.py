@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from audiotag import audio, storage
-from audiotag.errors import AudioError, AudiotagError
+from audiotag.errors import AudioError, AudiotagError, AudioWarning
 
 _SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif"}  # what audiomentations takes for sound
 
@@ -36,11 +37,16 @@ class SoundFolder:
         path = Path(folder).resolve()
         if not path.is_dir():
             raise AudiotagError(f"{purpose} must be a folder of sound files, received {folder}: no such folder")
-        files = sorted(
-            file.relative_to(path).as_posix()
-            for file in path.rglob("*")
-            if file.suffix.lower() in _SUFFIXES and file.is_file() and not file.name.startswith(".")
-        )
+        sounds = audio.search(path).sounds
+        files = sorted(file.relative_to(path).as_posix() for file in sounds if file.suffix.lower() in _SUFFIXES)
+        if len(files) < len(sounds):
+            kinds = ", ".join(sorted({file.suffix.lower() for file in sounds} - _SUFFIXES))
+            warnings.warn(
+                f"{purpose}: {len(sounds) - len(files)} files of {folder} are left out, of kinds that it does "
+                f"not read ({kinds})",
+                AudioWarning,
+                stacklevel=2,
+            )
         if not files:
             raise AudiotagError(
                 f"{purpose} must be a folder of sound files, {folder} has none of {', '.join(sorted(_SUFFIXES))}"

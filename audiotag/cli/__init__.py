@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,9 @@ def main() -> None:
         from audiotag.cli.app import app
     except KeyboardInterrupt:
         sys.exit(_stop())
+    for stream in (sys.stdout, sys.stderr):  # a name that the terminal cannot encode must not end the work
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(run(app, sys.argv[1:]))
 
 
@@ -59,11 +64,14 @@ def run(program: Callable[..., Any], arguments: list[str], name: str = "audiotag
     """
     import typer
 
-    from audiotag.errors import AudiotagError
+    from audiotag.errors import AudiotagError, Stopped
 
     try:
-        code = program(args=arguments, prog_name=name, standalone_mode=False) or 0
+        with _warnings_as_lines():
+            code = program(args=arguments, prog_name=name, standalone_mode=False) or 0
         return _stop() if code == _INTERRUPTED else code  # typer makes this code of Ctrl-C
+    except Stopped as stop:
+        return _stop(str(stop))
     except AudiotagError as error:
         return _complain(str(error))
     except (KeyboardInterrupt, typer.Abort):
@@ -95,8 +103,30 @@ def _disk_error(error: Exception) -> int | None:
     return next((number for number in _REMEDIES if os.strerror(number) in str(error)), None)
 
 
-def _stop() -> int:
-    print("audiotag: stopped; what is finished is kept, run the same command again to go on", file=sys.stderr)
+@contextmanager
+def _warnings_as_lines() -> Iterator[None]:
+    """What is to be known of recordings is a line, said once; the warnings of libraries stay as they are."""
+    from audiotag import progress
+    from audiotag.errors import AudioWarning
+
+    with warnings.catch_warnings():
+        # Not the filter "once": libraries that filter warnings themselves make Python forget what was said.
+        warnings.simplefilter("always", AudioWarning)
+        show, lines = warnings.showwarning, set()
+
+        def show_line(message: Warning | str, category: type[Warning], *place: Any, **options: Any) -> None:
+            if not issubclass(category, AudioWarning):
+                show(message, category, *place, **options)
+            elif str(message) not in lines:
+                lines.add(str(message))
+                progress.say(f"audiotag: {message}")
+
+        warnings.showwarning = show_line
+        yield
+
+
+def _stop(message: str = "stopped; what is finished is kept, run the same command again to go on") -> int:
+    print(f"audiotag: {message}", file=sys.stderr)
     return _INTERRUPTED
 
 

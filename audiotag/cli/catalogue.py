@@ -36,6 +36,7 @@ def models(
 
 
 def _described(preset: Preset) -> dict[str, str]:
+    from audiotag.clip_format import PADDING, PUBLISHED_PAD
     from audiotag.models import presets
 
     single = preset.architecture != presets.ENSEMBLE
@@ -50,6 +51,7 @@ def _described(preset: Preset) -> dict[str, str]:
         "classes": classes,
         "front end": preset.front_end.describe(),
         "window": f"{preset.seconds:g} s",
+        "shorter": f"recordings are {PADDING[PUBLISHED_PAD]}",
         "parameters": f"{preset.parameters:g} M ({preset.megabytes:.1f} MB in float32)",
         "MACs": f"{preset.macs:g} G for 10 s",
         "mAP": "not published" if preset.mAP is None else f"{preset.mAP} % on AudioSet, as published",

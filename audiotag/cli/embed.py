@@ -23,6 +23,8 @@ def embed(
         float | None, typer.Option(help="Window in seconds. Default: the model's; with --timestamps 1.")
     ] = None,
     hop: Annotated[float | None, typer.Option(help="From window to window, seconds. Default: the window.")] = None,
+    channel: sources.Channel = None,
+    speed: sources.Speed = 1.0,
     data: sources.Data = None,
     labels: sources.Labels = None,
     front_end: sources.FrontEnd = None,
@@ -40,7 +42,8 @@ def embed(
     chosen = [name.strip() for name in layers.split(",")]
     stated = {"labels": labels, "front_end": front_end, "sample_rate": sample_rate}
     tagger = sources.open_model([model], data, **stated)
-    results = embeddings.embed_files(tagger, paths, chosen, window=window, hop=hop, timestamps=timestamps)
+    options = {"window": window, "hop": hop, "timestamps": timestamps, "channel": channel, "speed": speed}
+    results = embeddings.embed_files(tagger, paths, chosen, **options)
     written = embeddings.write_embeddings(results, out, model=model, layers=chosen)
     files = f"{written.files} of {written.files + written.failed} files"
     if written.rows:

@@ -26,6 +26,12 @@ Task = Annotated[str | None, typer.Option("--task", help="Of such a model: multi
 Outputs = Annotated[str | None, typer.Option("--outputs", help="What such a model gives: scores or logits.")]
 Data = Annotated[Path | None, typer.Option("--data", help="A data set that says all this: built for such a model.")]
 
+Channel = Annotated[
+    str | None,
+    typer.Option(help="mean, left, right, loudest or a number. Default: the mean; where it cancels, the loudest."),
+]
+Speed = Annotated[float, typer.Option(help="Play faster or slower: 0.1 for bats, 8 for whales. Times are unchanged.")]
+
 
 def open_model(models: list[str], data: Path | None, **stated: Any) -> Scorer:
     """What scores sound, of the command line; arguments as of `audiotag.scorers.open`, tables of scores refused."""

@@ -22,7 +22,10 @@ def tag(
     smooth: Annotated[float | None, typer.Option(help="With --frames: running median, seconds.")] = None,
     min_duration: Annotated[float | None, typer.Option(help="With --frames: shortest event, seconds.")] = None,
     gap: Annotated[float | None, typer.Option(help="With --frames: join events this near, seconds.")] = None,
+    channel: sources.Channel = None,
+    speed: sources.Speed = 1.0,
     format: Annotated[str, typer.Option(help="table, csv, jsonl, audacity or raven.")] = "table",
+    out: Annotated[Path | None, typer.Option(help="Folder for a file a recording, in that format.")] = None,
     data: sources.Data = None,
     labels: sources.Labels = None,
     front_end: sources.FrontEnd = None,
@@ -36,9 +39,12 @@ def tag(
     score that `audiotag calibrate` has found for it, from 0 where none was; with --frames from 0.25. A bad file never
     stops the others; it makes the exit code 1.
     """
+    from audiotag import audio
     from audiotag.tagging import files, formats
 
-    formats.check(format, len(files.sound_files(paths)))
+    sounds = files.sound_files(paths)
+    formats.check(format, len(sounds), out)
+    audio.Recording(sounds[0], channel, speed)  # refuses what no recording could be read with
     import_tensorflow_quietly()
     from audiotag import progress, tagging
 
@@ -48,6 +54,8 @@ def tag(
         progress.say(note)
     top = top if top is not None or frames else 5
     options = {"smooth": smooth, "min_duration": min_duration, "gap": gap}
-    windows = {"window": window, "hop": hop}
-    results = tagging.tag_files(tagger, paths, top=top, threshold=threshold, frames=frames, **windows, **options)
-    return int(tagging.write(results, format) > 0)
+    options |= {"window": window, "hop": hop, "channel": channel, "speed": speed}
+    results = tagging.tag_files(tagger, paths, top=top, threshold=threshold, frames=frames, **options)
+    if out is not None:
+        return int(formats.write_each(results, out, sounds, format) > 0)
+    return int(formats.write(results, format, several=len(sounds) > 1) > 0)

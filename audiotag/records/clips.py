@@ -11,7 +11,7 @@ import numpy as np
 
 from audiotag import audio
 from audiotag.errors import AudiotagError
-from audiotag.records.declaration import CLIP_COLUMNS, Clip, read_clip
+from audiotag.records.declaration import CLIP_COLUMNS, READ_COLUMNS, Clip, read_clip
 
 if TYPE_CHECKING:
     import pandas
@@ -87,8 +87,11 @@ def recorded(data: Data, source: Declaration | Path, sample_rate: int) -> Callab
     if isinstance(source, Path):
         rows = data.clips.set_index("clip_id")
         ends = rows["end"].astype(object).where(rows["end"].notna(), None)
-        cut = zip(rows.index, rows["source"], rows["start"], ends, strict=True)
-        known = {clip_id: Clip(clip_id, sound, (), "", start, end) for clip_id, sound, start, end in cut}
+        ways = rows[[column for column in READ_COLUMNS if column in rows]].to_dict("records")
+        cut = zip(rows.index, rows["source"], rows["start"], ends, ways, strict=True)
+        known = {
+            clip_id: Clip(clip_id, sound, (), "", start, end, columns=way) for clip_id, sound, start, end, way in cut
+        }
         root, reading = source, read_clip
     else:
         known, root, reading = {clip.clip_id: clip for clip in source.clips}, source.root, source.read

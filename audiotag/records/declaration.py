@@ -24,6 +24,9 @@ from audiotag.task import Task
 CLIP_COLUMNS = ("clip_id", "source", "start", "end", "split", "labels", "status", "reason")
 """Columns that `clips.csv` always has; a clip's further ones have other names."""
 
+READ_COLUMNS = ("read_channel", "read_speed")
+"""Further columns by which a clip's recording is read in another way than usual."""
+
 DATASET_MODULE = "audiotag_dataset_"
 """Dataset files are imported under names that begin so, and worker processes import them again by path."""
 
@@ -77,11 +80,15 @@ def is_beyond(start: float, end: float | None, length: float) -> bool:
 def read_clip(root: Path, clip: Clip, sample_rate: int) -> np.ndarray:
     """The clip's waveform from its sound file under `root`: (samples,), float32, mono.
 
+    Its columns `READ_COLUMNS` say which channel is taken and how fast it is played, as of `audio.Recording`.
+
     Raises:
         AudioError: it cannot be read, or the clip ends after the recording.
     """
-    waveform = audio.read(storage.inside(root, clip.source), sample_rate, start=clip.start, end=clip.end)
-    length = clip.start + len(waveform) / sample_rate
+    channel, speed = (clip.columns.get(column) or None for column in READ_COLUMNS)
+    recording = audio.Recording(storage.inside(root, clip.source), channel, float(speed or 1))
+    waveform = audio.read(recording, sample_rate, start=clip.start, end=clip.end)
+    length = clip.start + len(waveform) / sample_rate * recording.speed
     if is_beyond(clip.start, clip.end, length):
         raise AudioError(
             f"{Path(clip.source).name} lasts {length:.3f} s and the part ends at {clip.end:g} s: correct the clip's end"

@@ -7,13 +7,14 @@ import os
 import pickle
 import signal
 import sys
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
-from audiotag.errors import AudiotagError
+from audiotag.errors import AudiotagError, AudioWarning
 from audiotag.records import worker
 from audiotag.records.declaration import DATASET_MODULE
 from audiotag.records.journal import FinishedShard
@@ -44,7 +45,7 @@ class _Worker:
         with suppress(BrokenPipeError, ConnectionResetError):
             self.connection.send(shard)
 
-    def receive(self) -> FinishedShard | int:
+    def receive(self) -> FinishedShard | int | AudioWarning:
         """The next message; the death of the process and what it could not do are errors."""
         try:
             message = self.connection.recv()
@@ -95,6 +96,9 @@ def make_shards(
                 message = member.receive()
                 if isinstance(message, int):
                     advance(message)
+                    continue
+                if isinstance(message, AudioWarning):
+                    warnings.warn(message, stacklevel=2)
                     continue
                 yield message
                 if member.made == _SHARDS_A_PROCESS or not waiting:

@@ -5,18 +5,13 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path, PureWindowsPath
 
-from audiotag import audio, progress, storage
-from audiotag.errors import AudiotagError
-
-# Sound that may need another decoder: its clips are rejected with a reason instead of being overlooked.
-_MORE = (
-    *(".m4a", ".m4b", ".mp4", ".aac", ".ac3", ".wma", ".amr", ".ape", ".webm", ".mka", ".mkv", ".mov", ".avi", ".wv"),
-    *(".3gp", ".tta", ".mpc", ".spx", ".mp2", ".dts", ".m4v", ".mts", ".wve", ".sph", ".snd"),
-)
+from audiotag import audio, storage
+from audiotag.errors import AudiotagError, AudioWarning
 
 
 class Recordings:
@@ -37,8 +32,9 @@ class Recordings:
         Raises:
             AudiotagError: a name that is not UTF-8, or a folder that cannot be read.
         """
-        suffixes = (*audio.SUFFIXES, *_MORE)
-        names = [name for name in self._files if Path(name).suffix.lower() in suffixes]
+        if left_out := self._search.left_out():
+            warnings.warn(f"left out of {self.root}: {left_out}", AudioWarning, stacklevel=2)
+        names = self._relative(self._search.sounds)
         for name in names:
             if re.search("[\udc80-\udcff]", name):  # bytes that are not UTF-8, as Python shows them
                 raise AudiotagError(f"file names must be UTF-8, received {name!r} in {self.root}: rename it")
@@ -74,31 +70,16 @@ class Recordings:
         return self._on_disk(relative)
 
     @cached_property
-    def _files(self) -> list[str]:
-        return sorted(path.relative_to(self.root).as_posix() for path in self._walk(self.root, (self.root,)))
+    def _search(self) -> audio.Search:
+        return audio.search(self.root)
 
     @cached_property
     def _by_spelling(self) -> dict[str, str]:
-        return {unicodedata.normalize("NFC", name): name for name in self._files}
+        names = self._relative((*self._search.sounds, *self._search.others))
+        return {unicodedata.normalize("NFC", name): name for name in names}
 
-    def _walk(self, folder: Path, above: tuple[Path, ...]) -> Iterator[Path]:
-        try:
-            entries = sorted(folder.iterdir())
-        except OSError as error:
-            raise AudiotagError(f"{folder} cannot be read ({error.strerror}): allow it, or move it away") from error
-        for path in entries:
-            if path.name.startswith("."):
-                continue
-            if path.is_dir():
-                target = path.resolve()
-                if target in above:
-                    progress.say(f"{path} leads back to a folder that it lies in: left out")
-                else:
-                    yield from self._walk(path, (*above, target))
-            elif path.is_symlink() and not path.suffix and not path.exists():
-                progress.say(f"{path} leads nowhere: left out")
-            else:
-                yield path
+    def _relative(self, paths: Iterable[Path]) -> list[str]:
+        return sorted(path.relative_to(self.root).as_posix() for path in paths)
 
     def _inside(self, path: Path) -> str:
         return storage.inside(self.root, str(path)).relative_to(self.root).as_posix()

@@ -8,6 +8,7 @@ import pickle
 import signal
 import tempfile
 import traceback
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from multiprocessing.connection import Connection
@@ -16,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from audiotag import audio
-from audiotag.errors import AudioError, AudiotagError
+from audiotag.errors import AudioError, AudiotagError, AudioWarning
 from audiotag.frontend import log_mel
 from audiotag.records import tfrecord
 from audiotag.records.declaration import Clip, Event, load_file
@@ -32,8 +33,8 @@ _MEMORY = 64 << 20  # bytes of a shard held in memory; the rest waits in an unna
 def main(dataset_files: Sequence[Path], pickled_job: bytes, connection: Connection) -> None:
     """Run a worker: a shard to make comes through the connection, numbers of views done and the finished shard go back.
 
-    So does an error for which the build cannot go on. The worker ends when the other end is closed, so that it does not
-    outlive a killed build.
+    So do what is to be known of recordings and an error for which the build cannot go on. The worker ends when the
+    other end is closed, so that it does not outlive a killed build.
 
     Args:
         dataset_files: modules that the job's functions come from, imported here by path.
@@ -41,6 +42,16 @@ def main(dataset_files: Sequence[Path], pickled_job: bytes, connection: Connecti
         connection: to the build.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    warnings.simplefilter("always", AudioWarning)
+    show = warnings.showwarning
+
+    def tell(message: Warning | str, category: type[Warning], *place: object, **options: object) -> None:
+        if issubclass(category, AudioWarning):
+            connection.send(AudioWarning(str(message)))
+        else:
+            show(message, category, *place, **options)
+
+    warnings.showwarning = tell
     os.dup2(2, 1)  # what a dataset file prints must not mix with the output of `--json`
     from threadpoolctl import threadpool_limits
 
@@ -136,8 +147,7 @@ def _read(job: Job, clip: Clip) -> np.ndarray:
         raise AudioError(_describe(error)) from error
     if waveform.ndim != 1 or not len(waveform):
         raise AudioError(f"a waveform has shape (samples,) and at least one sample, received shape {waveform.shape}")
-    if not np.isfinite(waveform).all():
-        raise AudioError("the waveform holds NaN or infinite samples")
+    audio.check_level(waveform, "the waveform")
     return waveform
 
 

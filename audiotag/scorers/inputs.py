@@ -101,7 +101,7 @@ class WaveformInput:
         if self.samples in (None, length):
             return np.ascontiguousarray(batch, np.float32), 1
         if length < self.samples:
-            pad = "zero" if self.pad == "zero" else "repeat"
+            pad = "zero" if self.pad.startswith("zero") else "repeat"
             return np.stack([audio.fit(row, self.samples, pad) for row in batch]), 1
         starts = audio.windows(length, self.samples, self.samples)
         cut = [row[start : start + self.samples] for row in batch for start in starts]

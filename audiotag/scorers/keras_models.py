@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from audiotag import models, run_folder
+from audiotag.clip_format import PADDING, PUBLISHED_PAD
 from audiotag.errors import AudiotagError
 from audiotag.metrics.predictions import Predictions
 from audiotag.models import files
@@ -50,7 +51,7 @@ def from_published(preset: Preset) -> Scorer:
     """Published weights, which are downloaded once."""
     parts = (preset.vocabulary, preset.front_end, Task.MULTILABEL, preset.seconds)  # weights without sounds are refused
     network = models.load_published(preset.name)
-    scorer = from_tagger(AudioTagger(network, *parts, pad="none"), preset.name, "Keras model", Path(preset.name))
+    scorer = from_tagger(AudioTagger(network, *parts, pad=PUBLISHED_PAD), preset.name, "Keras model", Path(preset.name))
     return replace(scorer, about=scorer.about | {"published": preset.source, "licence": preset.licence})
 
 
@@ -83,6 +84,7 @@ def from_tagger(tagger: AudioTagger, name: str, kind: str, path: Path) -> Scorer
             "parameters": f"{models.parameters(network):,}",
             "front end": tagger.front_end.describe(),
             "window": f"{tagger.seconds:g} s",
+            "shorter recordings": PADDING[tagger.pad],
         },
         network=network,
         tagger=tagger,

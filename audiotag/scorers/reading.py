@@ -102,7 +102,7 @@ class Reading:
             if wanted is not None and wanted < length:
                 notes.append(f"{name} hears {wanted} samples at a time: the outputs of a clip's windows are averaged")
             if wanted is not None and wanted > length:
-                how = "followed by silence" if takes.pad == "zero" else "repeated"
+                how = "followed by silence" if takes.pad.startswith("zero") else "repeated"
                 notes.append(f"{name} takes {wanted} samples, the clips have {length}: they are {how}")
         return notes
 

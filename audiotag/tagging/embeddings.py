@@ -14,10 +14,18 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from audiotag.errors import AudiotagError
+from audiotag import audio
+from audiotag.errors import AudiotagError, Stopped
 from audiotag.storage import write_atomically
 from audiotag.tagging.files import report_failure, results_of, shown_path
-from audiotag.tagging.waveform_model import WaveformModel, of_windows, on_waveforms, window_and_hop
+from audiotag.tagging.waveform_model import (
+    WaveformModel,
+    of_windows,
+    on_waveforms,
+    pad_of_vectors,
+    speed_of,
+    window_and_hop,
+)
 
 if TYPE_CHECKING:
     import keras
@@ -95,7 +103,7 @@ def network_of(model: WaveformModel, layers: Layers = "mid") -> keras.Model:
 
 def embed(
     model: WaveformModel,
-    source: str | Path | np.ndarray,
+    source: audio.Source | np.ndarray,
     layers: Layers = "mid",
     window: float | None = None,
     hop: float | None = None,
@@ -106,7 +114,7 @@ def embed(
 
     Args:
         model: an `AudioTagger`, whose method this is, or a scorer that has a Keras network.
-        source: sound file, or mono waveform (samples,) in [-1, 1].
+        source: sound file, an `audio.Recording` of it, or mono waveform (samples,) in [-1, 1].
         layers: which layers: "mid" (what serves other tasks best), "blocks", "features", "logits", a layer's name or a
             list of these, as of `audiotag.models.embedding_network`.
         window: seconds; None: the model's own length; with `timestamps` 1 s, or the model's length where that is
@@ -139,9 +147,11 @@ def _window(model: WaveformModel, window: float | None, timestamps: bool) -> flo
     return model.seconds if fixed else min(TIMESTAMP_SECONDS, model.seconds)
 
 
-def _every_window(model: WaveformModel, source: str | Path | np.ndarray, layers: Layers, *lengths: Any) -> Embeddings:
-    starts, ends, vectors = of_windows(model, network_of(model, layers).predict_on_batch, source, *lengths)
-    return Embeddings(starts / model.sample_rate, ends / model.sample_rate, vectors)
+def _every_window(model: WaveformModel, source: audio.Source | np.ndarray, layers: Layers, *lengths: Any) -> Embeddings:
+    run, pad = network_of(model, layers).predict_on_batch, pad_of_vectors(model)
+    starts, ends, vectors = of_windows(model, run, source, *lengths, pad=pad)
+    rate = model.sample_rate / speed_of(source)
+    return Embeddings(starts / rate, ends / rate, vectors)
 
 
 def mean(every: Embeddings) -> Embeddings:
@@ -158,6 +168,8 @@ def embed_files(
     window: float | None = None,
     hop: float | None = None,
     timestamps: bool = False,
+    channel: str | None = None,
+    speed: float = 1.0,
 ) -> Iterator[FileEmbeddings]:
     """Embed files and folders one after the other, with a progress bar.
 
@@ -168,6 +180,8 @@ def embed_files(
         window: seconds; None: as of `AudioTagger.embed`.
         hop: seconds; None: the window.
         timestamps: a vector a window instead of one a file.
+        channel: as of `audio.Recording`, and so is the next.
+        speed: how fast recordings are played.
 
     Yields:
         The embeddings of each file as soon as they are there; for a bad one, the reason.
@@ -176,14 +190,15 @@ def embed_files(
         AudiotagError: an argument that is wrong whatever the file.
     """
     network_of(tagger, layers)
-    window = _window(tagger, window, timestamps)
-    window_and_hop(tagger, window, hop)
+    if window is None and timestamps:
+        window = _window(tagger, window, timestamps) * speed
+    window_and_hop(tagger, *(None if length is None else length / speed for length in (window, hop)))
 
-    def embeddings_of(path: Path) -> Embeddings:
-        every = _every_window(tagger, path, layers, window, hop)
+    def embeddings_of(recording: audio.Recording) -> Embeddings:
+        every = _every_window(tagger, recording, layers, window, hop)
         return every if timestamps else mean(every)
 
-    yield from starmap(FileEmbeddings, results_of("Embedding", paths, embeddings_of))
+    yield from starmap(FileEmbeddings, results_of("Embedding", paths, embeddings_of, channel, speed))
 
 
 def check_table(path: Path) -> None:
@@ -229,12 +244,17 @@ def write_embeddings(
     """
     check_table(path)
     good, failed = [], 0
-    for result in results:
-        if result.embeddings is not None:
-            good.append((shown_path(result.path), result.embeddings))
-            continue
-        failed += 1
-        report_failure(result.path, result.reason, errors)
+    try:
+        for result in results:
+            if result.embeddings is not None:
+                good.append((shown_path(result.path), result.embeddings))
+                continue
+            failed += 1
+            report_failure(result.path, result.reason, errors)
+    except KeyboardInterrupt as stop:
+        raise Stopped(
+            f"stopped; {path.name} would be written at the end, nothing is kept: the same command begins anew"
+        ) from stop
     if not good:
         return Written(0, 0, 0, failed)
     columns = {

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from weakref import WeakKeyDictionary
 
 import keras
 import numpy as np
 from keras import layers
 
+from audiotag import audio
 from audiotag.errors import AudiotagError
 from audiotag.models.frames import FrameSteps, frame_level, frame_steps
 from audiotag.tagging.tags import Tag, check_top
-from audiotag.tagging.waveform_model import WaveformModel, of_windows, on_waveforms, window_and_hop
+from audiotag.tagging.waveform_model import (
+    WaveformModel,
+    of_windows,
+    on_waveforms,
+    pad_of_vectors,
+    speed_of,
+    window_and_hop,
+)
 
 # Of mn04_as on 140 ESC-10 clips in 12 s of faint noise, steps of 0.32 s: F1 is 0.77 at 0.15 and 0.2, 0.76 at 0.25 and
 # 0.3, 0.70 at 0.5; events of other classes are 45 at 0.15, 25 at 0.2, 15 at 0.25 (tests/benchmarks/event_threshold.py).
@@ -65,7 +72,7 @@ def network_of(model: WaveformModel) -> tuple[keras.Model, FrameSteps]:
 
 def frame_scores(
     model: WaveformModel,
-    source: str | Path | np.ndarray,
+    source: audio.Source | np.ndarray,
     *,
     window: float | None = None,
     hop: float | None = None,
@@ -78,20 +85,22 @@ def frame_scores(
     window covers (a hop longer than the window) score 0.
     """
     network, steps = network_of(model)
-    samples, _ = window_and_hop(model, window, hop)
+    speed = speed_of(source)
+    samples, _ = window_and_hop(model, None if window is None else window / speed)
     distance = steps.distance * model.front_end.hop
     if hop is None:
         # Windows that begin on the grid, and leave no step between them out.
         count = min(steps.count(model.front_end.frames(samples)), samples // distance)
-        hop = max(count, 1) * distance / model.sample_rate
-    starts, ends, scores = of_windows(model, network.predict_on_batch, source, window, hop, sample_rate)
+        hop = max(count, 1) * distance / model.sample_rate * speed
+    pad = pad_of_vectors(model)
+    starts, ends, scores = of_windows(model, network.predict_on_batch, source, window, hop, sample_rate, pad)
     _, first = steps.seconds(model.front_end)
     stitched = stitch(starts, scores, distance)
     centres = first + np.arange(len(stitched)) * distance / model.sample_rate
     # What lies beyond the end is the filling of a short signal.
     end = ends[-1] / model.sample_rate
     centres = centres[: max(int(np.sum(centres < end)), 1)]
-    bounds = np.concatenate([[0.0], (centres[1:] + centres[:-1]) / 2, [end]])
+    bounds = np.concatenate([[0.0], (centres[1:] + centres[:-1]) / 2, [end]]) * speed
     return FrameScores(bounds[:-1], bounds[1:], stitched[: len(centres)])
 
 
@@ -120,7 +129,7 @@ def stitch(starts: Iterable[int], scores: Sequence[np.ndarray], distance: int) -
 
 def events(
     model: WaveformModel,
-    source: str | Path | np.ndarray,
+    source: audio.Source | np.ndarray,
     threshold: float | None = None,
     smooth: float = 0.0,
     min_duration: float = 0.0,
@@ -138,7 +147,7 @@ def events(
 
     Args:
         model: what names the sounds: an `AudioTagger`, whose method this is, or a scorer of one.
-        source: sound file, or mono waveform (samples,) in [-1, 1].
+        source: sound file, an `audio.Recording` of it, or mono waveform (samples,) in [-1, 1].
         threshold: smallest score of a step that belongs to an event, 0 to 1. None: 0.25.
         smooth: length of a running median over the scores, seconds, taken as the nearest odd number of steps; 0, as
             all below two steps: none.
@@ -164,7 +173,7 @@ def events(
     check_options(threshold, smooth, min_duration, gap, top)
     frames = frame_scores(model, source, window=window, hop=hop, sample_rate=sample_rate)
     distance, _ = network_of(model)[1].seconds(model.front_end)
-    scores = _smoothed(frames.scores, smooth / distance)
+    scores = _smoothed(frames.scores, smooth / (distance * speed_of(source)))
     best: dict[str, list[Tag]] = {}
     for index in np.flatnonzero(scores.max(axis=0) >= threshold):
         name = model.labels.names[index]

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 from audiotag import audio, progress
-from audiotag.errors import AudiotagError
+from audiotag.errors import AudiotagError, AudioWarning
 from audiotag.tagging import tags
 from audiotag.tagging.tags import Tag
 from audiotag.tagging.waveform_model import WaveformModel, window_and_hop
@@ -36,27 +36,26 @@ def sound_files(paths: Iterable[str | Path]) -> list[Path]:
     """The files to tag.
 
     Args:
-        paths: files, taken as they are, and folders, whose sound files (`audio.SUFFIXES`) are taken in sorted order,
-            however deep, hidden ones left out.
+        paths: files, taken as they are, and folders, whose sound files (`audio.search`) are taken in sorted order,
+            however deep, links followed.
 
     Raises:
         AudiotagError: a folder without sound files, or no path at all.
+
+    Warns:
+        AudioWarning: what a folder holds besides, in one line.
     """
     files: list[Path] = []
     for path in map(Path, paths):
         if not path.is_dir():
             files.append(path)
             continue
-        sounds = sorted(
-            file
-            for file in path.rglob("*")
-            if file.suffix.lower() in audio.SUFFIXES
-            and not file.is_dir()
-            and not any(part.startswith(".") for part in file.relative_to(path).parts)
-        )
-        if not sounds:
+        search = audio.search(path)
+        if not search.sounds:
             raise AudiotagError(f"{path} holds no sound files ({' '.join(audio.SUFFIXES)}): name another folder")
-        files.extend(sounds)
+        if left_out := search.left_out():
+            warnings.warn(f"left out of {shown_path(path)}: {left_out}", AudioWarning, stacklevel=2)
+        files.extend(search.sounds)
     if not files:
         raise AudiotagError("nothing to tag: name at least one sound file or folder")
     return files
@@ -71,9 +70,11 @@ def tag_files(
     threshold: float | None = None,
     window: float | None = None,
     hop: float | None = None,
+    channel: str | None = None,
+    speed: float = 1.0,
     **of_events: float | None,
 ) -> Iterator[FileTags]:
-    """Tag files and folders one after the other, with a progress bar unless results go to the same terminal.
+    """Tag files and folders one after the other, with a progress bar.
 
     Args:
         tagger: what names the sounds: an `AudioTagger`, or any scorer (`audiotag.scorers.open`).
@@ -83,6 +84,8 @@ def tag_files(
         threshold: as of `AudioTagger.tag`, with `frames` as of `AudioTagger.events`, and so are the next two.
         window: seconds.
         hop: seconds.
+        channel: as of `audio.Recording`, and so is the next.
+        speed: how fast recordings are played.
         of_events: smooth, min_duration and gap, as of `AudioTagger.events`. None: 0.
 
     Yields:
@@ -91,7 +94,7 @@ def tag_files(
     Raises:
         AudiotagError: an argument that is wrong whatever the file.
     """
-    window_and_hop(tagger, window, hop)
+    window_and_hop(tagger, *(None if length is None else length / speed for length in (window, hop)))
     of_events = {name: value for name, value in of_events.items() if value is not None}
     if frames:
         from audiotag.tagging import events
@@ -106,13 +109,12 @@ def tag_files(
         tags.least_scores(tagger, threshold)
         tag = partial(tags.tag, tagger)
     tag = partial(tag, top=top, threshold=threshold, window=window, hop=hop)
-    # A bar would stand between results that go to the same terminal.
-    for path, result, reason in results_of("Tagging", paths, tag, shown=not sys.stdout.isatty()):
+    for path, result, reason in results_of("Tagging", paths, tag, channel, speed):
         yield FileTags(path, tuple(result or ()), reason)
 
 
 def results_of(
-    title: str, paths: Iterable[str | Path], work: Callable[[Path], Any], *, shown: bool = True
+    title: str, paths: Iterable[str | Path], work: Callable[[audio.Recording], Any], channel: str | None, speed: float
 ) -> Iterator[tuple[Path, Any, str]]:
     """Each file, what some work gives for it (None for a bad file), and why it gives nothing ("" where it does).
 
@@ -120,17 +122,29 @@ def results_of(
         title: of the progress bar.
         paths: files and folders, as of `sound_files`.
         work: called with each file.
-        shown: whether there is a progress bar.
+        channel: as of `audio.Recording`.
+        speed: as of `audio.Recording`.
     """
     files = sound_files(paths)
-    with progress.bar(title, len(files), "files") if shown else nullcontext(lambda amount: None) as advance:
+    total = sum(map(_seconds, files)) if progress.is_live() else 0.0
+    with progress.bar(title, total, progress.HOURS, transient=sys.stdout.isatty()) as advance:
         for path in files:
+            recording = audio.Recording(path, channel, speed, on_read=advance)
             try:
-                result = path, work(path), ""
+                result = path, work(recording), ""
             except (AudiotagError, OSError) as error:
                 result = path, None, str(error)
+            except Exception as error:  # of a decoder or of the model: one file is lost, not those after it
+                result = path, None, " ".join(f"{type(error).__name__}: {error}".split())
             yield result
-            advance(1)
+
+
+def _seconds(path: Path) -> float:
+    """Length of a file for the progress bar; 0.0 where it is not known."""
+    try:
+        return audio.info(path).seconds or 0.0
+    except AudiotagError:
+        return 0.0
 
 
 def report_failure(path: Path, reason: str, errors: IO[str] | None) -> None:

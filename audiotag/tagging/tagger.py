@@ -35,7 +35,7 @@ class AudioTagger(keras.Model, HoldsClipFormat):
         front_end: log-mel configuration, or the name of a preset; its sample rate is the tagger's.
         task: "multilabel" (scores by sigmoid) or "multiclass" (by softmax).
         seconds: length of a window, seconds; that of the clips of training.
-        pad: what a signal shorter than a window is filled up with: "repeat" itself, "zero", or "none" at all.
+        pad: how a signal shorter than a window is filled up, as of `ClipFormat`.
         calibration: what comes before sigmoid or softmax, or in their place; in the graph and in every export.
         thresholds: score from which each label counts as found, (classes,) in (0, 1], fitted on whole clips.
         thresholds_from: where they come from, for people: "best F1 on fold1 of esc10 …".

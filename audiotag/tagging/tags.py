@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
+from audiotag import audio
 from audiotag.errors import AudiotagError
-from audiotag.tagging.waveform_model import WaveformModel, of_windows
+from audiotag.tagging.waveform_model import WaveformModel, of_windows, speed_of
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Tag:
 
 def scores(
     model: WaveformModel,
-    source: str | Path | np.ndarray,
+    source: audio.Source | np.ndarray,
     *,
     window: float | None = None,
     hop: float | None = None,
@@ -48,7 +48,7 @@ def scores(
 
 def tag(
     model: WaveformModel,
-    source: str | Path | np.ndarray,
+    source: audio.Source | np.ndarray,
     top: int | None = 5,
     window: float | None = None,
     hop: float | None = None,
@@ -62,9 +62,10 @@ def tag(
 
     Args:
         model: what names the sounds: an `AudioTagger`, whose method this is, or a scorer.
-        source: sound file (any rate, any number of channels), or mono waveform (samples,) in [-1, 1].
+        source: sound file (any rate, any number of channels), an `audio.Recording` of it, whose channel and speed are
+            then chosen, or mono waveform (samples,) in [-1, 1].
         top: labels a window; None: all.
-        window: seconds; None: the model's own length.
+        window: seconds of the recording; None: the model's own length.
         hop: seconds from window to window; None: the window.
         sample_rate: rate of the waveform, Hz; None: the model's. A file states its own.
         threshold: smallest score that is given back, 0 to 1. None: for each label the model's own threshold, or 0
@@ -84,7 +85,8 @@ def tag(
     check_top(top)
     least, tags = least_scores(model, threshold), []
     starts, ends, rows = of_windows(model, model.predict_on_batch, source, window, hop, sample_rate)
-    seconds = zip((starts / model.sample_rate).tolist(), (ends / model.sample_rate).tolist(), strict=True)
+    rate = model.sample_rate / speed_of(source)
+    seconds = zip((starts / rate).tolist(), (ends / rate).tolist(), strict=True)
     for (start, end), row in zip(seconds, rows, strict=True):
         order = np.argsort(-row, kind="stable")
         best = order[row[order] >= least[order]][:top]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import soxr
 
+from audiotag import audio
 from audiotag.clip_format import Pad
 from audiotag.errors import AudioError, AudiotagError
 from audiotag.frontend.config import LogMelConfig
@@ -80,29 +80,46 @@ def window_and_hop(model: WaveformModel, window: float | None = None, hop: float
     return samples, step
 
 
+def pad_of_vectors(model: WaveformModel) -> Pad:
+    """How a short signal is filled up where no tags are asked for.
+
+    Silence below 1 s helps tags, not vectors: docs/models.md, "Short recordings".
+    """
+    return "none" if model.pad == "zero_under_1s" else model.pad
+
+
+def speed_of(source: audio.Source | np.ndarray) -> float:
+    """How fast a recording is played, so that its own times are those of the model times this."""
+    return source.speed if isinstance(source, audio.Recording) else 1.0
+
+
 def of_windows(
     model: WaveformModel,
     run: Callable[[np.ndarray], np.ndarray],
-    source: str | Path | np.ndarray,
+    source: audio.Source | np.ndarray,
     window: float | None = None,
     hop: float | None = None,
     sample_rate: int | None = None,
+    pad: Pad | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What a function of waveforms (batch, samples) gives for the windows of a file or waveform, see `tags.tag`.
+
+    Short signals are filled up by the model's pad policy, unless `pad` is another.
 
     Returns:
         First sample of each window at the model's rate (windows,), int64; the sample after its last one that belongs to
         the signal; and its output (windows, ...).
     """
-    samples, step = window_and_hop(model, window, hop)
-    if not isinstance(source, str | Path):
+    speed = speed_of(source)
+    samples, step = window_and_hop(model, *(None if length is None else length / speed for length in (window, hop)))
+    if not isinstance(source, audio.Source):
         signal = _waveform(source, sample_rate, model.sample_rate)
     elif sample_rate is None:
-        signal = Path(source)
+        signal = source
     else:
         raise AudiotagError(f"sample_rate is for waveforms, received {sample_rate} with a file: leave it out")
     parts = []
-    for part in windows_of(signal, model.sample_rate, window=samples, hop=step, pad=model.pad):
+    for part in windows_of(signal, model.sample_rate, window=samples, hop=step, pad=pad or model.pad):
         _check_samples(model, part.waveforms.shape[1])
         parts.append((part.starts, part.ends, run(part.waveforms)))
     starts, ends, outputs = map(np.concatenate, zip(*parts, strict=True))

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -32,31 +30,34 @@ class Windows:
     waveforms: np.ndarray
 
 
-def windows_of(source: Path | np.ndarray, sample_rate: int, *, window: int, hop: int, pad: Pad) -> Iterator[Windows]:
+def windows_of(
+    source: audio.Source | np.ndarray, sample_rate: int, *, window: int, hop: int, pad: Pad
+) -> Iterator[Windows]:
     """Cut a signal into windows as `audio.windows` lays them: all of one length, the last one ending with the signal.
 
-    A file is read in blocks of about a minute, so its length does not matter; every window is the same as if the file
-    had been read at once. Batch sizes are powers of two: few different shapes, so few compilations, and no filling.
+    A file is read once, in blocks of about a minute, so its length does not matter and need not be known; every window
+    is the same as if the file had been read at once. Batch sizes are powers of two: few different shapes, so few
+    compilations, and no filling.
 
     Args:
-        source: sound file, or waveform (samples,), float32, at `sample_rate`.
+        source: sound file or `audio.Recording`, or waveform (samples,), float32, at `sample_rate`.
         sample_rate: Hz; a file of another rate is resampled.
         window: length of a window, samples.
         hop: distance between windows, samples.
-        pad: what a signal shorter than one window is filled up with; "none" leaves it as short as it is.
+        pad: what a signal shorter than one window is filled up with, as of `ClipFormat`.
 
     Raises:
         AudioError: the file cannot be read.
     """
-    if isinstance(source, Path):
-        blocks = _blocks_of_file(source, sample_rate, window, hop)
-    else:
+    if isinstance(source, np.ndarray):
         blocks = iter([(audio.windows(len(source), window, hop), source)])
+    else:
+        blocks = _blocks_of_file(source, sample_rate, window, hop)
     largest = max(1, min(LARGEST_BATCH, SECONDS_A_BATCH * sample_rate // window))
     for starts, waveform in blocks:
         for group in _groups(starts, largest):
             rows = [waveform[start - starts[0] :][:window] for start in group]
-            filled = [row if pad == "none" or len(row) == window else audio.fit(row, window, pad) for row in rows]
+            filled = [_filled(row, window, pad, sample_rate) for row in rows]
             yield Windows(
                 starts=np.array(group),
                 ends=np.array([start + len(row) for start, row in zip(group, rows, strict=True)]),
@@ -64,16 +65,33 @@ def windows_of(source: Path | np.ndarray, sample_rate: int, *, window: int, hop:
             )
 
 
-def _blocks_of_file(path: Path, sample_rate: int, window: int, hop: int) -> Iterator[tuple[list[int], np.ndarray]]:
-    """Starts of some windows in a row, and the waveform from the first of them to the end of the last."""
-    info = audio.info(path)
-    starts = audio.windows(info.samples * sample_rate // info.sample_rate, window, hop)
-    first = 0
-    while first < len(starts):
-        last = bisect_right(starts, starts[first] + SECONDS_A_BLOCK * sample_rate)
-        block = starts[first:last]
-        yield block, audio.read(path, sample_rate, start=block[0] / sample_rate, end=(block[-1] + window) / sample_rate)
-        first = last
+def _filled(row: np.ndarray, window: int, pad: Pad, sample_rate: int) -> np.ndarray:
+    """A window of which the signal may give only a part."""
+    if len(row) == window or pad == "none" or (pad == "zero_under_1s" and len(row) >= sample_rate):
+        return row
+    return audio.fit(row, window, "repeat" if pad == "repeat" else "zero")
+
+
+def _blocks_of_file(
+    source: audio.Source, sample_rate: int, window: int, hop: int
+) -> Iterator[tuple[list[int], np.ndarray]]:
+    """Starts of some windows in a row, and the waveform from the first of them to at least the end of the last."""
+    parts, first, end, after = [], 0, 0, 0  # the samples first … end - 1 are held; windows before `after` are done
+    for part in audio.stream(source, sample_rate):
+        parts.append(part)
+        end += len(part)
+        if end - after < SECONDS_A_BLOCK * sample_rate + window:
+            continue
+        held = np.concatenate(parts)
+        # None of these is the last one, which is moved back and may be left out.
+        starts = list(range(after, end - window, hop))
+        yield starts, held[starts[0] - first :]
+        after = starts[-1] + hop
+        # The last window begins at least here.
+        kept = min(after, end - window)
+        parts, first = [held[kept - first :]], kept
+    if starts := [start for start in audio.windows(end, window, hop) if start > after - hop or not after]:
+        yield starts, np.concatenate(parts)[starts[0] - first :]
 
 
 def _groups(starts: list[int], largest: int) -> Iterator[list[int]]:

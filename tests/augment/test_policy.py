@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from audiotag import audio
 from audiotag.augment import policy, seed_for
-from audiotag.errors import AudioError, AudiotagError
+from audiotag.augment.sounds import SoundFolder
+from audiotag.errors import AudioError, AudiotagError, AudioWarning
 
 RATE = 16_000
 NAMES = ["light", "standard", "strong"]
@@ -235,3 +236,14 @@ def test_unknown_names_and_unusable_folders_say_what_to_do(tmp_path, folders) ->
 @given(clip_id=st.text(), seed=st.integers(-(2**70), 2**70), variant=st.integers(0, 10**6))
 def test_any_clip_name_has_a_seed(clip_id: str, seed: int, variant: int) -> None:
     assert 0 <= seed_for(seed, clip_id, variant) < 2**64
+
+
+def test_links_in_a_folder_of_noises_are_followed_and_other_kinds_named(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    audio.write(tmp_path / "elsewhere" / "rain.wav", np.zeros(800), 8000)
+    (tmp_path / "noises").mkdir()
+    (tmp_path / "noises" / "far").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "noises" / "phone.m4a").write_bytes(b"\0\0\0\x20ftypM4A ")
+    with pytest.warns(AudioWarning, match=r"1 files of .* left out.*\(\.m4a\)"):
+        folder = SoundFolder.find(tmp_path / "noises", "noise")
+    assert folder.files == ("far/rain.wav",)

@@ -64,8 +64,8 @@ def test_options_that_make_no_sense_are_refused(refuse: Refuse, student: Path, s
     assert "threshold must be a score" in refuse(*tag, "--frames", "--threshold", 2)
     assert "gap must be seconds" in refuse(*tag, "--frames", "--gap=-1")
     assert "did you mean 'audacity'" in refuse(*tag, "--format", "audicity")
-    several = refuse("tag", street, street, "--model", student, "--format", "raven")
-    assert "labels for raven are those of one recording, received several" in several
+    several = refuse("tag", street, street, "--model", student, "--format", "audacity")
+    assert "audacity is that of one recording, received several: add --out FOLDER" in several
 
 
 def test_a_clip_too_short_for_its_network_is_one_line(command: Command, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 import audiotag
 from audiotag import audio, models, progress
-from audiotag.errors import AudioError, AudiotagError
+from audiotag.errors import AudioError, AudiotagError, Stopped
 from audiotag.frontend import log_mel
 from audiotag.tagging import AudioTagger, Embeddings, FileEmbeddings, embed_files, embeddings, write_embeddings
 
@@ -201,7 +201,7 @@ def test_what_is_stopped_or_finds_nothing_leaves_no_file(tmp_path):
         yield ONE
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Stopped, match=r"e\.npz would be written at the end, nothing is kept"):
         write_embeddings(stopped(), tmp_path / "e.npz", model="m", layers="mid")
     bad = [FileEmbeddings(Path("a.wav"), reason="is silent")]
     assert write_embeddings(bad, tmp_path / "e.npz", model="m", layers="mid", errors=io.StringIO()) == (0, 0, 0, 1)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
+import re
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from audiotag import audio, progress
-from audiotag.errors import AudiotagError
-from audiotag.tagging import FileTags, Tag, sound_files, tag_files, write
+from audiotag.errors import AudiotagError, AudioWarning, Stopped
+from audiotag.tagging import FileTags, Tag, embed_files, formats, sound_files, tag_files, write
 
 RATE = 8000
 RESULTS = (
@@ -40,8 +44,89 @@ def folder(tmp_path) -> Path:
 
 
 def test_folders_are_searched_in_sorted_order_and_named_files_taken_as_they_are(folder):
-    found = sound_files([folder / "notes.txt", folder])
+    with pytest.warns(AudioWarning, match=r"1 files that are no sound by their suffix \(\.txt 1\); 2 hidden"):
+        found = sound_files([folder / "notes.txt", folder])
     assert [path.relative_to(folder).as_posix() for path in found] == ["notes.txt", "a.wav", "b/1.flac", "b/2.wav"]
+
+
+def test_links_are_followed_but_for_those_that_lead_back_which_are_named(folder, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    audio.write(elsewhere / "far.wav", np.full(RATE, 0.1, np.float32), RATE)
+    (folder / "c").symlink_to(elsewhere)
+    (folder / "b" / "file.wav").symlink_to(elsewhere / "far.wav")
+    (folder / "b" / "round").symlink_to(folder)
+    (folder / "b" / "broken.wav").symlink_to(folder / "nothing.wav")
+    with pytest.warns(AudioWarning, match="links into a folder around them .*round"):
+        found = sound_files([folder])
+    names = ["a.wav", "b/1.flac", "b/2.wav", "b/broken.wav", "b/file.wav", "c/far.wav"]
+    assert [path.relative_to(folder).as_posix() for path in found] == names
+
+
+@pytest.mark.filterwarnings("ignore::audiotag.errors.AudioWarning")
+def test_a_file_that_only_pyav_reads_is_named_where_there_is_none(tagger, folder, monkeypatch):
+    (folder / "b" / "3.m4a").write_bytes(b"\0\0\0\x20ftypM4A " + bytes(100))
+    monkeypatch.setitem(sys.modules, "av", None)
+    reasons = {result.path.name: result.reason for result in tag_files(tagger, [folder])}
+    assert list(reasons) == ["a.wav", "1.flac", "2.wav", "3.m4a"]
+    assert 'pip install "audiotag[formats]"' in reasons["3.m4a"]
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("torn"), ZeroDivisionError()])
+def test_whatever_is_raised_costs_one_file(tagger, folder, monkeypatch, error):
+    predict = tagger.predict_on_batch
+    calls = []
+
+    def fail_once(batch):
+        calls.append(batch)
+        if len(calls) == 2:
+            raise error
+        return predict(batch)
+
+    monkeypatch.setattr(tagger, "predict_on_batch", fail_once, raising=False)
+    results = list(tag_files(tagger, [folder / "a.wav", folder / "b/1.flac", folder / "b/2.wav"]))
+    assert [bool(result.tags) for result in results] == [True, False, True]
+    assert results[1].reason.startswith(type(error).__name__)
+
+
+def test_a_recording_a_little_longer_than_a_window_is_one_window(tagger, tmp_path):
+    audio.write(tmp_path / "long.wav", np.full(round(1.015 * RATE), 0.1, np.float32), RATE)
+    (result,) = tag_files(tagger, [tmp_path / "long.wav"], top=1)
+    assert [(tag.start, tag.end) for tag in result.tags] == [(0.0, 1.0)]
+    audio.write(tmp_path / "longer.wav", np.full(round(1.025 * RATE), 0.1, np.float32), RATE)
+    (result,) = tag_files(tagger, [tmp_path / "longer.wav"], top=1)
+    assert [tag.start for tag in result.tags] == [0.0, pytest.approx(0.025)]
+
+
+def test_channel_and_speed_are_those_of_every_file_and_times_the_recording_s_own(tagger, tmp_path, noise):
+    stereo = np.stack([noise[: 2 * RATE], np.zeros(2 * RATE, np.float32)], axis=1)
+    soundfile.write(tmp_path / "stereo.wav", stereo, RATE, subtype="FLOAT")
+    (left,) = tag_files(tagger, [tmp_path / "stereo.wav"], channel="left")
+    assert left.tags == tuple(tagger.tag(noise[: 2 * RATE]))
+    soundfile.write(tmp_path / "fast.wav", noise[: 2 * RATE], 4 * RATE, subtype="FLOAT")
+    (slow,) = tag_files(tagger, [tmp_path / "fast.wav"], speed=0.25)
+    assert [tag.score for tag in slow.tags] == [tag.score for tag in left.tags]
+    assert [(tag.start, tag.end) for tag in slow.tags[::3]] == [(0.0, 0.25), (0.25, 0.5)]
+    (half,) = tag_files(tagger, [tmp_path / "fast.wav"], speed=0.25, window=0.125)
+    assert [tag.start for tag in half.tags[::3]] == [0.0, 0.125, 0.25, 0.375]
+    (embedded,) = embed_files(tagger, [tmp_path / "fast.wav"], "hidden", speed=0.25, timestamps=True)
+    np.testing.assert_allclose(embedded.embeddings.starts, [0.0, 0.25])
+
+
+def test_progress_is_hours_of_sound_and_goes_on_inside_a_file(tagger, tmp_path, monkeypatch, capfd):
+    progress.set_quiet(False)
+    audio.write(tmp_path / "long.wav", np.full(4000 * RATE, 0.1, np.float32), RATE)
+    advanced, bar = [], progress.bar
+
+    @contextlib.contextmanager
+    def watched(*arguments, **options):
+        with bar(*arguments, **options) as advance:
+            yield lambda amount: advanced.append(amount) or advance(amount)
+
+    monkeypatch.setattr(progress, "bar", watched)
+    monkeypatch.setattr(tagger, "predict_on_batch", lambda batch: np.zeros((len(batch), 3), np.float32), raising=False)
+    list(tag_files(tagger, [tmp_path / "long.wav"], window=1.0))
+    assert len(advanced) > 10 and sum(advanced) == pytest.approx(4000)
+    assert re.fullmatch(r"Tagging: 1\.111 hours of sound in .* s \(.*x real time\)\n", capfd.readouterr().err)
 
 
 def test_a_folder_without_sounds_and_nothing_at_all_are_refused(tmp_path):
@@ -51,6 +136,7 @@ def test_a_folder_without_sounds_and_nothing_at_all_are_refused(tmp_path):
         sound_files([])
 
 
+@pytest.mark.filterwarnings("ignore::audiotag.errors.AudioWarning")
 def test_a_bad_file_never_stops_the_others(tagger, folder):
     (folder / "b" / "0_text.wav").write_text("this is text")
     (folder / "b" / "1_empty.wav").write_bytes(b"")
@@ -128,6 +214,52 @@ def test_a_file_name_that_is_not_text_is_written_escaped():
     stream = io.StringIO()
     write([FileTags(Path("caf\udce9.wav"), (Tag("Dog", 0.5, 0.0, 1.0),))], "jsonl", stream)
     assert stream.getvalue().encode("utf-8").startswith(b'{"file": "caf')
+
+
+def test_several_recordings_are_one_table_for_raven_with_a_column_that_names_them(tmp_path):
+    for name, rate in (("a.wav", 8000), ("b.wav", 16_000)):
+        audio.write(tmp_path / name, np.zeros(10), rate)
+    results = [FileTags(tmp_path / name, (Tag("Dog", 0.5, 0.0, 1.0),)) for name in ("a.wav", "b.wav")]
+    stream = io.StringIO()
+    write(results, "raven", stream, several=True)
+    rows = list(csv.DictReader(io.StringIO(stream.getvalue()), delimiter="\t"))
+    assert [(row["Selection"], row["High Freq (Hz)"], row["Begin Path"]) for row in rows] == [
+        ("1", "4000.0", str(tmp_path / "a.wav")),
+        ("2", "8000.0", str(tmp_path / "b.wav")),
+    ]
+
+
+def test_each_recording_has_a_file_of_its_own_in_a_folder(tmp_path):
+    paths = [tmp_path / "in" / name for name in ("x/1.wav", "y/1.wav", "y/1.flac", "bad.wav")]
+    results = [FileTags(path, (Tag("Dog", 0.5, 0.0, number),)) for number, path in enumerate(paths[:3], 1)]
+    errors = io.StringIO()
+    bad = FileTags(paths[3], reason="is silent")
+    assert formats.write_each([*results, bad], tmp_path / "out", paths, "audacity", errors) == 1
+    written = {path.relative_to(tmp_path / "out").as_posix(): path for path in (tmp_path / "out").rglob("*.txt")}
+    assert sorted(written) == ["x/1.wav.txt", "y/1.flac.txt", "y/1.wav.txt"]
+    assert written["y/1.flac.txt"].read_text() == "0.000000\t3.000000\tDog\n"
+    assert errors.getvalue() == f"audiotag: {paths[3]}: is silent\n"
+    (tmp_path / "file").touch()
+    with pytest.raises(AudiotagError, match="go into a folder, received the file"):
+        formats.check("csv", 2, tmp_path / "file")
+
+
+def test_whoever_stops_it_is_told_what_is_kept(tmp_path):
+    def stopped():
+        yield RESULTS[0]
+        raise KeyboardInterrupt
+
+    with pytest.raises(Stopped, match="the results of 1 files are written: the same command begins anew"):
+        write(stopped(), "csv", io.StringIO())
+    with pytest.raises(Stopped, match="out holds the results of 1 files"):
+        formats.write_each(stopped(), tmp_path / "out", [tmp_path / "a, b.wav", Path("a, b.wav")], "csv")
+
+
+def test_a_stream_of_ascii_gets_json_that_is_json():
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii", errors="backslashreplace")
+    write([FileTags(Path("é\U0001f415.wav"), (Tag("Dög", 0.5, 0.0, 1.0),))], "jsonl", stream)
+    stream.seek(0)
+    assert json.loads(stream.read())["file"] == "é\U0001f415.wav"
 
 
 def test_an_unknown_format_suggests_the_nearest():

@@ -66,6 +66,16 @@ def test_without_padding_a_short_signal_is_scored_as_it_is(network_for, labels, 
         tagger.tag(noise[:50])
 
 
+def test_silence_below_a_second_is_for_tags_not_for_vectors(network_for, labels, front_end, noise):
+    parts = (network_for(), labels, front_end, "multilabel", 2.0)
+    as_published, as_it_is, silent = (AudioTagger(*parts, pad=pad) for pad in ("zero_under_1s", "none", "zero"))
+    short, long = noise[:4000], noise[:12_000]
+    np.testing.assert_array_equal(as_published.scores(short)[1], silent.scores(short)[1])
+    np.testing.assert_array_equal(as_published.scores(long)[1], as_it_is.scores(long)[1])
+    np.testing.assert_array_equal(as_published.embed(short, "hidden"), as_it_is.embed(short, "hidden"))
+    assert np.abs(silent.embed(short, "hidden") - as_it_is.embed(short, "hidden")).max() > 1e-3
+
+
 def test_a_file_of_another_rate_and_its_waveform_give_the_same_tags(tagger, tmp_path):
     waveform = np.random.default_rng(1).uniform(-0.3, 0.3, 2 * 11_025).astype(np.float32)
     audio.write(tmp_path / "a.wav", waveform, 11_025)

@@ -36,6 +36,15 @@ def test_a_short_signal_is_filled_up_but_ends_where_it_ends(pad, expected):
     assert (batch.starts.tolist(), batch.ends.tolist()) == ([0], [3])
 
 
+@pytest.mark.parametrize(("seconds", "length"), [(0.5, 16_000), (0.999, 16_000), (1.0, 8000), (1.5, 12_000)])
+def test_silence_below_a_second_is_for_what_is_shorter_alone(seconds, length):
+    signal = np.ones(round(8000 * seconds), np.float32)
+    (batch,) = windows_of(signal, 8000, window=16_000, hop=16_000, pad="zero_under_1s")
+    assert batch.waveforms.shape == (1, length)
+    assert batch.waveforms.sum() == len(signal)
+    assert batch.ends.tolist() == [len(signal)]
+
+
 @pytest.mark.parametrize(("suffix", "rate"), [(".wav", 8000), (".flac", 11_025), (".ogg", 8000)])
 def test_a_file_read_in_blocks_gives_the_windows_of_the_whole_file(tmp_path, monkeypatch, suffix, rate):
     monkeypatch.setattr(windows, "SECONDS_A_BLOCK", 2)
@@ -68,3 +77,11 @@ def test_a_long_file_is_never_held_in_memory_as_a_whole(tmp_path, monkeypatch):
     batches = list(windows_of(path, 8000, window=80_000, hop=80_000, pad="zero"))
     assert sum(len(batch.starts) for batch in batches) == 30
     assert longest <= 70 * 8000
+
+
+def test_a_low_rate_takes_no_more_memory_than_a_high_one(tmp_path):
+    """Two hours from a file of 1.4 MB."""
+    soundfile.write(tmp_path / "slow.wav", np.zeros(7200 * 100), 100)
+    blocks = [len(block) for block in audio.stream(tmp_path / "slow.wav", 32_000)]
+    assert sum(blocks) == 7200 * 32_000
+    assert max(blocks) < 1 << 22

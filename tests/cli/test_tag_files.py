@@ -1,0 +1,188 @@
+"""`audiotag tag` and `embed` with the files of recorders, phones and streaming writers, as a user runs them."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.cli.test_interrupts import interrupt, start
+
+Command = Callable[..., object]
+WHOLE = {
+    "cbr_with_info_3s.mp3": 3.0,
+    "cbr_without_info_3s.mp3": 3.018,
+    "control_bark_3s.wav": 3.0,
+    "flac_unknown_total.flac": 3.0,
+    "ogg_two_links_6s.ogg": 6.0,
+    "stereo_antiphase.wav": 3.0,
+    "vbr_with_xing_10s.mp3": 10.0,
+    "vbr_without_xing_10s.mp3": 10.019,
+    "wav_10.01s.flac": 10.01,
+    "wav_data_size_0.wav": 3.0,
+    "wav_data_size_is_file_size.wav": 3.0,
+}
+REASONS = {
+    "flac_total_double.flac": "truncated: its header promises 96000 samples, its last frame ends with 48000",
+    "float_int16_scale.wav": "16-bit integers written as floats: divide its samples by 32768",
+    "float_one_sample_1e20.wav": "a sample of 1e+20",
+}
+
+
+@pytest.fixture
+def faults(shared: Callable[[str], Path], tmp_path: Path) -> Path:
+    return Path(shutil.copytree(shared("faults"), tmp_path / "faults"))
+
+
+def test_every_odd_file_is_tagged_or_named_with_its_reason(command: Command, student: Path, faults: Path) -> None:
+    arguments = ("tag", faults, "--model", student, "--top", 1, "--format", "csv")
+    outcome = command(*arguments)
+    rows = {Path(row["file"]).name: float(row["end"]) for row in csv.DictReader(outcome.out.splitlines())}
+    assert outcome.code == 1
+    assert rows == pytest.approx(WHOLE, abs=2e-3)
+    lines = outcome.err.splitlines()
+    for name, reason in REASONS.items():
+        assert sum(name in line and reason in line for line in lines) == 1
+    assert len(lines) == len(REASONS)
+
+
+def test_what_is_to_be_known_is_said_once_a_command(student: Path, faults: Path, tmp_path: Path) -> None:
+    embed = ("embed", str(faults), "--model", str(student), "--out", str(tmp_path / "e.npz"))
+    process = subprocess.run([sys.executable, "-m", "audiotag", *embed], capture_output=True, text=True, check=False)
+    assert process.returncode == 1
+    lines = process.stderr.splitlines()
+    low = [line for line in lines if "at 16 kHz have nothing above 8 kHz to hear" in line]
+    beside = [line for line in lines if "files that are no sound by their suffix (.csv 5, .md 1, .sh 1)" in line]
+    cancelled = [line for line in lines if "stereo_antiphase.wav: the mean of its 2 channels cancels" in line]
+    assert (len(low), len(beside), len(cancelled)) == (1, 1, 1)
+    assert np.isfinite(np.load(tmp_path / "e.npz")["embedding"]).all()
+    assert len(lines) == len(REASONS) + 4  # and the closing line of the progress
+
+
+def test_names_that_the_terminal_cannot_encode_do_not_end_a_run(student: Path, tone: Callable, tmp_path: Path) -> None:
+    for name in ("é.wav", "日本.wav", "z.wav"):
+        tone(tmp_path / "in" / name)
+    (tmp_path / "in" / "ö.wav").write_bytes(b"")
+    for format in ("table", "csv", "jsonl", "raven"):
+        process = subprocess.run(
+            [sys.executable, "-m", "audiotag", "tag", tmp_path / "in", "--model", student, "--format", format],
+            capture_output=True,
+            env={**os.environ, "PYTHONIOENCODING": "ascii"},
+            check=False,
+        )
+        assert (process.returncode, b"Traceback" in process.stderr) == (1, False)
+        assert b"\\xf6.wav" in process.stderr
+        out = process.stdout.decode("ascii")
+        if format == "jsonl":
+            files = {Path(json.loads(line)["file"]).name for line in out.splitlines()}
+            assert files == {"é.wav", "日本.wav", "z.wav", "ö.wav"}
+        else:
+            assert all(name in out for name in ("\\xe9.wav", "\\u65e5\\u672c.wav", "z.wav"))
+
+
+HOLDS = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+import sys
+from audiotag import audio
+stream = audio.stream
+def held(recording, rate):
+    if "hold" in str(recording.path):
+        print("reached", file=sys.stderr, flush=True)
+        signal.pause()
+    return stream(recording, rate)
+audio.stream = held
+from audiotag.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kept"),
+    [
+        (("tag", "--format", "csv"), "the results of 1 files are written: the same command begins anew"),
+        (
+            ("embed", "--out", "e.npz"),
+            "e.npz would be written at the end, nothing is kept: the same command begins anew",
+        ),
+    ],
+)
+def test_whoever_interrupts_is_told_what_is_kept(
+    student: Path, tone: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple, kept: str
+) -> None:
+    for name in ("a.wav", "hold.wav", "z.wav"):
+        tone(tmp_path / "in" / name)
+    monkeypatch.chdir(tmp_path)
+    verb, *options = arguments
+    process = start("--quiet", verb, tmp_path / "in", "--model", student, *options, program=HOLDS)
+    assert process.stderr.readline() == "reached\n"
+    code, out, err = interrupt(process)
+    assert (code, err) == (130, f"audiotag: stopped; {kept}\n")
+    if verb == "tag":
+        assert {row["file"] for row in csv.DictReader(out.splitlines())} == {str(tmp_path / "in" / "a.wav")}
+    assert not list(tmp_path.glob("*.npz"))
+
+
+def test_a_channel_or_speed_that_there_is_not_is_refused(
+    refuse: Callable[..., str], student: Path, tone: Callable, tmp_path: Path
+) -> None:
+    tone(tmp_path / "a.wav")
+    tag = ("tag", tmp_path / "a.wav", "--model", student)
+    assert "channel must be mean, left, right, loudest or a number" in refuse(*tag, "--channel", "middle")
+    assert "speed must lie between" in refuse(*tag, "--speed", "0")
+
+
+def test_labels_of_several_recordings_go_to_a_file_each(
+    command: Command, student: Path, folder: Path, tmp_path: Path
+) -> None:
+    arguments = ("tag", folder, "--model", student, "--format", "audacity", "--out", tmp_path / "labels")
+    assert (command(*arguments).code, command(*arguments).out) == (0, "")
+    names = sorted(path.relative_to(tmp_path / "labels").as_posix() for path in (tmp_path / "labels").rglob("*.txt"))
+    assert names == sorted(f"{label}/{take}.wav.txt" for label in ("low", "high") for take in range(4))
+    assert (tmp_path / "labels" / names[0]).read_text(encoding="utf-8").startswith("0.000000\t0.500000\t")
+
+
+def test_build_reads_the_channel_at_the_speed_that_is_asked_for(command: Command, tmp_path: Path) -> None:
+    from audiotag import audio, records
+    from audiotag.records.clips import recorded
+
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, (4, 64_000, 2)).astype(np.float32)
+    for index, name in enumerate(("a/1", "a/2", "b/1", "b/2")):
+        (tmp_path / "bats" / name).parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(tmp_path / "bats" / f"{name}.wav", noise[index], 64_000, subtype="FLOAT")
+    options = ("--channel", "right", "--speed", "0.5", "--seconds", "1", "--pad", "zero", "--keep-waveforms")
+    outcome = command("build", tmp_path / "bats", "--out", tmp_path / "data", "--workers", 1, *options)
+    assert (outcome.code, outcome.err) == (0, "")
+    data = records.open(tmp_path / "data")
+    assert sorted(data.clips["clip_id"])[:2] == ["a/1.wav#0.000", "a/1.wav#0.500"]
+    read = recorded(data, tmp_path / "bats", 32_000)
+    np.testing.assert_allclose(read("a/1.wav#0.500"), noise[0, 32_000:, 1], atol=1e-6)
+    np.testing.assert_allclose(
+        read("a/1.wav#0.000"),
+        audio.read(audio.Recording(tmp_path / "bats/a/1.wav", "2", 0.5), 32_000)[:32_000],
+        atol=1e-6,
+    )
+    assert data.pad == "zero"
+
+
+def test_build_reads_links_names_what_it_leaves_out_and_tells_what_is_to_be_known(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "low", tmp_path / "in" / "low")
+    (tmp_path / "in" / "high").symlink_to(folder / "high")
+    (tmp_path / "in" / "low" / "notes.txt").write_text("a note")
+    left = soundfile.read(folder / "low" / "0.wav")[0]
+    soundfile.write(tmp_path / "in" / "low" / "9.wav", np.stack([left, -left], axis=1), 32_000)
+    build = ("build", tmp_path / "in", "--out", tmp_path / "data", "--workers", "1", "--seconds", "0.5")
+    process = subprocess.run([sys.executable, "-m", "audiotag", *build], capture_output=True, text=True, check=False)
+    assert process.returncode == 0
+    assert "9 clips, 9 examples, 0 rejected" in process.stdout
+    assert process.stderr.count("1 files that are no sound by their suffix (.txt 1)") == 1
+    assert process.stderr.count("9.wav: the mean of its 2 channels cancels what they have") == 1
