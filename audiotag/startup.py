@@ -50,7 +50,7 @@ def _override_keras_json() -> None:
 def keras_defaults() -> Iterator[None]:
     """Keras as audiotag's networks are made for, channels last and float32, and afterwards as it was before.
 
-    A policy of mixed precision, which leaves variables in float32, stays.
+    A policy that is not the one of `keras.json` stays: mixed precision, for one.
     """
     import keras
 
@@ -68,6 +68,6 @@ def _set() -> None:
     import keras
 
     keras.config.set_image_data_format("channels_last")
-    keras.config.set_floatx("float32")
-    if keras.config.dtype_policy().variable_dtype != "float32":
+    if keras.config.dtype_policy().name == keras.config.floatx():  # nobody chose another
         keras.config.set_dtype_policy("float32")
+    keras.config.set_floatx("float32")

@@ -27,9 +27,6 @@ def main() -> None:
         from audiotag.cli.app import app
     except KeyboardInterrupt:
         sys.exit(_stop())
-    for stream in (sys.stdout, sys.stderr):  # a name that the terminal cannot encode must not end the work
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
     sys.exit(run(app, sys.argv[1:]))
 
 

@@ -68,20 +68,31 @@ def test_what_is_to_be_known_is_said_once_a_command(student: Path, faults: Path,
     assert len(lines) == len(REASONS) + 4  # and the closing line of the progress
 
 
+IN_EVERY_FORMAT = """
+import sys
+from audiotag.cli import run
+from audiotag.cli.app import app
+folder, model, *formats = sys.argv[1:]
+for format in formats:
+    print("=====", flush=True)
+    assert run(app, ["tag", folder, "--model", model, "--format", format]) == 1
+"""
+
+
 def test_names_that_the_terminal_cannot_encode_do_not_end_a_run(student: Path, tone: Callable, tmp_path: Path) -> None:
     for name in ("é.wav", "日本.wav", "z.wav"):
         tone(tmp_path / "in" / name)
     (tmp_path / "in" / "ö.wav").write_bytes(b"")
-    for format in ("table", "csv", "jsonl", "raven"):
-        process = subprocess.run(
-            [sys.executable, "-m", "audiotag", "tag", tmp_path / "in", "--model", student, "--format", format],
-            capture_output=True,
-            env={**os.environ, "PYTHONIOENCODING": "ascii"},
-            check=False,
-        )
-        assert (process.returncode, b"Traceback" in process.stderr) == (1, False)
-        assert b"\\xf6.wav" in process.stderr
-        out = process.stdout.decode("ascii")
+    formats = ("table", "csv", "jsonl", "raven")
+    process = subprocess.run(
+        [sys.executable, "-c", IN_EVERY_FORMAT, tmp_path / "in", student, *formats],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        check=False,
+    )
+    assert (process.returncode, b"Traceback" in process.stderr) == (0, False)
+    assert process.stderr.count(b"\\xf6.wav") == len(formats)
+    for format, out in zip(formats, process.stdout.decode("ascii").split("=====\n")[1:], strict=True):
         if format == "jsonl":
             files = {Path(json.loads(line)["file"]).name for line in out.splitlines()}
             assert files == {"é.wav", "日本.wav", "z.wav", "ö.wav"}

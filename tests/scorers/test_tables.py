@@ -93,7 +93,6 @@ def test_a_cell_that_is_no_score_is_refused_by_row_and_column(data, write_csv, c
         ([HEADER], "a header and no row"),
         ([("clip_id", "low", "low"), ("clip3", 0, 1)], "'low' twice"),
         ([("name", "low"), ("clip3", 0)], r"a column clip_id \(or filename, path, clip\)"),
-        ([("clip_id;low",), ("clip3;0",)], "commas"),
         ([("clip_id", "low", " "), ("clip3", 0, 1)], "one has none"),
         ([HEADER, ("clip3", 0, 1)], r"line 2: a row has 4 cells, this one 3"),
         ([HEADER, ("clip3", 0, 1, 0, 1)], "this one 5"),
