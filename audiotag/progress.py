@@ -16,8 +16,8 @@ def set_quiet(quiet: bool) -> None:
     _quiet = quiet
 
 
-HOURS = "hours of sound"
-"""A unit whose amounts are given in seconds, and shown in hours beside the speed against real time."""
+SOUND = "of sound"
+"""A unit whose amounts are given in seconds, and shown as a length of time beside the speed against real time."""
 
 
 def is_live() -> bool:
@@ -44,8 +44,8 @@ def bar(
 
     Args:
         description: what is being done, for example "Building data/esc10".
-        total: amount of work, in units; of hours of sound, in seconds.
-        unit: name of the unit, plural: "clips"; or `HOURS`.
+        total: amount of work, in units; of sound, in seconds.
+        unit: name of the unit, plural: "clips"; or `SOUND`.
         done: units that an earlier run had finished.
         transient: the bar vanishes at the end, and nothing is printed elsewhere than on a terminal.
 
@@ -82,7 +82,7 @@ def bar(
     if not (shown or transient):
         seconds = time.monotonic() - started
         resumed = f", {done} from before" if done else ""
-        amount = f"{finished / 3600:.4g}" if unit == HOURS else finished
+        amount = _length(finished) if unit == SOUND else finished
         console.print(
             f"{description}: {amount} {unit} in {seconds:.1f} s ({_rate(finished, seconds, unit)}{resumed})",
             highlight=False,
@@ -91,11 +91,19 @@ def bar(
 
 
 def _amount(finished: float, total: float, unit: str) -> str:
-    if unit == HOURS:
-        return f"{finished / 3600:.2f}/{total / 3600:.2f} h"
+    if unit == SOUND:
+        return f"{_length(finished)} of {_length(total)}"
     return f"{finished:>{len(str(total))}}/{total}"
+
+
+def _length(seconds: float) -> str:
+    """Seconds, minutes or hours, three digits."""
+    for size, name in ((3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {name}"
+    return f"{seconds:.3g} s"
 
 
 def _rate(finished: float, seconds: float, unit: str) -> str:
     rate = finished / (seconds + 1e-9)
-    return f"{rate:.3g}x real time" if unit == HOURS else f"{rate:.1f} {unit}/s"
+    return f"{rate:.3g}x real time" if unit == SOUND else f"{rate:.1f} {unit}/s"

@@ -63,6 +63,9 @@ def run(program: Callable[..., Any], arguments: list[str], name: str = "audiotag
 
     from audiotag.errors import AudiotagError, Stopped
 
+    for stream in (sys.stdout, sys.stderr):  # a name that the terminal cannot encode must not end the work
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     try:
         with _warnings_as_lines():
             code = program(args=arguments, prog_name=name, standalone_mode=False) or 0

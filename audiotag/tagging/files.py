@@ -127,7 +127,7 @@ def results_of(
     """
     files = sound_files(paths)
     total = sum(map(_seconds, files)) if progress.is_live() else 0.0
-    with progress.bar(title, total, progress.HOURS, transient=sys.stdout.isatty()) as advance:
+    with progress.bar(title, total, progress.SOUND, transient=sys.stdout.isatty()) as advance:
         for path in files:
             recording = audio.Recording(path, channel, speed, on_read=advance)
             try:

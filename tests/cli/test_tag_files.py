@@ -91,7 +91,7 @@ def test_names_that_the_terminal_cannot_encode_do_not_end_a_run(student: Path, t
         check=False,
     )
     assert (process.returncode, b"Traceback" in process.stderr) == (0, False)
-    assert process.stderr.count(b"\\xf6.wav") == len(formats)
+    assert process.stderr.count(b"in/\\xf6.wav: ") == len(formats)
     for format, out in zip(formats, process.stdout.decode("ascii").split("=====\n")[1:], strict=True):
         if format == "jsonl":
             files = {Path(json.loads(line)["file"]).name for line in out.splitlines()}

@@ -126,7 +126,7 @@ def test_progress_is_hours_of_sound_and_goes_on_inside_a_file(tagger, tmp_path, 
     monkeypatch.setattr(tagger, "predict_on_batch", lambda batch: np.zeros((len(batch), 3), np.float32), raising=False)
     list(tag_files(tagger, [tmp_path / "long.wav"], window=1.0))
     assert len(advanced) > 10 and sum(advanced) == pytest.approx(4000)
-    assert re.fullmatch(r"Tagging: 1\.111 hours of sound in .* s \(.*x real time\)\n", capfd.readouterr().err)
+    assert re.fullmatch(r"Tagging: 1\.11 h of sound in .* s \(.*x real time\)\n", capfd.readouterr().err)
 
 
 def test_a_folder_without_sounds_and_nothing_at_all_are_refused(tmp_path):
