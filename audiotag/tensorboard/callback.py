@@ -18,7 +18,7 @@ from audiotag.records.clips import clips_of
 from audiotag.scorers.keras_models import predict
 from audiotag.task import Task
 from audiotag.tensorboard.events import EventFile
-from audiotag.tensorboard.scalars import add_scalars
+from audiotag.tensorboard.scalars import add_layout, add_scalars
 
 _INFINITE = -1  # cardinality of a `tf.data.Dataset` that repeats for ever
 
@@ -101,6 +101,7 @@ class PerClassMetrics(keras.callbacks.Callback):
                 )
         if self.logdir is not None:
             self._file = EventFile(Path(self.logdir))
+            add_layout(self._file)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Score the clips and add the metrics to the logs."""

@@ -37,6 +37,36 @@ def add_scalars(file: EventFile, table: pandas.DataFrame, means: dict[str, Any],
             file.scalar(f"{group}/{tag}", value, step, name=f"{group}/{name}", description=about)
 
 
+LAYOUT = {
+    "what matters": {
+        "mAP": ["summary/mAP"],
+        "loss": ["epoch_loss", "epoch_.*_loss"],
+        "accuracy and F1": ["summary/accuracy", "summary/F1", "summary/micro_F1"],
+        "AUC": ["summary/AUC", "summary/micro_AUC"],
+        "learning rate": ["epoch_learning_rate"],
+    },
+    "every class": {
+        name.replace("_", " "): [f"{name}/.*"] for name in ("average_precision", "F1", "precision", "recall", "AUC")
+    },
+}
+"""The tab CUSTOM SCALARS: its groups, their charts and the tags in each, what is looked at first at the top."""
+
+
+def add_layout(file: EventFile) -> None:
+    """Arrange what training and evaluation write in TensorBoard's tab CUSTOM SCALARS, see `LAYOUT`."""
+    from tensorboard.plugins.custom_scalar import layout_pb2, metadata
+    from tensorboard.util import tensor_util
+
+    layout = layout_pb2.Layout()
+    for group, charts in LAYOUT.items():
+        category = layout.category.add(title=group)
+        for title, tags in charts.items():
+            chart = layout_pb2.MultilineChartContent(tag=[f"^{tag}$" for tag in tags])
+            category.chart.add(title=title, multiline=chart)
+    tensor = tensor_util.make_tensor_proto(layout.SerializeToString())
+    file.add(metadata.CONFIG_SUMMARY_TAG, tensor, 0, metadata.create_summary_metadata(), "DATA_CLASS_TENSOR")
+
+
 def last_epoch(folder: Path) -> int:
     """The last epoch whose metrics a folder of event files shows; 0 where there is none."""
     from tensorboard.backend.event_processing.event_file_loader import EventFileLoader

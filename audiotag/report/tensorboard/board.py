@@ -16,7 +16,7 @@ from audiotag.report.templates import plain
 from audiotag.report.tensorboard import pictures, png, projector
 from audiotag.tensorboard import graph, hparams
 from audiotag.tensorboard.events import PATTERN, EventFile, class_tag
-from audiotag.tensorboard.scalars import add_scalars
+from audiotag.tensorboard.scalars import add_layout, add_scalars
 
 FOLDER = "evaluation"
 _CLICK = "Click it for its full size."
@@ -42,6 +42,7 @@ def write(report: Report, step: int = 0) -> None:
         network = report.subject.network
         if network is not None and graph.is_functional(network):
             file.graph(graph.definition(network).SerializeToString())
+        add_layout(file)
         add_scalars(file, report.table, report.summary, step)
         # A path may hold bytes that are no text; they become question marks.
         file.text("report", card.render(report, whole=False).encode("utf-8", "replace").decode(), step)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import io
 import json
+import re
 import urllib.parse
 from dataclasses import replace
 from typing import Any
@@ -159,6 +160,16 @@ def test_a_clip_can_be_seen_and_heard_under_one_name(ask, report) -> None:
     assert rate == exhibit.sample_rate
     np.testing.assert_allclose(samples, np.clip(exhibit.waveform, -1, 1), atol=1e-4)
     assert "Scored 0.930" in sounds[sound]["description"]
+
+
+def test_the_summary_and_the_loss_stand_first_in_custom_scalars(ask, report) -> None:
+    layout = ask("custom_scalars/layout")
+    first, classes = layout["category"]
+    assert [chart["title"] for chart in first["chart"]][:2] == ["mAP", "loss"]
+    tags = ask("scalars/tags")[RUN]
+    for chart in first["chart"][:1] + classes["chart"]:
+        for pattern in chart["multiline"]["tag"]:
+            assert any(re.fullmatch(pattern, tag) for tag in tags), pattern
 
 
 def test_the_projector_has_a_vector_and_a_line_a_clip(ask, report) -> None:
