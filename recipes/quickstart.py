@@ -7,7 +7,8 @@ distillation" (arXiv 2211.04772), made small: a little PaSST learns first, looks
 disk, and a MobileNet of width 0.4 then learns from the labels and from what the teacher saw.
 
 Measured on 2 quiet cores of an AMD EPYC: 2 min 28 s; mAP 0.916, mean AUC 0.975 on the 240 clips of the test split, the
-lowest class 0.810. Other seeds: 0.867 with a lowest class of 0.545 (seed 1), 0.921 with 0.790 (seed 2).
+lowest class 0.810. Other seeds: 0.867 with a lowest class of 0.545 (seed 1), 0.921 with 0.790 (seed 2). The same
+student without the teacher: 0.914; where every clip has its labels, this teacher adds nothing that can be measured.
 """
 
 from __future__ import annotations
