@@ -76,12 +76,13 @@ def hann(config: LogMelConfig) -> np.ndarray:
     return 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(config.window) / period)
 
 
-def places_of_frequencies(config: LogMelConfig, least: float = 0.1) -> dict[float, float]:
+def places_of_frequencies(config: LogMelConfig) -> dict[float, float]:
     """Where octaves of 125 Hz lie among the mel bands, for the axis of a picture.
+
+    Of two that are nearer than a tenth of the bands, the lower is left out.
 
     Args:
         config: the front end.
-        least: distance of two of them, as a share of all bands; of nearer ones the lower is left out.
 
     Returns:
         Frequency in Hz to its place: 0 is the lower edge of the first band, `mels` the upper edge of the last.
@@ -90,6 +91,6 @@ def places_of_frequencies(config: LogMelConfig, least: float = 0.1) -> dict[floa
     places: dict[float, float] = {}
     for frequency in (125.0 * 2**octave for octave in range(10, -1, -1)):
         place = float((hertz_to_mel(frequency, config.mel_scale) - low) / (high - low) * config.mels)
-        if 0 <= place <= config.mels and all(abs(place - other) >= least * config.mels for other in places.values()):
+        if 0 <= place <= config.mels and all(abs(place - other) >= config.mels / 10 for other in places.values()):
             places[frequency] = place
     return dict(sorted(places.items()))

@@ -30,7 +30,10 @@ class Recordings:
         """Paths relative to the root, sorted.
 
         Raises:
-            AudiotagError: a name that is not UTF-8, or a folder that cannot be read.
+            AudiotagError: a name that is not UTF-8.
+
+        Warns:
+            AudioWarning: what is left out, folders that cannot be read among it, in one line.
         """
         if left_out := self._search.left_out():
             warnings.warn(f"left out of {self.root}: {left_out}", AudioWarning, stacklevel=2)
