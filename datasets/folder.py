@@ -281,7 +281,8 @@ def _groups(parts: list[Part], root: Path, group_by: str | None) -> dict[str, st
         recordings.setdefault(part.source, []).append(part.recording)
         if group_by and part.columns[group_by]:
             together.setdefault(part.columns[group_by], []).append(part.recording)
-    copies = sources.same_bytes(root, sorted({part.source for part in parts if part.readable}))
+    readable = sources.survey(root, sorted({part.source for part in parts if part.readable}))
+    copies = sources.same_bytes(root, readable)
     for group in (*recordings.values(), *together.values()):
         join(group)
     for group in copies:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Collection, Container, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from audiotag import progress, storage
 from audiotag.augment import Policy
@@ -17,14 +16,14 @@ from audiotag.augment import policy as named_policy
 from audiotag.clip_format import ClipFormat
 from audiotag.errors import AudiotagError
 from audiotag.frontend import LogMelConfig, preset
-from audiotag.records import plan, sources
+from audiotag.records import sources
 from audiotag.records.checks import check, describe
 from audiotag.records.declaration import Declaration, read_clip
 from audiotag.records.journal import FinishedShard, Journal
 from audiotag.records.manifest import CLIPS, LABELS, MANIFEST, RECORDS, Manifest, write_clips
+from audiotag.records.plan import Job, Plan, ShardPlan
 from audiotag.records.pool import make_shards
 from audiotag.records.renewal import Former
-from audiotag.records.sources import Source
 
 FORMER = "former"
 """Where a data set lies for the moment in which another takes its place."""
@@ -70,8 +69,8 @@ def build(
     interrupted, even by `kill -9` or a full disk, goes on when it is run again. The bytes depend on the declaration,
     front end, policy, variants and seed only.
 
-    A data set that is there is not built again, but for recordings that have changed since, or that were rejected and
-    can be used now: the shards that hold them are made again.
+    A data set that is there is not built again, but for recordings that are new, have changed since, or were rejected
+    and can be used now: the shards that hold them are made again.
 
     Args:
         declaration: what to build; see `declare`.
@@ -103,37 +102,30 @@ def build(
     if clip_format.frames < 1:
         raise AudiotagError(f"{declaration.seconds:g} s are too short for a frame of {front_end.describe()}: use more")
     records, root = folder / "data" / RECORDS, Path(declaration.root).absolute()
-    job = plan.Job(records, root, declaration.read, clip_format, policy, variants, seed, keep_waveforms)
-    journal = Journal(folder / "journal.jsonl", plan.describe(declaration, job))
+    job = Job(records, root, declaration.read, clip_format, policy, variants, seed, keep_waveforms)
     with _disk_errors(out):
+        plan = Plan(declaration, job, sources.survey(root, [clip.source for clip in declaration.clips]))
         former = Former(out) if out.exists() and not (out.is_dir() and not any(out.iterdir())) else None
         if former:
-            former.check(journal.description)
-        names = [clip.source for clip in declaration.clips]
-        surveyed = sources.survey(root, names, former.sources if former else None)
-        changed = former.changed(declaration, journal.description, job, surveyed) if former else set()
+            former.check(plan)
+        changed = former.changed(plan) if former else set()
         existed = former is not None and not changed
         if existed:
             manifest = former.manifest
         else:
-            check(declaration, surveyed, allow)
+            check(declaration, plan.surveyed, allow)
             for line in describe(declaration):
                 progress.say(line)
             with _claimed(folder):
-                example_bytes = clip_format.record_bytes(keep_waveforms)
-                shards = plan.plan_shards(declaration.clips, variants, example_bytes)
-                kept = former.kept(shards, example_bytes, changed, journal.description) if former else {}
+                kept = former.kept(plan, changed) if former else {}
                 if former:
                     progress.say(
-                        f"{out}: taking up recordings that have changed or can be used now ({len(changed)}): "
-                        f"{len(kept)} of {len(shards)} shards are kept"
+                        f"{out}: taking up recordings that are new, have changed or can be used now ({len(changed)}): "
+                        f"{len(kept)} of {len(plan.shards)} shards are kept"
                     )
-                finished = _make(shards, job, journal, workers, resume, out, kept, surveyed)
-                recordings = ""
-                if declaration.read is read_clip:  # else `source` is no sound file
-                    recordings = Path(os.path.relpath(root, target)).as_posix()
-                manifest = _finish(declaration, records.parent, journal.description, finished, recordings)
-                sources.write(records.parent, surveyed)
+                journal = Journal(folder / "journal.jsonl", plan.description)
+                finished = _make(plan, journal, workers, resume, out, kept)
+                manifest = _finish(plan, finished, target)
                 if former:
                     _carry(folder / FORMER, target)
                     target.replace(folder / FORMER)
@@ -192,42 +184,43 @@ def _claimed(folder: Path) -> Iterator[None]:
 
 
 def _make(
-    shards: Sequence[plan.ShardPlan],
-    job: plan.Job,
-    journal: Journal,
-    workers: int | None,
-    resume: bool,
-    out: Path,
-    kept: Mapping[str, FinishedShard],
-    surveyed: Mapping[str, Source],
+    plan: Plan, journal: Journal, workers: int | None, resume: bool, out: Path, kept: Mapping[str, FinishedShard]
 ) -> dict[str, FinishedShard]:
     """Make every shard that an earlier run had not finished, and that `out` does not hold as it is to be."""
     if workers is None:
         workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    views = 1 + job.variants
-    made_from = {shard.name: sources.fingerprint((clip.source for clip in shard.clips), surveyed) for shard in shards}
-    job.folder.mkdir(parents=True, exist_ok=True)
-    finished = journal.load(job.folder) if resume else {}
-    finished = {name: made for name, made in finished.items() if made.sources == made_from.get(name)}
-    _clean(job.folder, finished)
+    records, views, shards = plan.job.folder, 1 + plan.job.variants, plan.shards
+    records.mkdir(parents=True, exist_ok=True)
+    finished = journal.load(records) if resume else {}
+    finished = {
+        shard.name: finished[shard.name] for shard in shards if _is_current(finished.get(shard.name), shard, plan)
+    }
+    _clean(records, finished)
     for name, made in kept.items():
         if name not in finished:
-            _link(out / RECORDS / name, job.folder / name)
-            finished[name] = replace(made, sources=made_from[name])
+            _link(out / RECORDS / name, records / name)
+            finished[name] = made
     journal.start(finished)
     waiting = [shard for shard in shards if shard.name not in finished]
     done = views * sum(len(shard.clips) for shard in shards if shard.name in finished)
     total = views * sum(len(shard.clips) for shard in shards)
     with (
         progress.bar(f"Building {out.name}", total, "views", done=done) as advance,
-        closing(make_shards(job, waiting, min(workers, len(waiting)), advance)) as shards_made,
+        closing(make_shards(plan.job, waiting, min(workers, len(waiting)), advance)) as shards_made,
     ):
-        for made_shard in shards_made:
-            name = made_shard.shard.name
-            finished[name] = replace(made_shard, sources=made_from[name])
-            journal.add(finished[name])
-    _clean(job.folder, finished)
+        for made in shards_made:
+            finished[made.shard.name] = made
+            journal.add(made)
+    _clean(records, finished)
     return {shard.name: finished[shard.name] for shard in shards}
+
+
+def _is_current(made: FinishedShard | None, shard: ShardPlan, plan: Plan) -> bool:
+    """Whether a shard was made from the recordings as they lie there now."""
+    if made is None:
+        return False
+    now = plan.sources_of(shard)
+    return set(made.sources) == set(now) and all(source.is_as(now[name]) for name, source in made.sources.items())
 
 
 def _link(path: Path, target: Path) -> None:
@@ -245,14 +238,9 @@ def _clean(records: Path, keep: Container[str]) -> None:
             path.unlink()
 
 
-def _finish(
-    declaration: Declaration,
-    data: Path,
-    description: dict[str, Any],
-    finished: dict[str, FinishedShard],
-    recordings: str,
-) -> Manifest:
-    """Write the tables and the manifest."""
+def _finish(plan: Plan, finished: Mapping[str, FinishedShard], target: Path) -> Manifest:
+    """Write the tables and the manifest of a data set that is going to lie at `target`."""
+    declaration, data = plan.declaration, plan.job.folder.parent
     rejected = {clip_id: reason for made in finished.values() for clip_id, reason in made.rejected.items()}
     if len(rejected) == len(declaration.clips):
         shutil.rmtree(data.parent, ignore_errors=True)
@@ -261,10 +249,18 @@ def _finish(
             f"all {len(rejected)} clips were rejected, {first!r} because: {rejected[first]}. "
             f"Is {declaration.root} the folder of the recordings?"
         )
+    used = {name: source for made in finished.values() for name, source in made.sources.items()}
+    for name, source in plan.surveyed.items():
+        if name in used and not used[name].is_as(source):
+            raise AudiotagError(f"{plan.job.root / name} has changed while it was read: run the same build again")
+    sources.write(data, {name: used[name] for name in plan.surveyed if name in used})
     declaration.labels.write(data / LABELS)
     write_clips(data, declaration.clips, rejected)
+    recordings = ""
+    if declaration.read is read_clip:  # else `source` is no sound file
+        recordings = Path(os.path.relpath(plan.job.root, target)).as_posix()
     files = {name: storage.sha256(data / name) for name in (LABELS, CLIPS)}
     shards = tuple(made.shard for made in finished.values())
-    manifest = Manifest(description, declaration.licence, declaration.citation, files, shards, recordings)
+    manifest = Manifest(plan.description, declaration.licence, declaration.citation, files, shards, recordings)
     manifest.write(data)
     return manifest

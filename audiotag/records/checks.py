@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from audiotag import audio
 from audiotag.errors import AudioError, AudiotagError
+from audiotag.records import sources
 from audiotag.records.declaration import Clip, Declaration, read_clip
 from audiotag.records.sources import Source
 
@@ -39,7 +40,7 @@ def check(declaration: Declaration, surveyed: Mapping[str, Source], allow: Colle
     if "one-class" not in allow:
         _check_number(declaration)
     if "shared-recordings" not in allow:
-        _check_splits(declaration.clips, surveyed)
+        _check_splits(declaration, surveyed)
 
 
 def describe(declaration: Declaration) -> Iterator[str]:
@@ -79,14 +80,18 @@ def _counted(names: Sequence[str], counts: Mapping[str, int]) -> str:
 
 def _unusable(declaration: Declaration, recordings: list[str]) -> dict[str, str]:
     """Reason by recording, as far as the beginning of a file gives it away."""
-    reasons = {}
-    if declaration.read is read_clip:
-        for name in recordings:
-            try:
-                audio.info(declaration.root / name)
-            except AudioError as error:
-                reasons[name] = " ".join(str(error).split())
-    return reasons
+    if declaration.read is not read_clip:
+        return {}
+
+    def reason(name: str) -> str:
+        try:
+            audio.info(declaration.root / name)
+        except AudioError as error:
+            return " ".join(str(error).split())
+        return ""
+
+    reasons = sources.in_threads("Opening the recordings", recordings, reason)
+    return {name: reasons[name] for name in recordings if reasons[name]}
 
 
 def _check_names(names: Sequence[str]) -> None:
@@ -137,21 +142,27 @@ def _check_number(declaration: Declaration) -> None:
         )
 
 
-def _check_splits(clips: Sequence[Clip], surveyed: Mapping[str, Source]) -> None:
+def _check_splits(declaration: Declaration, surveyed: Mapping[str, Source]) -> None:
+    clips = declaration.clips
+    if len({clip.split for clip in clips}) == 1:
+        return
     first: dict[tuple[str, str], Clip] = {}
     for clip in clips:
-        source = surveyed.get(clip.source)
-        checksum = source.sha256 if source and source.bytes else ""
         recording = clip.columns.get("recording", "")
-        for mark in (("source", clip.source), ("recording", recording), ("bytes", checksum)):
-            other = first.setdefault(mark, clip)
-            if mark[1] and other.split != clip.split:
-                what = {
-                    "source": f"{clip.source} is",
-                    "recording": f"{recording} (column recording) is",
-                    "bytes": f"{other.source} and {clip.source}, which have the same bytes, are",
-                }[mark[0]]
-                raise AudiotagError(
-                    f"a recording is in one split, else what is tested was trained on: {what} in {other.split} and in "
-                    f"{clip.split}: put it into one of them; --allow-shared-recordings builds it as it is"
-                )
+        for mark, what in ((clip.source, f"{clip.source} is"), (recording, f"{recording} (column recording) is")):
+            other = first.setdefault((what, mark), clip)
+            if mark and other.split != clip.split:
+                raise _shared(what, other, clip)
+    clip_of = {clip.source: clip for clip in clips}
+    for group in sources.same_bytes(declaration.root, surveyed):
+        for source in group[1:]:
+            one, other = clip_of[group[0]], clip_of[source]
+            if one.split != other.split:
+                raise _shared(f"{one.source} and {other.source}, which have the same bytes, are", one, other)
+
+
+def _shared(what: str, one: Clip, other: Clip) -> AudiotagError:
+    return AudiotagError(
+        f"a recording is in one split, else what is tested was trained on: {what} in {one.split} and in {other.split}: "
+        "put it into one of them; --allow-shared-recordings builds it as it is"
+    )

@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from audiotag import storage
 from audiotag.records.manifest import Shard
+from audiotag.records.sources import Source
 
 
 @dataclass(frozen=True)
@@ -20,12 +21,12 @@ class FinishedShard:
     Args:
         shard: name, split, size and checksum.
         rejected: reason by clip id.
-        sources: checksum of the recordings that it was made from.
+        sources: the recordings that it was made from, by name; {} where they are no files.
     """
 
     shard: Shard
     rejected: dict[str, str]
-    sources: str = ""
+    sources: dict[str, Source] = field(default_factory=dict)
 
 
 class Journal:
@@ -47,7 +48,13 @@ class Journal:
         if not entries or entries[0] != self.description:
             return {}
         finished = (
-            FinishedShard(Shard(**entry["shard"]), entry["rejected"], entry.get("sources", "")) for entry in entries[1:]
+            FinishedShard(
+                Shard(**entry["shard"]),
+                entry["rejected"],
+                {name: Source(**source) for name, source in entry["sources"].items()},
+            )
+            for entry in entries[1:]
+            if isinstance(entry.get("sources"), dict)  # an older audiotag wrote a checksum
         )
         return {
             made.shard.name: made

@@ -10,8 +10,9 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from audiotag.augment import Policy
 from audiotag.clip_format import ClipFormat
 from audiotag.frontend import LogMelConfig
 from audiotag.records.declaration import Clip, Declaration
+from audiotag.records.sources import Source
 
 FORMAT = 1
 WAVEFORMS = "int16, full scale the peak of the view"
@@ -64,6 +66,41 @@ class ShardPlan:
     name: str
     split: str
     clips: tuple[Clip, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be built.
+
+    Args:
+        declaration: of the data set.
+        job: what is the same for every shard.
+        surveyed: the recordings as they lie there now, by name.
+    """
+
+    declaration: Declaration
+    job: Job
+    surveyed: Mapping[str, Source]
+
+    @cached_property
+    def description(self) -> dict[str, Any]:
+        """Everything that decides the bytes of the records, ready for JSON."""
+        return describe(self.declaration, self.job)
+
+    @cached_property
+    def shards(self) -> list[ShardPlan]:
+        """Every shard, split after split in natural order; a shard may be empty."""
+        return self.shards_of(self.declaration.clips)
+
+    def shards_of(self, clips: Iterable[Clip]) -> list[ShardPlan]:
+        """The shards that other clips would come into."""
+        example_bytes = self.job.clip_format.record_bytes(self.job.keep_waveforms)
+        return plan_shards(clips, self.job.variants, example_bytes)
+
+    def sources_of(self, shard: ShardPlan) -> dict[str, Source]:
+        """The recordings that a shard is made from, as they lie there now."""
+        names = dict.fromkeys(clip.source for clip in shard.clips)
+        return {name: self.surveyed[name] for name in names if name in self.surveyed}
 
 
 def shard_count(clips: int, variants: int, example_bytes: int) -> int:

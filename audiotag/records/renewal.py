@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from audiotag import storage, tables
 from audiotag.errors import AudiotagError
 from audiotag.labels import split_cell
-from audiotag.records import plan, sources
-from audiotag.records.declaration import CLIP_COLUMNS, Clip, Declaration
+from audiotag.records import sources
+from audiotag.records.declaration import CLIP_COLUMNS, Clip
 from audiotag.records.journal import FinishedShard
 from audiotag.records.manifest import CLIPS, MANIFEST, RECORDS, Manifest, row_of
+from audiotag.records.plan import Job, Plan, ShardPlan, difference
 from audiotag.records.pool import make_shards
 from audiotag.records.sources import Source
 
@@ -49,15 +49,16 @@ class Former:
     def _rejected(self) -> dict[str, str]:
         return {clip_id: row["reason"] for clip_id, row in self._rows.items() if row["status"] == "rejected"}
 
-    def check(self, description: dict[str, Any]) -> None:
+    def check(self, plan: Plan) -> None:
         """Refuse to build something else in its place; its clips may differ, see `changed`.
 
         Raises:
             AudiotagError: they differ in more than the clips, or a shard is missing.
         """
-        apart = {key for key in {**description, **self.manifest.description} if self._differs(key, description)}
+        keys = {**plan.description, **self.manifest.description}
+        apart = {key for key in keys if self._differs(key, plan)}
         if apart and ("clips" not in apart or apart - {"clips", "version"}):
-            raise self._other(description)
+            raise self._other(plan)
         for shard in self.manifest.shards:
             path = self.path / RECORDS / shard.name
             if not path.is_file() or path.stat().st_size != shard.bytes:
@@ -65,40 +66,32 @@ class Former:
                     f"{self.path} is damaged ({shard.name} is missing or cut off): delete it and build it again"
                 )
 
-    def changed(
-        self, declaration: Declaration, description: dict[str, Any], job: plan.Job, surveyed: Mapping[str, Source]
-    ) -> set[str]:
-        """The recordings that are to be taken up again: of other bytes now, or rejected before and usable now.
+    def changed(self, plan: Plan) -> set[str]:
+        """The recordings that are to be taken up: new, of other bytes now, or rejected before and usable now.
 
         A recording that was used and has gone since is none of them: its records are kept.
 
         Raises:
             AudiotagError: the clips differ, and not because of these.
         """
-        used = {row["source"] for row in self._rows.values()}
-        changed = {
-            name
-            for name, source in surveyed.items()
-            if self.sources
-            and name in used
-            and (name not in self.sources or self.sources[name].sha256 != source.sha256)
-        }
+        changed, clips = set(), plan.declaration.clips
+        if self.sources:
+            used = {row["source"] for row in self._rows.values()}
+            changed = {clip.source for clip in clips} - used
+            changed |= {name for name in used if name in plan.surveyed and not self._holds(name, plan)}
         again = {self._rows[clip_id]["source"] for clip_id in self._rejected} - changed
-        changed |= _usable([clip for clip in declaration.clips if clip.source in again], job)
-        if self._differs("clips", description) and not self._explained(declaration.clips, changed):
-            raise self._other(description)
+        changed |= _usable([clip for clip in clips if clip.source in again], plan.job)
+        if self._differs("clips", plan) and not self._explained(clips, changed):
+            raise self._other(plan)
         return changed
 
-    def kept(
-        self, shards: Iterable[plan.ShardPlan], example_bytes: int, changed: set[str], described: dict[str, Any]
-    ) -> dict[str, FinishedShard]:
+    def kept(self, plan: Plan, changed: set[str]) -> dict[str, FinishedShard]:
         """By name, the shards that a new build would make again byte for byte."""
         before = [_clip(row) for row in self._rows.values()]
-        variants = described["variants"]
-        clips_of = {made.name: made.clips for made in plan.plan_shards(before, variants, example_bytes)}
-        same, listed = not self._differs("clips", described), {shard.name: shard for shard in self.manifest.shards}
+        clips_of = {shard.name: shard.clips for shard in plan.shards_of(before)}
+        same, listed = not self._differs("clips", plan), {shard.name: shard for shard in self.manifest.shards}
         kept = {}
-        for shard in shards:
+        for shard in plan.shards:
             if shard.name not in listed or any(clip.source in changed for clip in shard.clips):
                 continue
             if not same and any(clip.events for clip in shard.clips):  # `clips.csv` does not know them
@@ -108,14 +101,24 @@ class Former:
             if storage.sha256(self.path / RECORDS / shard.name) == listed[shard.name].sha256:
                 own = {clip.clip_id for clip in shard.clips}
                 rejected = {clip_id: reason for clip_id, reason in self._rejected.items() if clip_id in own}
-                kept[shard.name] = FinishedShard(listed[shard.name], rejected)
+                used = {name: self._now(name, plan) for name in plan.sources_of(shard)}
+                kept[shard.name] = FinishedShard(listed[shard.name], rejected, used)
         return kept
 
-    def _differs(self, key: str, description: dict[str, Any]) -> bool:
-        return self.manifest.description.get(key) != description.get(key)
+    def _holds(self, name: str, plan: Plan) -> bool:
+        """Whether a recording is what it was."""
+        return name in self.sources and self._now(name, plan).sha256 == self.sources[name].sha256
 
-    def _other(self, description: dict[str, Any]) -> AudiotagError:
-        different = plan.difference(self.manifest.description, description)
+    def _now(self, name: str, plan: Plan) -> Source:
+        """A recording's size, time and checksum today; it is read where size and time are not those of before."""
+        now, before = plan.surveyed[name], self.sources.get(name)
+        return before if before and before.is_as(now) else sources.read_whole(plan.job.root / name, now)
+
+    def _differs(self, key: str, plan: Plan) -> bool:
+        return self.manifest.description.get(key) != plan.description.get(key)
+
+    def _other(self, plan: Plan) -> AudiotagError:
+        different = difference(self.manifest.description, plan.description)
         return AudiotagError(
             f"{self.path} holds another data set; they differ in {different} (there / wanted): "
             "choose another folder to build in, or delete it"
@@ -141,12 +144,12 @@ def _cells(clip: Clip) -> list[str]:
     return [*map(str, row_of(clip)), *(f"{column}={cell}" for column, cell in sorted(clip.columns.items()) if cell)]
 
 
-def _usable(clips: Sequence[Clip], job: plan.Job) -> set[str]:
+def _usable(clips: Sequence[Clip], job: Job) -> set[str]:
     """The recordings of those clips that can be read: they are, into a folder that is thrown away."""
     if not clips:
         return set()
     with tempfile.TemporaryDirectory() as folder:
-        trial = [plan.ShardPlan("trial", "trial", tuple(clips))]
+        trial = [ShardPlan("trial", "trial", tuple(clips))]
         rejected = {
             clip_id
             for made in make_shards(replace(job, folder=Path(folder)), trial, 1, lambda views: None)

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
+from typing import TypeVar
 
 from audiotag import progress, storage, tables
 
 SOURCES = "sources.csv"
+_TOGETHER = 64  # files that a thread looks at before it takes others
+_SAMPLED = 4096  # bytes
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -21,60 +27,74 @@ class Source:
     Args:
         bytes: its size.
         modified: when it was changed, nanoseconds since 1970.
-        sha256: of its bytes; "" where it cannot be read.
+        sha256: of its bytes; "" where it was not read, or cannot be.
     """
 
     bytes: int
     modified: int
-    sha256: str
+    sha256: str = ""
+
+    def is_as(self, other: Source) -> bool:
+        """Whether two are of the same size and time: then the file is taken to be the same."""
+        return (self.bytes, self.modified) == (other.bytes, other.modified)
 
 
-def survey(root: Path, names: Iterable[str], known: Mapping[str, Source] | None = None) -> dict[str, Source]:
-    """Look at recordings; those that are no files, or are not there, are left out.
+def look(path: Path) -> Source | None:
+    """Size and time of a file; None: there is none."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return None
+    return Source(status.st_size, status.st_mtime_ns) if path.is_file() else None
+
+
+def read_whole(path: Path, source: Source) -> Source:
+    """With the checksum of the file, which is read once in a process as long as its size and time stay."""
+    return replace(source, sha256=_checksum(path, source.bytes, source.modified))
+
+
+def survey(root: Path, names: Iterable[str]) -> dict[str, Source]:
+    """Size and time of recordings; those that are no files, or are not there, are left out.
 
     Args:
         root: their folder.
         names: relative to it.
-        known: what an earlier survey saw: a file of the same size and time is taken to be the same.
     """
-    known = known or {}
-    sizes = {name: size for name in dict.fromkeys(names) if (size := _size(root / name))}
-    kept = {name: known[name] for name, size in sizes.items() if name in known and _same(known[name], size)}
-    waiting = [name for name in sizes if name not in kept]
+    names = list(dict.fromkeys(names))
+    looked = in_threads("Looking at the recordings", names, lambda name: look(root / name))
+    return {name: source for name, source in looked.items() if source is not None}
+
+
+def same_bytes(root: Path, surveyed: Mapping[str, Source]) -> list[list[str]]:
+    """Groups of recordings that are copies of one another; only files of one size and of like samples are read."""
+    groups = _groups({name: source.bytes for name, source in surveyed.items() if source.bytes})
+    for what, key in (("Comparing the recordings", _sample), ("Reading recordings that look alike", _checksum)):
+        names = list(chain.from_iterable(groups))
+        keys = in_threads(
+            what, names, lambda name, key=key: key(root / name, surveyed[name].bytes, surveyed[name].modified)
+        )
+        groups = [part for group in groups for part in _groups({name: keys[name] for name in group if keys[name]})]
+    return groups
+
+
+def in_threads(what: str, names: Sequence[str], function: Callable[[str], Result]) -> dict[str, Result]:
+    """By name, what a function of files gives: it waits for the disk, or the network, more than it computes."""
+    results: dict[str, Result] = {}
+    parts = [names[begin : begin + _TOGETHER] for begin in range(0, len(names), _TOGETHER)]
     with (
         ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as threads,
-        progress.bar("Looking at the recordings", len(waiting), "recordings", transient=True) as advance,
+        progress.bar(what, len(names), "recordings", transient=True) as advance,
     ):
-        for name, checksum in zip(
-            waiting, threads.map(lambda name: _checksum(root / name, *sizes[name]), waiting), strict=True
-        ):
-            kept[name] = Source(*sizes[name], checksum)
-            advance(1)
-    return {name: kept[name] for name in sizes}
+        for together in threads.map(lambda part: [(name, function(name)) for name in part], parts):
+            results.update(together)
+            advance(len(together))
+    return results
 
 
-def same_bytes(root: Path, names: Iterable[str]) -> list[list[str]]:
-    """Groups of recordings that are copies of one another; only files of one size are read."""
-    by_size: dict[int, list[str]] = {}
-    for name in dict.fromkeys(names):
-        if size := _size(root / name):
-            by_size.setdefault(size[0], []).append(name)
-    copies: dict[str, list[str]] = {}
-    for name, source in survey(root, [name for group in by_size.values() if len(group) > 1 for name in group]).items():
-        if source.sha256:
-            copies.setdefault(source.sha256, []).append(name)
-    return [group for group in copies.values() if len(group) > 1]
-
-
-def fingerprint(names: Iterable[str], surveyed: Mapping[str, Source]) -> str:
-    """One checksum of several recordings; those that are no files do not count."""
-    return storage.fingerprint(sorted((name, surveyed[name].sha256) for name in set(names) if name in surveyed))
-
-
-def write(folder: Path, surveyed: Mapping[str, Source]) -> None:
+def write(folder: Path, sources: Mapping[str, Source]) -> None:
     """Write `sources.csv`, where there are any."""
-    if surveyed:
-        rows = ((name, source.bytes, source.modified, source.sha256) for name, source in surveyed.items())
+    if sources:
+        rows = ((name, source.bytes, source.modified, source.sha256) for name, source in sources.items())
         tables.write(folder / SOURCES, ("source", "bytes", "modified", "sha256"), rows)
 
 
@@ -91,17 +111,24 @@ def read(folder: Path) -> dict[str, Source]:
     }
 
 
-def _size(path: Path) -> tuple[int, int] | None:
-    """Size and time of a file; None: there is none."""
+def _groups(keys: Mapping[str, object]) -> list[list[str]]:
+    """Names that have one key, where they are several."""
+    by_key: dict[object, list[str]] = {}
+    for name, key in keys.items():
+        by_key.setdefault(key, []).append(name)
+    return [group for group in by_key.values() if len(group) > 1]
+
+
+def _sample(path: Path, size: int, modified: int) -> bytes:
+    """Bytes from the middle and the end of a file: recordings of one length differ there, if not in their headers."""
     try:
-        status = path.stat()
-    except (OSError, ValueError):
-        return None
-    return (status.st_size, status.st_mtime_ns) if path.is_file() else None
-
-
-def _same(source: Source, size: tuple[int, int]) -> bool:
-    return (source.bytes, source.modified) == size
+        with path.open("rb") as file:
+            file.seek(size // 2)
+            middle = file.read(_SAMPLED)
+            file.seek(max(size - _SAMPLED, 0))
+            return middle + file.read(_SAMPLED)
+    except OSError:
+        return b""
 
 
 @lru_cache(1 << 16)

@@ -19,7 +19,7 @@ import numpy as np
 from audiotag import audio
 from audiotag.errors import AudioError, AudiotagError, AudioWarning
 from audiotag.frontend import log_mel
-from audiotag.records import tfrecord
+from audiotag.records import sources, tfrecord
 from audiotag.records.declaration import Clip, Event, load_file
 from audiotag.records.example import encode_example
 from audiotag.records.journal import FinishedShard
@@ -79,11 +79,13 @@ def _make_shard(job: Job, plan: ShardPlan, advance: Callable[[int], None]) -> Fi
         AudiotagError: the shard cannot be written, or the policy refuses its input.
     """
     rejected: dict[str, str] = {}
+    used: dict[str, sources.Source] = {}
     accepted: list[str] = []
     places: list[tuple[int, int]] = []
     try:
         with tempfile.SpooledTemporaryFile(_MEMORY, dir=job.folder) as spool:
             for clip in plan.clips:
+                source = sources.look(job.root / clip.source)
                 try:
                     encoded = list(examples(job, clip))
                 except AudioError as reason:
@@ -93,6 +95,8 @@ def _make_shard(job: Job, plan: ShardPlan, advance: Callable[[int], None]) -> Fi
                     for example in encoded:
                         places.append((spool.tell(), len(example)))
                         spool.write(example)
+                if source is not None and clip.source not in used:
+                    used[clip.source] = sources.read_whole(job.root / clip.source, source)
                 advance(1 + job.variants)
 
             def take(begin: int, size: int) -> bytes:
@@ -108,7 +112,8 @@ def _make_shard(job: Job, plan: ShardPlan, advance: Callable[[int], None]) -> Fi
         raise AudiotagError(
             f"cannot write {job.folder / plan.name} ({error.strerror or error}): make room on the disk"
         ) from error
-    return FinishedShard(Shard(plan.name, plan.split, written.examples, written.bytes, written.sha256), rejected)
+    shard = Shard(plan.name, plan.split, written.examples, written.bytes, written.sha256)
+    return FinishedShard(shard, rejected, used)
 
 
 def examples(job: Job, clip: Clip) -> Iterator[bytes]:

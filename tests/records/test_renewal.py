@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -99,15 +102,23 @@ def test_another_time_is_no_change_and_a_recording_that_has_gone_keeps_its_recor
     assert (report.existed, report.rejected) == (True, 1)
 
 
-def test_other_clips_are_another_data_set_whatever_has_changed(sounds: Path, tmp_path: Path) -> None:
+def test_new_recordings_are_taken_up_and_another_seed_is_another_data_set(sounds: Path, tmp_path: Path) -> None:
     build(sounds, tmp_path / "data")
     noise(sounds / "b" / "1.wav", 1000)
     noise(sounds / "b" / "new.wav", 1001)
-    with pytest.raises(AudiotagError, match=r"clips \(120 / 121\)\D*choose another folder"):
-        build(sounds, tmp_path / "data")
-    (sounds / "b" / "new.wav").unlink()
     with pytest.raises(AudiotagError, match=r"seed \(0 / 1\)"):
         build(sounds, tmp_path / "data", seed=1)
+    report = build(sounds, tmp_path / "data")
+    assert (report.existed, report.clips, report.rejected) == (False, 121, 1)
+    check_equal_to_a_fresh_build(sounds, tmp_path / "data", tmp_path / "fresh")
+
+
+def test_a_recording_that_a_folder_has_no_longer_makes_another_data_set(sounds: Path, tmp_path: Path) -> None:
+    build(sounds, tmp_path / "data")
+    noise(sounds / "b" / "new.wav", 1001)
+    (sounds / "b" / "1.wav").unlink()
+    with pytest.raises(AudiotagError, match=r"as many, not the same clips\D*choose another folder"):
+        build(sounds, tmp_path / "data")
 
 
 def test_another_cell_of_a_table_is_another_data_set_whatever_has_changed(sounds: Path, tmp_path: Path) -> None:
@@ -135,36 +146,73 @@ def test_what_lies_beside_the_records_goes_over_and_is_named(
     assert f"{tmp_path / 'data' / 'teachers'} belongs to the records as they were before" in capsys.readouterr().err
 
 
-def test_a_renewal_that_is_stopped_anywhere_is_finished_by_the_next_run(
-    sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    noise(sounds / "a" / "0.wav", 2000)
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from audiotag import records
+from audiotag.frontend import LogMelConfig
+
+front_end = LogMelConfig(name="small", sample_rate=8000, window=200, hop=200, fft=256, mels=16, fmax=4000.0)
+left = int(sys.argv[3])
+
+def counted(function):
+    def call(*arguments, **options):
+        global left
+        left -= 1
+        if not left:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return function(*arguments, **options)
+    return call
+
+os.fsync, os.link, Path.replace = map(counted, (os.fsync, os.link, Path.replace))
+records.build(records.declare(sys.argv[1], seconds=0.05), sys.argv[2], front_end=front_end, workers=1)
+print("built")
+"""
+
+
+def killed_at(step: int, sounds: Path, data: Path) -> bool:
+    """Run a build in a process that kills itself at one of the steps by which the disk changes; False: it ended."""
+    run = subprocess.run(
+        [sys.executable, "-c", _KILLED, sounds, data, str(step)], capture_output=True, text=True, check=False
+    )
+    assert run.returncode in (0, -signal.SIGKILL), run.stderr
+    return run.returncode != 0
+
+
+def check_that_it_goes_on(step: int, sounds: Path, before: Path, fresh: Path) -> bool:
+    data = before.with_name(f"killed{step}")
+    shutil.copytree(before, data)
+    killed = killed_at(step, sounds, data)
+    build(sounds, data)
+    assert contents(data) == contents(fresh)
+    assert not data.with_name(f".{data.name}.incomplete").exists()
+    return killed
+
+
+@pytest.fixture
+def renewed(sounds: Path, tmp_path: Path) -> tuple[Path, Path]:
+    """A data set of which a recording has changed since, and what it is to become."""
     build(sounds, tmp_path / "data")
     noise(sounds / "b" / "1.wav", 1000)
     build(sounds, tmp_path / "fresh")
+    return tmp_path / "data", tmp_path / "fresh"
 
-    class Stopped(BaseException):
-        pass
 
-    rename = Path.replace
-    for allowed in (0, 1):
-        left = [None] * allowed
+@pytest.mark.parametrize("step", [6, 16])  # when a shard is new, and between the two renames at the end
+def test_a_renewal_that_is_killed_is_finished_by_the_next_run(
+    step: int, sounds: Path, renewed: tuple[Path, Path]
+) -> None:
+    assert check_that_it_goes_on(step, sounds, *renewed)
 
-        def stop(path: Path, target: Path, left: list[None] = left) -> Path:
-            if path.is_dir():
-                if not left:
-                    raise Stopped
-                left.pop()
-            return rename(path, target)
 
-        shutil.copytree(tmp_path / "data", tmp_path / f"data{allowed}")
-        with monkeypatch.context() as trouble:
-            trouble.setattr(Path, "replace", stop)
-            with pytest.raises(Stopped):
-                build(sounds, tmp_path / f"data{allowed}")
-        build(sounds, tmp_path / f"data{allowed}")
-        assert contents(tmp_path / f"data{allowed}") == contents(tmp_path / "fresh")
-        assert not (tmp_path / f".data{allowed}.incomplete").exists()
+@pytest.mark.slow
+def test_a_renewal_that_is_killed_anywhere_is_finished_by_the_next_run(
+    sounds: Path, renewed: tuple[Path, Path]
+) -> None:
+    step = 1
+    while check_that_it_goes_on(step, sounds, *renewed):
+        step += 1
+    assert step > 15
 
 
 def test_a_recording_that_changes_while_a_build_is_interrupted_is_made_again(
