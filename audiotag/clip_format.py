@@ -66,10 +66,6 @@ class ClipFormat:
         """Frames of a clip's log-mel."""
         return self.front_end.frames(self.samples)
 
-    def record_bytes(self, waveforms: bool) -> int:
-        """Size of a record, about: its log-mel and, where they are kept, its waveform, two bytes a value."""
-        return 2 * (self.frames * self.front_end.mels + self.samples * waveforms)
-
     def difference(self, other: ClipFormat) -> str:
         """The first of front end, classes and task in which two formats differ; "" where they are the same.
 

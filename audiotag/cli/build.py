@@ -68,6 +68,12 @@ def build(
     keep_waveforms: Annotated[
         bool, typer.Option("--keep-waveforms", help="Store waveforms too, for teachers that need them.")
     ] = False,
+    log_mel: Annotated[
+        str,
+        typer.Option(
+            help="How log-mel is stored: float16; uint8, half the size; waveform: not at all, it is computed when read."
+        ),
+    ] = "float16",
     allow_one_class: Annotated[bool, typer.Option("--allow-one-class", help="Build a single class as it is.")] = False,
     allow_commas: Annotated[
         bool, typer.Option("--allow-commas", help="'a, b' is one class, though a and b are classes too.")
@@ -107,6 +113,7 @@ def build(
         workers=workers,
         resume=resume,
         keep_waveforms=keep_waveforms,
+        log_mel=log_mel,
         allow=[name for name, allowed in zip(checks.ALLOWED, allowances, strict=True) if allowed],
     )
     if as_json:

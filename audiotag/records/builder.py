@@ -24,6 +24,7 @@ from audiotag.records.manifest import CLIPS, LABELS, MANIFEST, RECORDS, Manifest
 from audiotag.records.plan import Job, Plan, ShardPlan
 from audiotag.records.pool import make_shards
 from audiotag.records.renewal import Former
+from audiotag.records.stored import StoredLogMel
 
 FORMER = "former"
 """Where a data set lies for the moment in which another takes its place."""
@@ -61,6 +62,7 @@ def build(
     workers: int | None = None,
     resume: bool = True,
     keep_waveforms: bool = False,
+    log_mel: str = "float16",
     allow: Collection[str] = (),
 ) -> BuildReport:
     """Build a data set in worker processes.
@@ -83,6 +85,8 @@ def build(
         resume: go on with an interrupted build of the same data set; False starts anew. Default True.
         keep_waveforms: store the waveform of every view beside its log-mel, in 16 bits (64 kB a second at 32 kHz), for
             teachers that take waveforms or have another front end. Default False.
+        log_mel: how it is stored: "float16"; "uint8", half the size (see `records.stored`); "waveform": not at all,
+            but computed from the waveform, which is kept, when it is read. Default "float16".
         allow: what is meant although it is refused otherwise, of `checks.ALLOWED`. Default: nothing.
 
     Returns:
@@ -102,7 +106,9 @@ def build(
     if clip_format.frames < 1:
         raise AudiotagError(f"{declaration.seconds:g} s are too short for a frame of {front_end.describe()}: use more")
     records, root = folder / "data" / RECORDS, Path(declaration.root).absolute()
-    job = Job(records, root, declaration.read, clip_format, policy, variants, seed, keep_waveforms)
+    stored = StoredLogMel.of(log_mel, front_end)
+    waveforms = keep_waveforms or stored.kind == "waveform"
+    job = Job(records, root, declaration.read, clip_format, policy, variants, seed, waveforms, stored)
     with _disk_errors(out):
         plan = Plan(declaration, job, sources.survey(root, [clip.source for clip in declaration.clips]))
         former = Former(out) if out.exists() and not (out.is_dir() and not any(out.iterdir())) else None

@@ -17,6 +17,7 @@ from audiotag.labels import Labels, split_cell
 from audiotag.records import balance, plan, splits, teachers
 from audiotag.records.clips import clips_of
 from audiotag.records.manifest import CLIPS, LABELS, RECORDS, TEACHERS, Manifest, Shard
+from audiotag.records.stored import StoredLogMel
 
 if TYPE_CHECKING:
     import pandas
@@ -55,6 +56,7 @@ class Data(HoldsClipFormat):
         )
         self.variants: int = description["variants"]
         self.waveforms: bool = "waveforms" in description
+        self.stored = StoredLogMel.from_description(description)
         self.fingerprint: str = self.manifest.fingerprint
         self._records = cache(self._arrange)
 
@@ -241,7 +243,8 @@ class Data(HoldsClipFormat):
             selected = [shard for shard in selected if shard.split in splits_of_clips]
         views = self._views(variants)
         chosen = {shard: self._chosen(shard, views, clip_ids) for shard in selected}
-        return parser.batches(self.path, chosen, parser.examples_of(self.clip_format, waveforms=waveforms), batch_size)
+        parse = parser.examples_of(self.clip_format, self.stored, waveforms=waveforms)
+        return parser.batches(self.path, chosen, parse, batch_size)
 
     def _chosen(self, shard: Shard, views: list[int], clip_ids: Collection[str] | None) -> np.ndarray:
         """Which records of a shard are of some variants and clips (None: of any clip)."""
@@ -251,20 +254,26 @@ class Data(HoldsClipFormat):
         chosen = records["variant"].isin(views)
         return (chosen if clip_ids is None else chosen & records["clip_id"].isin(clip_ids)).to_numpy()
 
-    def read(self, expression: str, *, variants: Variants = None, **options: Any) -> tf.data.Dataset:
+    def read(
+        self, expression: str, *, variants: Variants = None, host: tuple[int, int] = (0, 1), **options: Any
+    ) -> tf.data.Dataset:
         """Records as a `tf.data.Dataset`, ready for `fit`.
 
         Args:
             expression: splits; see `select`.
             variants: views of a clip: None for all, 0 for the untouched one, or several numbers.
-            options: batch_size, shuffle, balance, mixup, teacher …: the fields of `audiotag.records.pipeline.Reading`.
+            host: which of how many readers this is, such as (0, 4): each has shards of its own, about as many records
+                as the others. Default: the only one.
+            options: batch_size, shuffle, balance, mixup, teacher, dtype …: the fields of
+                `audiotag.records.pipeline.Reading`.
 
         Returns:
-            Elements (log_mel (batch, frames, mels, 1) float32, target (batch, classes) float32), with `keys` also
+            Elements (log_mel (batch, frames, mels, 1) of `dtype`, target (batch, classes) float32), with `keys` also
             clip_id (batch,) string and variant (batch,) int64.
 
         Raises:
-            AudiotagError: an option out of range, unknown splits, variants or teacher, or a teacher of other data.
+            AudiotagError: an option out of range, unknown splits, variants or teacher, a teacher of other data, or
+                more hosts than shards.
 
         Example:
             >>> data.read("fold1..4", batch_size=64, shuffle=True, balance=True, teacher="passt_s", mixup=0.3)
@@ -272,26 +281,56 @@ class Data(HoldsClipFormat):
         from audiotag.records import pipeline
 
         reading = pipeline.Reading(**options)
-        examples, what = self.count(expression, variants), f"split {expression!r} of {self.name}"
-        if not examples:
+        if reading.jitter and not self.waveforms:
+            raise AudiotagError(
+                f"jitter computes the log-mel anew, and {self.name} keeps no waveforms: build it with --log-mel "
+                "waveform, or with --keep-waveforms"
+            )
+        selected, what = self.selected_shards(expression), f"split {expression!r} of {self.name}"
+        if not self.count(expression, variants):
             raise AudiotagError(f"{what} holds no clip: choose another split")
+        views = len(self._views(variants))
+        selected = _of_host(selected, host, what)
+        examples = sum(shard.examples for shard in selected) // (1 + self.variants) * views
         if reading.drop_remainder and examples < (reading.batch_size or 0):
             raise AudiotagError(
                 f"{what} holds {examples} examples, less than one batch of {reading.batch_size}: "
                 "choose a smaller batch_size, or keep the incomplete batch"
             )
-        selected = self.selected_shards(expression)
-        whole = len(self._views(variants)) == 1 + self.variants
         weights = None
-        if reading.balance or not whole:
-            weights = self.record_weights(expression, variants, balanced=reading.balance)
+        if reading.balance or views < 1 + self.variants:
+            every = self.selected_shards(expression)
+            kept = np.repeat([shard in selected for shard in every], [shard.examples for shard in every])
+            weights = self.record_weights(expression, variants, balanced=reading.balance)[kept]
         records = pipeline.Records(
             clip_format=self.clip_format,
+            stored=self.stored,
+            waveforms=self.waveforms,
             shards=[self.path / RECORDS / shard.name for shard in selected],
             sizes=[shard.examples for shard in selected],
             examples=examples,
-            record_bytes=self.clip_format.record_bytes(self.waveforms),
+            record_bytes=self.stored.record_bytes(self.clip_format, self.waveforms),
             teacher_shards=[] if reading.teacher is None else teachers.shards(self, reading.teacher, selected),
             weights=weights,
         )
         return pipeline.read(records, reading)
+
+
+def _of_host(shards: list[Shard], host: tuple[int, int], what: str) -> list[Shard]:
+    """The shards of one of several readers: the largest go out first, each to whom has the fewest records so far."""
+    index, hosts = host
+    filled = [shard for shard in shards if shard.examples]
+    if not 0 <= index < hosts <= len(filled):
+        raise AudiotagError(
+            f"host is (index, hosts), index from 0 to hosts - 1, and {what} has {len(filled)} shards for them, "
+            f"received {host}: use fewer hosts"
+        )
+    if hosts == 1:
+        return shards
+    records_of = [0] * hosts
+    own = set()
+    for shard in sorted(filled, key=lambda shard: (-shard.examples, shard.name)):
+        emptiest = records_of.index(min(records_of))
+        records_of[emptiest] += shard.examples
+        own |= {shard.name} if emptiest == index else set()
+    return [shard for shard in shards if shard.name in own]

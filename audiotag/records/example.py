@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from audiotag.records.stored import FLOAT16, StoredLogMel
+
 # Field numbers of tensorflow/core/example/feature.proto.
 _BYTES_LIST, _FLOAT_LIST, _INT64_LIST = 1, 2, 3
 EventRow = tuple[float, float, int]
@@ -22,31 +24,31 @@ def encode_example(
     labels: Iterable[int],
     events: Sequence[EventRow] = (),
     waveform: np.ndarray | None = None,
+    stored: StoredLogMel = FLOAT16,
 ) -> bytes:
     """Serialise one view of one clip; the same arguments give the same bytes on every machine.
 
     Args:
         clip_id: name of the clip.
         variant: 0 for the untouched clip, 1, 2 … for its augmented views.
-        log_mel: (frames, mels), stored as float16, frame-major.
+        log_mel: (frames, mels), stored frame-major.
         labels: class indices.
         events: strong labels; where there are none, the features `event_*` are left out.
         waveform: (samples,), stored as int16 of its peak; None: the features `waveform*` are left out.
+        stored: how the log-mel is stored; where it is not, the feature `log_mel` is left out. Default: as float16.
 
     Raises:
         ValueError: a value that float16 cannot hold, NaN and infinities included.
     """
-    with np.errstate(over="ignore"):
-        stored = np.ascontiguousarray(log_mel, dtype="<f2")
-    if stored.ndim != 2 or not np.isfinite(stored).all():
-        raise ValueError(f"log-mel values must be finite in float16 and of shape (frames, mels), got {log_mel.shape}")
+    values = stored.encode(log_mel)
     features: dict[str, bytes] = {
         "clip_id": _bytes_feature(clip_id.encode()),
         "variant": _int64_feature([variant]),
-        "log_mel": _bytes_feature(stored.tobytes()),
-        "frames": _int64_feature([len(stored)]),
+        "frames": _int64_feature([len(log_mel)]),
         "labels": _int64_feature(sorted(set(labels))),
     }
+    if values is not None:
+        features["log_mel"] = _bytes_feature(values.tobytes())
     if events:
         onsets, offsets, classes = zip(*events, strict=True)
         features |= {
@@ -55,8 +57,8 @@ def encode_example(
             "event_class": _int64_feature(classes),
         }
     if waveform is not None:
-        stored, peak = quantize(waveform)
-        features |= {"waveform": _bytes_feature(stored.tobytes()), "waveform_peak": _float_feature([peak])}
+        steps, peak = quantize(waveform)
+        features |= {"waveform": _bytes_feature(steps.tobytes()), "waveform_peak": _float_feature([peak])}
     return _example(features)
 
 

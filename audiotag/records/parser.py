@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ import tensorflow as tf
 from audiotag import storage
 from audiotag.clip_format import ClipFormat
 from audiotag.errors import AudiotagError
+from audiotag.frontend import log_mel
 from audiotag.records.example import FULL_SCALE
 from audiotag.records.manifest import RECORDS, Shard
+from audiotag.records.stored import StoredLogMel
 
 _BUFFER = 1 << 20  # bytes of a file read at once
 
@@ -26,11 +29,12 @@ Chosen = Mapping[Shard, np.ndarray]
 _KEY = {"clip_id": tf.io.FixedLenFeature([], tf.string), "variant": tf.io.FixedLenFeature([], tf.int64)}
 
 
-def examples_of(clip_format: ClipFormat, *, waveforms: bool = False) -> Parse:
+def examples_of(clip_format: ClipFormat, stored: StoredLogMel, *, waveforms: bool = False) -> Parse:
     """A function that parses a batch of records.
 
     Args:
         clip_format: of the data set.
+        stored: how its log-mel is stored.
         waveforms: parse the kept waveforms too.
 
     Returns:
@@ -38,10 +42,52 @@ def examples_of(clip_format: ClipFormat, *, waveforms: bool = False) -> Parse:
         float32, `clip_id` (batch,) string, `variant` (batch,) int64, and with `waveforms` `waveform` (batch, samples)
         float32.
     """
-    features: dict[str, Any] = _KEY | {
-        "log_mel": tf.io.FixedLenFeature([], tf.string),
-        "labels": tf.io.VarLenFeature(tf.int64),
-    }
+    parse = stored_examples_of(clip_format, stored, waveforms=waveforms)
+
+    def examples(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
+        parsed = parse(serialized)
+        if parsed["log_mel"] is None:
+            parsed["log_mel"] = log_mel_of(parsed["waveform"], clip_format)
+        values = stored.decode(tf.cast(parsed["log_mel"], tf.float32))
+        return {name: parsed[name] for name in parsed if waveforms or name != "waveform"} | {"log_mel": values}
+
+    return examples
+
+
+def log_mel_of(waveforms: tf.Tensor, clip_format: ClipFormat, jitter: tf.Tensor | None = None) -> tf.Tensor:
+    """Log-mel of waveforms, by the function that builds of records use.
+
+    Args:
+        waveforms: (batch, samples) float32.
+        clip_format: of the data set.
+        jitter: (2,) int64, a seed by which fmin and fmax are moved as for EfficientAT's training, the same for the
+            batch: fmin by 0 to 9 Hz, fmax by up to a fifteenth of it, which are its 1000 Hz of 15000, and at most to
+            half the sample rate. None: they stay.
+
+    Returns:
+        (batch, frames, mels, 1), float32.
+    """
+    config = clip_format.front_end
+
+    def compute(rows: np.ndarray, seed: np.ndarray) -> np.ndarray:
+        moved = config
+        if len(seed):
+            generator = np.random.default_rng(np.abs(seed))
+            fmin, fmax = config.fmin + generator.integers(10), config.fmax * (1 + generator.uniform(-1, 1) / 15)
+            moved = replace(config, fmin=fmin, fmax=min(fmax, config.sample_rate / 2))
+        return np.stack([log_mel(row, moved) for row in rows])[..., None]
+
+    seed = tf.zeros([0], tf.int64) if jitter is None else jitter
+    values = tf.numpy_function(compute, [waveforms, seed], tf.float32, stateful=False)
+    return tf.ensure_shape(values, [waveforms.shape[0], clip_format.frames, config.mels, 1])
+
+
+def stored_examples_of(clip_format: ClipFormat, stored: StoredLogMel, *, waveforms: bool = False) -> Parse:
+    """As `examples_of`, `log_mel` in the type in which it is stored, None where it is not; then with `waveform`."""
+    features: dict[str, Any] = _KEY | {"labels": tf.io.VarLenFeature(tf.int64)}
+    waveforms = waveforms or stored.dtype is None
+    if stored.dtype is not None:
+        features["log_mel"] = tf.io.FixedLenFeature([], tf.string)
     if waveforms:
         features["waveform"] = tf.io.FixedLenFeature([], tf.string)
         features["waveform_peak"] = tf.io.FixedLenFeature([], tf.float32)
@@ -50,10 +96,13 @@ def examples_of(clip_format: ClipFormat, *, waveforms: bool = False) -> Parse:
     def parse(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
         parsed = tf.io.parse_example(serialized, features)
         batch = serialized.shape[0] or -1  # static where it is known, as compilers like it
-        log_mel = tf.cast(tf.io.decode_raw(parsed["log_mel"], tf.float16), tf.float32)
+        values = None
+        if stored.dtype is not None:
+            values = tf.io.decode_raw(parsed["log_mel"], np.dtype(stored.dtype))
+            values = tf.reshape(values, [batch, *log_mel_shape])
         target = tf.cast(tf.sparse.to_indicator(parsed["labels"], classes), tf.float32)
         examples = {
-            "log_mel": tf.reshape(log_mel, [batch, *log_mel_shape]),
+            "log_mel": values,
             "target": tf.reshape(target, [batch, classes]),
             "clip_id": parsed["clip_id"],
             "variant": parsed["variant"],

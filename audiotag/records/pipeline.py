@@ -6,23 +6,26 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import tensorflow as tf
 
 from audiotag.clip_format import ClipFormat
-from audiotag.errors import AudiotagError
+from audiotag.errors import AudiotagError, suggest
 from audiotag.records import balance, targets
-from audiotag.records.parser import examples_of, parse_teachers
+from audiotag.records.parser import log_mel_of, parse_teachers, stored_examples_of
+from audiotag.records.stored import StoredLogMel
+from audiotag.startup import keep_freed_memory
 
 _SHUFFLE_BYTES = 256 << 20  # of records waiting in the shuffle buffer
 _OPEN_SHARDS = 16  # read side by side where the order is shuffled
-_FILE_BUFFER = 1 << 20
+_FILE_BUFFER = 0  # records of a hundred kilobytes: a buffer would be one more copy
 _UNBATCHED = 64  # examples parsed together where the user wants single ones
 _DRAWN_TOGETHER = 8  # records of a shard that are repeated or left out in one step
 # What a random number is for: no two uses share a seed.
-_SHARD_ORDER, _BUFFER_ORDER, _MIXUP = 1, 2, 3
+_SHARD_ORDER, _BUFFER_ORDER, _MIXUP, _JITTER = 1, 2, 3, 4
+_DTYPES = ("float32", "float16", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,9 @@ class Reading:
         temperature: divides the teacher's logits, positive. Default 1.
         separate: give labels and teacher apart, as {"label": …, "distillation": …}. Default False.
         keys: give clip ids and variants too. Default False.
+        jitter: compute the log-mel anew from the kept waveforms, with fmin and fmax moved a little from batch to
+            batch, as EfficientAT is trained (`parser.log_mel_of`). Default False.
+        dtype: of the log-mel, "float32", "float16" or "bfloat16": half the bytes for an accelerator. Default "float32".
         seed: of everything random, not negative. Default 0.
         first_epoch: None (default) for a finite data set that is drawn anew each time it is gone through; k for the
             endless stream of epochs k, k + 1, …, each a pure function of seed and epoch and `steps` batches long: the
@@ -62,6 +68,8 @@ class Reading:
     temperature: float = 1.0
     separate: bool = False
     keys: bool = False
+    jitter: bool = False
+    dtype: Literal["float32", "float16", "bfloat16"] = "float32"
     seed: int = 0
     first_epoch: int | None = None
     drop_remainder: bool = False
@@ -80,6 +88,8 @@ class Reading:
             raise AudiotagError(f"label_weight must be from 0 to 1, received {self.label_weight!r}")
         if not (math.isfinite(self.temperature) and self.temperature > 0):
             raise AudiotagError(f"temperature must be positive, received {self.temperature!r}")
+        if self.dtype not in _DTYPES:
+            raise AudiotagError(f"no dtype of log-mel is named {self.dtype!r}: {suggest(self.dtype, _DTYPES)}")
         if self.separate and self.teacher is None:
             raise AudiotagError("separate gives labels and a teacher's outputs apart: name a teacher")
 
@@ -90,6 +100,8 @@ class Records:
 
     Args:
         clip_format: of the data set.
+        stored: how its log-mel is stored.
+        waveforms: whether waveforms are kept.
         shards: files, in the order of reading.
         sizes: number of records of each.
         teacher_shards: a teacher's files beside them; [] without one.
@@ -100,6 +112,8 @@ class Records:
     """
 
     clip_format: ClipFormat
+    stored: StoredLogMel
+    waveforms: bool
     shards: Sequence[Path]
     sizes: Sequence[int]
     teacher_shards: Sequence[Path]
@@ -110,6 +124,7 @@ class Records:
 
 def read(records: Records, options: Reading) -> tf.data.Dataset:
     """Records as tensors; see `Data.read`."""
+    keep_freed_memory()
     with tf.device("CPU:0"):
         return _read(records, options)
 
@@ -131,9 +146,7 @@ def _read(records: Records, options: Reading) -> tf.data.Dataset:
         epochs = tf.data.Dataset.random(seed=options.seed, rerandomize_each_iteration=True).take(1)
     else:
         epochs = tf.data.Dataset.range(options.first_epoch, np.iinfo(np.int64).max)
-    dataset = epochs.flat_map(one_epoch).map(
-        _decoder(records.clip_format, options), num_parallel_calls=tf.data.AUTOTUNE
-    )
+    dataset = epochs.flat_map(one_epoch).map(_decoder(records, options), num_parallel_calls=tf.data.AUTOTUNE)
     size = steps
     if options.batch_size is None:
         dataset, size = dataset.unbatch(), examples
@@ -214,24 +227,39 @@ def _repeat_records(records: tuple[tf.Tensor, ...], times: tf.Tensor) -> tuple[t
     return tuple(tf.gather(part, rows) for part in records)
 
 
-def _decoder(clip_format: ClipFormat, options: Reading) -> Any:
+def _decoder(records: Records, options: Reading) -> Any:
     """A function from (epoch, step, serialised batch) to what the user receives."""
-    parse = examples_of(clip_format)
+    clip_format, stored = records.clip_format, records.stored
+    parse = stored_examples_of(clip_format, stored, waveforms=options.jitter)
+
+    def finish(log_mel: tf.Tensor, *mixture: tf.Tensor) -> tf.Tensor:
+        if not mixture and log_mel.dtype == options.dtype:
+            return log_mel
+        values = log_mel if log_mel.dtype == tf.float32 else stored.decode(tf.cast(log_mel, tf.float32))
+        return tf.cast(targets.mix(values, mixture) if mixture else values, options.dtype)
+
+    # Compiled, what is stored is read once and what is given is written once: mixing costs next to nothing.
+    mix = tf.function(finish, jit_compile=True, autograph=False)
 
     @tf.autograph.experimental.do_not_convert
-    def decode(epoch: tf.Tensor, step: tf.Tensor, records: tuple[tf.Tensor, ...]) -> tuple[Any, ...]:
-        parsed = parse(records[0])
+    def decode(epoch: tf.Tensor, step: tf.Tensor, serialized: tuple[tf.Tensor, ...]) -> tuple[Any, ...]:
+        parsed = parse(serialized[0])
         parts = {"label": parsed["target"]}
         if options.teacher is not None:
-            taught = parse_teachers(records[1], classes=len(clip_format.labels))
+            taught = parse_teachers(serialized[1], classes=len(clip_format.labels))
             with tf.control_dependencies([targets.same_keys(parsed, taught, options.teacher)]):
                 parts["distillation"] = targets.soften(
                     parsed["target"], taught, task=clip_format.task, temperature=options.temperature
                 )
-        log_mel = parsed["log_mel"]
+        log_mel, mixture = parsed["log_mel"], ()
+        if options.jitter or log_mel is None:
+            jitter = tf.random.fold_in(_seed(options, epoch, _JITTER), step) if options.jitter else None
+            log_mel = log_mel_of(parsed["waveform"], clip_format, jitter)
         if options.mixup:
             seed = tf.random.fold_in(_seed(options, epoch, _MIXUP), step)
-            log_mel, parts = targets.mixup(log_mel, parts, options.mixup, seed)
+            mixture = targets.mixture(tf.shape(parsed["target"])[0], options.mixup, seed)
+            parts = {name: targets.mix(part, mixture) for name, part in parts.items()}
+        log_mel = mix(log_mel, *mixture) if mixture else finish(log_mel)
         if options.separate or options.teacher is None:
             target = parts if options.separate else parts["label"]
         else:

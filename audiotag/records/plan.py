@@ -25,6 +25,7 @@ from audiotag.clip_format import ClipFormat
 from audiotag.frontend import LogMelConfig
 from audiotag.records.declaration import Clip, Declaration
 from audiotag.records.sources import Source
+from audiotag.records.stored import FLOAT16, StoredLogMel
 
 FORMAT = 1
 WAVEFORMS = "int16, full scale the peak of the view"
@@ -46,7 +47,8 @@ class Job:
         policy: what variants 1, 2 … are made with.
         variants: number of augmented views of every clip.
         seed: of the augmentation.
-        keep_waveforms: store the waveform of every view too.
+        waveforms: the waveform of every view is stored.
+        stored: how log-mel is.
     """
 
     folder: Path
@@ -56,7 +58,8 @@ class Job:
     policy: Policy
     variants: int
     seed: int
-    keep_waveforms: bool = False
+    waveforms: bool = False
+    stored: StoredLogMel = FLOAT16
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,7 @@ class Plan:
 
     def shards_of(self, clips: Iterable[Clip]) -> list[ShardPlan]:
         """The shards that other clips would come into."""
-        example_bytes = self.job.clip_format.record_bytes(self.job.keep_waveforms)
+        example_bytes = self.job.stored.record_bytes(self.job.clip_format, self.job.waveforms)
         return plan_shards(clips, self.job.variants, example_bytes)
 
     def sources_of(self, shard: ShardPlan) -> dict[str, Source]:
@@ -193,8 +196,9 @@ def describe(declaration: Declaration, job: Job) -> dict[str, Any]:
         "labels": {"count": len(declaration.labels), "sha256": storage.fingerprint(labels)},
         "clips": {"count": len(clips), "sha256": storage.fingerprint(clips)},
     }
-    if job.keep_waveforms:
+    if job.waveforms:
         description["waveforms"] = WAVEFORMS
+    description |= job.stored.describe()
     return json.loads(json.dumps(description))
 
 
@@ -217,6 +221,8 @@ def difference(there: dict[str, Any], wanted: dict[str, Any]) -> str:
             phrase = f"{former['count']} / {latter['count']}"
             if former["count"] == latter["count"]:
                 phrase = f"as many, not the same {key}"
+        elif key == "log_mel":
+            phrase = " / ".join(str((part or {"kind": "float16"})["kind"]) for part in (former, latter))
         elif key == "waveforms":
             phrase = "kept / not kept" if former else "not kept / kept"
         parts.append(f"{key.replace('_', ' ')} ({phrase})")

@@ -48,33 +48,31 @@ def soften(target: tf.Tensor, taught: dict[str, tf.Tensor], *, task: Task, tempe
     return tf.where(taught["known"][:, None] & ~unknown, getattr(tf.nn, task.activation)(logits), target)
 
 
-def mixup(
-    log_mel: tf.Tensor, parts: dict[str, tf.Tensor], alpha: float, seed: tf.Tensor
-) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-    """Mix every example with another of its batch (Zhang et al., arXiv 1710.09412), the weight drawn for each.
+Mixture = tuple[tf.Tensor, tf.Tensor]
+"""Of every example of a batch: the other one that is mixed in (its index), and the share of that, (batch,) both."""
 
-    The weight is max(w, 1 - w) with w from Beta(alpha, alpha), as in EfficientAT: an example stays the larger part.
+
+def mixture(batch: tf.Tensor, alpha: float, seed: tf.Tensor) -> Mixture:
+    """How every example is mixed with another of its batch (Zhang et al., arXiv 1710.09412), drawn for each.
+
+    The share of the other is min(w, 1 - w) with w from Beta(alpha, alpha), as in EfficientAT: an example stays the
+    larger part.
 
     Args:
-        log_mel: (batch, frames, mels, 1) float32.
-        parts: targets by name, each (batch, classes) float32.
+        batch: number of examples.
         alpha: positive.
         seed: (2,) int64; equal seeds mix equally.
-
-    Returns:
-        The mixed log-mel and targets.
     """
-    batch = tf.shape(log_mel)[0]
     seeds = tf.random.split(seed, 3)
     # Beta from two Gammas, in float64 for small alpha underflows in float32; 0 / 0 counts as 0, thus weight 1.
     first, second = (tf.random.stateless_gamma([batch], seeds[i], alpha, dtype=tf.float64) for i in range(2))
     share = tf.math.divide_no_nan(first, first + second)
-    foreign = tf.cast(tf.minimum(share, 1.0 - share), tf.float32)[:, None]
     partner = tf.argsort(tf.random.stateless_uniform([batch], seeds[2], dtype=tf.float64))
+    return partner, tf.cast(tf.minimum(share, 1.0 - share), tf.float32)
 
-    def mix(values: tf.Tensor) -> tf.Tensor:
-        flat = tf.reshape(values, [batch, -1])
-        mixed = flat + foreign * (tf.gather(flat, partner) - flat)
-        return tf.ensure_shape(tf.reshape(mixed, tf.shape(values)), values.shape)
 
-    return mix(log_mel), {name: mix(part) for name, part in parts.items()}
+def mix(values: tf.Tensor, mixture: Mixture) -> tf.Tensor:
+    """Values of examples, (batch, …) float32, mixed."""
+    partner, share = mixture
+    share = tf.reshape(share, [-1] + [1] * (len(values.shape) - 1))
+    return values + share * (tf.gather(values, partner) - values)

@@ -159,10 +159,11 @@ def _record_check(data: Data, keys: Sequence[Key]) -> Check:
     }
 
     def check(feature: Features, key: Key) -> str:
-        values = np.frombuffer(feature["log_mel"].bytes_list.value[0], "<f2")
-        shape = (data.frames, data.front_end.mels)
-        if feature["frames"].int64_list.value[0] != data.frames or values.size != shape[0] * shape[1]:
-            return f"the log-mel has {values.size} values, {shape} have {shape[0] * shape[1]}"
+        shape, dtype = (data.frames, data.front_end.mels), data.stored.dtype
+        size, expected = len(_bytes(feature, "log_mel")), np.dtype(dtype).itemsize * shape[0] * shape[1] if dtype else 0
+        if feature["frames"].int64_list.value[0] != data.frames or size != expected:
+            return f"the log-mel has {size} bytes, {shape} values of {data.stored.kind} have {expected}"
+        values = np.frombuffer(_bytes(feature, "log_mel"), dtype or "u1")
         if not np.isfinite(values).all():
             return "the log-mel holds NaN or infinite values"
         if list(feature["labels"].int64_list.value) != labels[key[0]]:
@@ -170,6 +171,10 @@ def _record_check(data: Data, keys: Sequence[Key]) -> Check:
         return _wrong_waveform(feature, data)
 
     return check
+
+
+def _bytes(feature: Features, name: str) -> bytes:
+    return feature[name].bytes_list.value[0] if name in feature else b""
 
 
 def _wrong_waveform(feature: Features, data: Data) -> str:

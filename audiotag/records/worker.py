@@ -138,8 +138,9 @@ def examples(job: Job, clip: Clip) -> Iterator[bytes]:
                 view_events = fit_events(view_events, len(view), wanted.samples, rate, wanted.pad)
                 view = audio.fit(view, wanted.samples, wanted.pad)
             rows = [(event.onset, event.offset, wanted.labels.index(event.label)) for event in view_events]
-            kept = view if job.keep_waveforms else None
-            yield encode_example(clip.clip_id, variant, log_mel(view, wanted.front_end), labels, rows, kept)
+            kept = view if job.waveforms else None
+            values = log_mel(view, wanted.front_end)
+            yield encode_example(clip.clip_id, variant, values, labels, rows, kept, job.stored)
         except (AudioError, ValueError) as error:
             raise AudioError(f"variant {variant}: {_describe(error)}") from error
 

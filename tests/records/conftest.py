@@ -95,7 +95,11 @@ def build(dataset_file: Path) -> Callable[..., records.BuildReport]:
     def run(out: Path, *, workers: int = 1, variants: int = 2, seed: int = 0, **options: object) -> records.BuildReport:
         policy = augment.policy("light") if variants else None
         given = {"front_end": FRONT_END, "policy": policy, "variants": variants, "seed": seed, "workers": workers}
-        given |= {key: options.pop(key) for key in ("front_end", "resume", "keep_waveforms", "allow") if key in options}
+        given |= {
+            key: options.pop(key)
+            for key in ("front_end", "resume", "keep_waveforms", "log_mel", "allow")
+            if key in options
+        }
         return records.build(records.declare(dataset_file, **options), out, **given)
 
     return run

@@ -12,6 +12,7 @@ from audiotag.clip_format import ClipFormat
 from audiotag.frontend import LogMelConfig
 from audiotag.labels import Labels
 from audiotag.records import example, parser
+from audiotag.records.stored import FLOAT16
 
 FRONT_END = LogMelConfig(sample_rate=16_000, window=400, hop=400, fft=512, mels=3, fmax=7_900.0)
 CLIP_FORMAT = ClipFormat(Labels(tuple("abcd")), FRONT_END, "multilabel", 5 * 400 / 16_000)
@@ -55,7 +56,7 @@ def test_bytes_equal_protobuf_s_deterministic_serialisation(clip_id, variant, la
 def test_a_batch_parses_to_what_was_encoded() -> None:
     log_mels = np.random.default_rng(0).normal(size=(2, 5, 3)).astype(np.float16)
     records = [example.encode_example(f"clip{i}", i, log_mels[i], [[0, 2], []][i]) for i in range(2)]
-    parsed = parser.examples_of(CLIP_FORMAT)(tf.constant(records))
+    parsed = parser.examples_of(CLIP_FORMAT, FLOAT16)(tf.constant(records))
     np.testing.assert_array_equal(parsed["log_mel"][..., 0], log_mels.astype(np.float32))
     assert parsed["log_mel"].dtype == tf.float32
     np.testing.assert_array_equal(parsed["target"], [[1, 0, 1, 0], [0, 0, 0, 0]])

@@ -140,6 +140,38 @@ def test_balanced_reading_keeps_to_the_chosen_variants(data: records.Data) -> No
     assert {variant for _, variant in found} == {1}
 
 
+@pytest.mark.parametrize("mixup", [0.0, 0.3])
+def test_half_the_bytes_hold_the_same_log_mel(data: records.Data, mixup: float) -> None:
+    read = {
+        dtype: next(iter(data.read("all", batch_size=69, mixup=mixup, dtype=dtype, first_epoch=0)))
+        for dtype in ("float32", "float16", "bfloat16")
+    }
+    whole, target = read["float32"]
+    for dtype, bits in (("float16", 11), ("bfloat16", 8)):
+        log_mel, same_target = read[dtype]
+        assert log_mel.dtype == dtype
+        np.testing.assert_allclose(tf.cast(log_mel, "float32"), whole, rtol=2.0**-bits, atol=1e-7)
+        np.testing.assert_array_equal(same_target, target)
+    if not mixup:
+        np.testing.assert_array_equal(tf.cast(read["float16"][0], "float32"), whole)
+
+
+@pytest.mark.parametrize("hosts", [1, 2, 3])
+def test_several_readers_have_every_record_once(data: records.Data, hosts: int) -> None:
+    every = keys_of(data.read("all", keys=True))
+    read = [keys_of(data.read("all", keys=True, shuffle=True, host=(index, hosts))) for index in range(hosts)]
+    assert Counter(key for keys in read for key in keys) == Counter(every)
+    assert max(map(len, read)) <= 69 / hosts + max(shard.examples for shard in data.manifest.shards)
+    chosen = [keys_of(data.read("all", keys=True, variants=0, host=(index, hosts))) for index in range(hosts)]
+    assert sorted(key for keys in chosen for key in keys) == sorted(key for key in every if key[1] == 0)
+
+
+@pytest.mark.parametrize("host", [(0, 100), (2, 2), (-1, 2)])
+def test_hosts_that_there_cannot_be_are_refused(data: records.Data, host: tuple[int, int]) -> None:
+    with pytest.raises(AudiotagError, match=r"index from 0 to hosts - 1.*use fewer hosts"):
+        data.read("all", host=host)
+
+
 def test_mixup_mixes_features_and_targets_alike(data: records.Data) -> None:
     plain, plain_targets = next(iter(data.read("fold1", batch_size=24, seed=1)))
     mixed, mixed_targets = next(iter(data.read("fold1", batch_size=24, mixup=0.5, seed=1, first_epoch=0)))

@@ -18,6 +18,7 @@ from audiotag.frontend import LogMelConfig, log_mel
 from audiotag.labels import Labels
 from audiotag.records import example, parser, tfrecord
 from audiotag.records.declaration import load_file
+from audiotag.records.stored import FLOAT16
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +139,7 @@ def test_a_batch_of_waveforms_parses_to_what_was_encoded() -> None:
     rows = [example.encode_example(f"clip{i}", 0, np.zeros((2, 2)), [0], (), view) for i, view in enumerate(views)]
     front_end = LogMelConfig(sample_rate=8000, window=50, hop=50, fft=64, mels=2, fmax=4000.0)
     clip_format = ClipFormat(Labels(("a",)), front_end, "multiclass", 100 / 8000)
-    parsed = parser.examples_of(clip_format, waveforms=True)(tf.constant(rows))["waveform"]
+    parsed = parser.examples_of(clip_format, FLOAT16, waveforms=True)(tf.constant(rows))["waveform"]
     assert parsed.dtype == tf.float32
     np.testing.assert_allclose(parsed, views, atol=0.51 / 32767 * np.abs(views).max())
     np.testing.assert_array_equal(parsed[1], 0)
