@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from audiotag import __version__, progress
-from audiotag.cli import build, calibrate, catalogue, compare, data, embed, evaluate, tag, teach, train
+from audiotag.cli import bench, build, calibrate, catalogue, compare, data, embed, evaluate, tag, teach, train
 
 app = typer.Typer(
     name="audiotag",
@@ -43,4 +43,5 @@ for command in (
     *(tag.tag, embed.embed, catalogue.models),
 ):
     app.command()(command)
+app.add_typer(bench.bench, name="bench")
 app.command(context_settings={**EXTRA, "help_option_names": []})(catalogue.recipe)
