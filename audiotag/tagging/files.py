@@ -121,7 +121,9 @@ def speed_of_files(model: WaveformModel, speed: float | None) -> float:
     One line says so where that speed is not 1, or is not the one that is asked for.
     """
     played = (model.speed or 1.0) if speed is None else speed
-    if model.speed not in (1.0, speed):
+    audio.Recording(Path(), speed=played)  # refuses what no recording can be played at
+    chosen = speed is not None and model.speed in (speed, None)
+    if model.speed != 1 and not chosen:
         progress.say(
             f"{model.limits.name} was trained on recordings played at {describe_speed(model.speed)}: these are played "
             f"at {describe_speed(played)} (--speed chooses)"
