@@ -26,6 +26,11 @@ PUBLISHED_PAD: Pad = "zero_under_1s"
 (docs/models.md, "Short recordings")."""
 
 
+def describe_speed(speed: float | None) -> str:
+    """How fast recordings are played, for people: "speed 0.1"."""
+    return "several speeds" if speed is None else f"speed {speed:g}"
+
+
 @dataclass(frozen=True)
 class ClipFormat:
     """A clip as a network takes it, and the classes that it gives.
@@ -37,6 +42,8 @@ class ClipFormat:
         seconds: length of a clip, positive.
         pad: how a shorter clip is filled up: "repeat" itself, "zero", "zero_under_1s" (only what is shorter than 1 s,
             which is as it is where vectors or events are asked for), or "none" at all. Default "repeat".
+        speed: how fast recordings are played, as of `audio.Recording`; None: at several speeds. Everything else here,
+            `seconds` too, is of the sound that is heard then. Default 1.
 
     Raises:
         AudiotagError: a value outside its range.
@@ -47,6 +54,7 @@ class ClipFormat:
     task: Task
     seconds: float
     pad: Pad = "repeat"
+    speed: float | None = 1.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "task", Task(self.task))
@@ -55,6 +63,8 @@ class ClipFormat:
             raise AudiotagError(f"no way to fill up clips is named {self.pad!r}: {suggest(self.pad, get_args(Pad))}")
         if not self.seconds > 0:
             raise AudiotagError(f"seconds of a clip must be positive, received {self.seconds}")
+        if self.speed is not None and not self.speed > 0:
+            raise AudiotagError(f"speed of recordings must be positive, received {self.speed}")
 
     @property
     def samples(self) -> int:
@@ -79,13 +89,15 @@ class ClipFormat:
         return next((what for what, differs in differences.items() if differs), "")
 
     def to_dict(self) -> dict[str, Any]:
-        """Every field by name, ready for JSON."""
+        """Every field by name, ready for JSON; without the speed where it is 1."""
+        speed = {} if self.speed == 1 else {"speed": self.speed}
         return {
             "labels": {"names": list(self.labels.names), "ids": list(self.labels.ids)},
             "front_end": self.front_end.to_dict(),
             "task": str(self.task),
             "seconds": self.seconds,
             "pad": self.pad,
+            **speed,
         }
 
     @classmethod
@@ -93,7 +105,8 @@ class ClipFormat:
         """The format that `to_dict` wrote."""
         labels = Labels(tuple(fields["labels"]["names"]), tuple(fields["labels"]["ids"]))
         front_end = LogMelConfig.from_dict(fields["front_end"])
-        return cls(labels, front_end, fields["task"], fields["seconds"], fields["pad"])
+        rest = (fields["task"], fields["seconds"], fields["pad"], fields.get("speed", 1.0))
+        return cls(labels, front_end, *rest)
 
 
 class HoldsClipFormat:
@@ -107,5 +120,6 @@ class HoldsClipFormat:
     task: Task = property(attrgetter("clip_format.task"), doc="What is asked of a clip.")
     seconds: float = property(attrgetter("clip_format.seconds"), doc="Length of a clip, or of a window of a recording.")
     pad: Pad = property(attrgetter("clip_format.pad"), doc="How what is shorter is filled up.")
+    speed: float | None = property(attrgetter("clip_format.speed"), doc="How fast recordings are played.")
     samples: int = property(attrgetter("clip_format.samples"), doc="Samples of a clip at the front end's rate.")
     frames: int = property(attrgetter("clip_format.frames"), doc="Frames of a clip's log-mel.")

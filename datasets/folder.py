@@ -15,7 +15,7 @@ from audiotag import audio, progress, tables
 from audiotag.errors import AudioError, AudiotagError
 from audiotag.labels import Labels, join_cell, split_cell
 from audiotag.records import Clip, Declaration, sources, splits
-from audiotag.records.declaration import is_beyond
+from audiotag.records.declaration import is_beyond, reading_of
 from audiotag.records.recordings import Recordings
 from audiotag.storage import fingerprint
 
@@ -368,8 +368,8 @@ def declare(
     audio.Recording(root, channel, speed)  # refuses what no recording can be read with
     way = {"read_channel": channel or "", "read_speed": f"{speed:g}"} if channel is not None or speed != 1 else {}
     lengths = {name: _length(root / name) for name in dict.fromkeys(part.source for part in parts)}
-    pieces = (piece for part in parts for piece in _cut(part, lengths[part.source], seconds * speed))
-    cut = [replace(piece, columns=piece.columns | way) for piece in pieces]
+    read = [replace(part, columns=part.columns | way) for part in parts]
+    cut = [piece for part in read for piece in _cut(part, lengths[part.source], seconds * reading_of(part.columns)[1])]
     if not all(part.split for part in cut):
         cut = _draw_splits(cut, _groups(cut, root, group_by))
     elif group_by is not None:

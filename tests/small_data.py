@@ -36,7 +36,7 @@ class MemoryData:
         self.clips = pandas.DataFrame(
             {"clip_id": self.clip_ids, "split": splits, "labels": cells, "status": "ok", "reason": ""}
         )
-        self.variants, self.waveforms, self.seconds = 0, False, 10.0
+        self.variants, self.waveforms, self.seconds, self.speed = 0, False, 10.0, 1.0
         self.asked: list[dict[str, Any]] = []
 
     def select(self, expression: str) -> list[str]:

@@ -51,7 +51,9 @@ class SoundfileDecoder:
             self.close()
             shown = ", ".join(f"{rate} Hz with {channels} channels" for rate, channels in sorted(kinds))
             raise AudioError(f"{path.name} is several recordings of different kinds ({shown}): split it")
-        samples = sum(file.frames for file in self._files)
+        pairs = zip(self._files, links, strict=True)
+        self._lengths = [file.frames if link.samples is None else link.samples for file, link in pairs]
+        samples = sum(self._lengths)
         believable = samples < path.stat().st_size * _LONGEST_BYTE * first.samplerate
         self.samples = samples if believable else None
         self.holds_floats = first.subtype in ("FLOAT", "DOUBLE")
@@ -63,11 +65,11 @@ class SoundfileDecoder:
             AudioError: samples are missing of those that the file holds by what it says itself.
         """
         begin = 0
-        for file in self._files:
-            end = file.frames if last is None else min(last - begin, file.frames)
+        for file, length in zip(self._files, self._lengths, strict=True):
+            end = length if last is None else min(last - begin, length)
             if first - begin < end:
                 yield from self._blocks_of(file, max(first - begin, 0), end)
-            begin += file.frames
+            begin += length
 
     def _blocks_of(self, file: soundfile.SoundFile, first: int, last: int) -> Iterator[np.ndarray]:
         # libsndfile's seek can miss in Ogg (its issue 885): there, the way to the part is decoded and dropped.
@@ -83,8 +85,9 @@ class SoundfileDecoder:
                 yield wanted
             position += len(block)
         if position + _SLACK.get(file.format, 0) < last < _UNKNOWN:
+            promised = self._lengths[self._files.index(file)]
             raise AudioError(
-                f"{self._name} is truncated: its header promises {file.frames} samples, {position} can be decoded; "
+                f"{self._name} is truncated: its header promises {promised} samples, {position} can be decoded; "
                 "copy it again"
             )
 

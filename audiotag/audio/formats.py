@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from audiotag.errors import AudioError
 
-SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".aifc", ".au", ".caf", ".w64", ".rf64")
+SUFFIXES = (
+    *(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".aifc", ".au", ".caf", ".w64", ".rf64"),
+    *(".mp2", ".mp1"),
+)
 """Suffixes (lower case) of the files that are taken for sound when a folder is searched."""
 
 DECODED_BY_PYAV = (
     *(".m4a", ".m4b", ".mp4", ".aac", ".mov", ".3gp", ".webm", ".weba", ".mkv", ".mka", ".wv", ".wma", ".ape", ".amr"),
-    *(".ac3", ".tta", ".avi", ".mpc", ".spx", ".mp2", ".dts", ".m4v", ".mts", ".wve", ".sph", ".snd"),
+    *(".ac3", ".tta", ".avi", ".mpc", ".spx", ".dts", ".m4v", ".mts", ".wve", ".sph", ".snd"),
 )
 """Suffixes of sound too, which needs PyAV (`pip install "audiotag[formats]"`); named as left out where it is not."""
 

@@ -17,12 +17,16 @@ class Link:
         end: offset after its last byte; None: the end of the file.
         prefix: bytes that the decoder is shown before it.
         patches: (offset in the file, bytes) that the decoder is shown in place of what is there.
+        suffix: number of zero bytes that the decoder is shown after it, where that is the end of the file.
+        samples: of one channel, where the decoder cannot be shown how many there are. None: the decoder says it.
     """
 
     begin: int = 0
     end: int | None = None
     prefix: bytes = b""
     patches: tuple[tuple[int, bytes], ...] = ()
+    suffix: int = 0
+    samples: int | None = None
 
 
 WHOLE = (Link(),)
@@ -41,7 +45,7 @@ class View(io.RawIOBase):
         self._file = path.open("rb")
         self._link = link
         end = os.fstat(self._file.fileno()).st_size if link.end is None else link.end
-        self._length = len(link.prefix) + max(end - link.begin, 0)
+        self._length = len(link.prefix) + max(end - link.begin, 0) + link.suffix
         self._at = 0
 
     def readable(self) -> bool:
@@ -69,6 +73,8 @@ class View(io.RawIOBase):
         place = self._link.begin + max(self._at - len(self._link.prefix), 0)
         self._file.seek(place)
         content = bytearray(prefix + self._file.read(count - len(prefix)))
+        if self._link.suffix:
+            content = content.ljust(count, b"\0")
         shift = len(prefix) - place  # from an offset in the file to an index of the content
         for offset, patch in self._link.patches:
             for index, value in enumerate(patch):

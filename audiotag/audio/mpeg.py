@@ -1,4 +1,7 @@
-"""MPEG audio (MP3): the number of frames by walking them, whatever the first one says."""
+"""MPEG audio (MP3, MP2, MP1): the number of frames by walking them, whatever the first one says.
+
+Sizes of frames: ISO 11172-3 and, at half the rates, 13818-3.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,7 @@ _KBPS = {
     (False, _LAYER_3): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
 _RATES = {_V1: (44100, 48000, 32000), _V2: (22050, 24000, 16000), _V25: (11025, 12000, 8000)}
+_SAMPLES = {_LAYER_1: 384, _LAYER_2: 1152}  # of one channel in a frame
 _SEARCHED = 1 << 20  # bytes in which the first frame must lie
 
 
@@ -48,6 +52,8 @@ def begins(content: mmap.mmap, at: int) -> bool:
 def links(content: mmap.mmap, name: str) -> tuple[Link, ...]:
     """Count the frames of a file, and correct or add the count that decoders go by (the Xing or Info frame).
 
+    Layers I and II have no such frame: decoders estimate their length by the size of the file, and read no further.
+
     Raises:
         AudioError: frames are missing of those that the first one promises.
     """
@@ -56,8 +62,9 @@ def links(content: mmap.mmap, name: str) -> tuple[Link, ...]:
         return WHOLE
     frame = _frame(content, first)
     count, cut = _walk(content, first, frame.kind)
-    if frame.kind[1] != _LAYER_3:
-        return WHOLE
+    if samples := _SAMPLES.get(frame.kind[1]):
+        # By the size of the first frame, which may be the largest one, the estimate must reach the end.
+        return (Link(first, suffix=count * frame.length, samples=count * samples),)
     place = _count_place(content, first, frame)
     if place is None:
         return (Link(first, None, _info_frame(content, first, frame, count)),)

@@ -117,8 +117,8 @@ def read(source: Source, sample_rate: int, *, start: float = 0.0, end: float | N
     Args:
         source: the file, or a `Recording` of it; any rate, depth and channel count.
         sample_rate: rate of the result, Hz, 1 to 768000.
-        start: beginning of the part, seconds, not negative.
-        end: end of the part, seconds; None, or past the end of the recording: the end of the recording.
+        start: beginning of the part, seconds of the recording's own time, not negative.
+        end: end of the part, in the same; None, or past the end of the recording: the end of the recording.
 
     Returns:
         (samples,), float32; full scale of integer formats is [-1, 1].

@@ -75,7 +75,8 @@ class Policy:
             seed: seed of the data set.
             clip_id: the clip's name.
             variant: 0 is the clip itself, untouched; 1, 2 … are its augmented views.
-            events: strong labels: dataclass objects with `onset`, `offset` (seconds) and `label`.
+            events: strong labels: dataclass objects with `onset`, `offset` (seconds of the waveform, whatever speed
+                its recording was played at) and `label`.
 
         Returns:
             The view, (samples,) float32, of the same length, finite, its peak at most 1; and its events, moved as the
@@ -190,7 +191,7 @@ def policy(
     Args:
         name_or_file: "none", "light", "standard", "strong", or a `.py` file that defines
             `policy(sample_rate) -> list of audiomentations transforms`. Default: "none".
-        noise: folder of background noises to mix in; any rate. Default: none are.
+        noise: folder of background noises to mix in; any rate, played as they are (see `SoundFolder`). Default: none.
         impulse_responses: folder of room impulse responses to convolve with. Default: none are.
 
     Raises:

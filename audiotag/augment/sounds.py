@@ -18,6 +18,9 @@ _SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif"}  # what 
 class SoundFolder:
     """The sound files in a folder and below it, in an order that does not depend on the file system.
 
+    They are taken as they are, whatever speed the clips are played at: impulse responses and noises that were recorded
+    as bats are must be slowed down as the bats are before.
+
     Args:
         path: the folder.
         files: paths below it, with forward slashes, sorted.

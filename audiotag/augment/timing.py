@@ -124,7 +124,7 @@ def move(events: Sequence[Any], steps: Iterable[Applied], duration: float) -> tu
     """Events after the transforms that were applied.
 
     Args:
-        events: dataclass objects with `onset`, `offset` (seconds) and `label`.
+        events: dataclass objects with `onset`, `offset` (seconds of the waveform) and `label`.
         steps: the transforms, in the order of their application.
         duration: length of the final waveform, seconds; what lies beyond is cut.
 

@@ -83,11 +83,14 @@ def _predictions(source: Path, data: Path | None, split: str) -> Predictions:
             f"{source} has no predictions.npz: run `audiotag evaluate {source}` first, or name a data set with --data"
         )
     import_tensorflow_quietly()
-    from audiotag import records, scorers
+    from audiotag import progress, records, scorers
 
     opened = records.open(data)
     recordings = None if opened.waveforms else opened.recordings
-    return scorers.predict(scorers.open(source, opened), opened, split, source=recordings).predictions
+    predicted = scorers.predict(scorers.open(source, opened), opened, split, source=recordings)
+    for note in predicted.notes:
+        progress.say(note)
+    return predicted.predictions
 
 
 def _plain(comparison: Comparison, rows: pandas.DataFrame) -> dict[str, Any]:

@@ -24,7 +24,7 @@ def embed(
     ] = None,
     hop: Annotated[float | None, typer.Option(help="From window to window, seconds. Default: the window.")] = None,
     channel: sources.Channel = None,
-    speed: sources.Speed = 1.0,
+    speed: sources.Speed = None,
     data: sources.Data = None,
     labels: sources.Labels = None,
     front_end: sources.FrontEnd = None,

@@ -30,7 +30,12 @@ Channel = Annotated[
     str | None,
     typer.Option(help="mean, left, right, loudest or a number. Default: the mean; where it cancels, the loudest."),
 ]
-Speed = Annotated[float, typer.Option(help="Play faster or slower: 0.1 for bats, 8 for whales. Times are unchanged.")]
+Speed = Annotated[
+    float | None,
+    typer.Option(
+        help="Play faster or slower: 0.1 for bats, 8 for whales. Times are unchanged. Default: as in the training."
+    ),
+]
 
 
 def open_model(models: list[str], data: Path | None, **stated: Any) -> Scorer:

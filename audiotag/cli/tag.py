@@ -23,7 +23,7 @@ def tag(
     min_duration: Annotated[float | None, typer.Option(help="With --frames: shortest event, seconds.")] = None,
     gap: Annotated[float | None, typer.Option(help="With --frames: join events this near, seconds.")] = None,
     channel: sources.Channel = None,
-    speed: sources.Speed = 1.0,
+    speed: sources.Speed = None,
     format: Annotated[str, typer.Option(help="table, csv, jsonl, audacity or raven.")] = "table",
     out: Annotated[Path | None, typer.Option(help="Folder for a file a recording, in that format.")] = None,
     data: sources.Data = None,
@@ -44,7 +44,7 @@ def tag(
 
     sounds = files.sound_files(paths)
     formats.check(format, len(sounds), out)
-    audio.Recording(sounds[0], channel, speed)  # refuses what no recording could be read with
+    audio.Recording(sounds[0], channel, 1.0 if speed is None else speed)  # refuses what no recording could be read with
     import_tensorflow_quietly()
     from audiotag import progress, tagging
 

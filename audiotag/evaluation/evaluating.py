@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from audiotag import records, run_folder, scorers
+from audiotag.clip_format import describe_speed
 from audiotag.errors import AudiotagError
 from audiotag.evaluation import evaluated, sections
 from audiotag.evaluation.evaluated import Scored
@@ -53,7 +54,8 @@ def evaluate(
         columns: columns of `clips.csv` by which the clips are sliced. Default: those of few values, if any.
         resamples: of the bootstrap; 0: no intervals.
         unit: what is drawn: "recording" (clips of one recording are not independent) or "clip".
-        noise_folder: recordings in which none of the classes sounds. Default: silence and made noise.
+        noise_folder: recordings in which none of the classes sounds, read with the data set's channel and speed.
+            Default: silence and made noise.
         recordings: root folder of the recordings, or the data set's declaration: for models that take what the records
             do not hold, and to hear the mistakes. Default: where they lay when the data set was built, if anywhere.
         truth: table of labels, for a table of scores.
@@ -160,7 +162,8 @@ def _describe(data: Data | None, predictions: Predictions) -> dict[str, str]:
         "version": str(data.manifest.description["version"]),
         "task": data.task,
         "classes": str(len(data.labels)),
-        "clips": f"{sum(data.splits.values())} of {data.seconds:g} s",
+        "clips": f"{sum(data.splits.values())} of {data.seconds:g} s"
+        + ("" if data.speed == 1 else f", played at {describe_speed(data.speed)}"),
         "front end": data.front_end.describe(),
         "licence": data.manifest.licence,
         "citation": data.manifest.citation,

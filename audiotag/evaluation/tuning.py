@@ -111,7 +111,7 @@ def calibrate(
     calibrated, chosen, hours = calibrations.with_calibration(scorer, calibration), None, 0.0
     if quiet:
         folder = None if noise is None else Path(noise)
-        windows = scores_of_noise(calibrated, folder, scorer.seconds, _NOISE_WINDOWS)
+        windows = scores_of_noise(calibrated, folder, data, scorer.seconds, _NOISE_WINDOWS)
         hours = windows.hours
         chosen = thresholds.choose(after, aim, windows.scores, hours)
     elif aim != NONE:
@@ -143,10 +143,12 @@ def _split(name: str, run: Path | None, data: Data, split: str | None) -> str:
 
 
 def _check_same(scorer: Scorer, data: Data) -> None:
-    """Refuse a data set of other classes or task than the model's."""
-    for what, own, wanted in (("classes", scorer.labels.names, data.labels.names), ("task", scorer.task, data.task)):
+    """Refuse a data set of other classes, task or speed of recordings than the model's."""
+    compared = [("classes", scorer.labels.names, data.labels.names)]
+    compared += [(what, getattr(scorer, what), getattr(data, what)) for what in ("task", "speed")]
+    for what, own, wanted in compared:
         if own != wanted:
             raise AudiotagError(
-                f"a model is calibrated on its own classes and task, {data.name} has another {what} than "
+                f"a model is calibrated on its own classes, task and speed, {data.name} has another {what} than "
                 f"{scorer.name}: name its data set with --data"
             )

@@ -46,7 +46,7 @@ class ModelCard(HoldsClipFormat):
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> ModelCard:
         """The card that `to_dict` wrote; an unknown or missing field is an error."""
-        fields = {"pad": "repeat", "data_set": "", "fingerprint": "", **fields}
+        fields = {"pad": "repeat", "speed": 1.0, "data_set": "", "fingerprint": "", **fields}
         of_format = [field.name for field in dataclasses.fields(ClipFormat)]
         known = ("name", *of_format, "data_set", "fingerprint")
         faults = [f"unknown {name}" for name in fields if name not in known]

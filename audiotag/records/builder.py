@@ -102,7 +102,9 @@ def build(
     _check(policy, variants, seed, workers)
     out, target = Path(out), Path(out).resolve()
     folder = target.with_name(f".{target.name}.incomplete")
-    clip_format = ClipFormat(declaration.labels, front_end, declaration.task, declaration.seconds, declaration.pad)
+    clip_format = ClipFormat(
+        declaration.labels, front_end, declaration.task, declaration.seconds, declaration.pad, declaration.speed
+    )
     if clip_format.frames < 1:
         raise AudiotagError(f"{declaration.seconds:g} s are too short for a frame of {front_end.describe()}: use more")
     records, root = folder / "data" / RECORDS, Path(declaration.root).absolute()

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from audiotag import audio
+from audiotag.clip_format import describe_speed
 from audiotag.errors import AudioError, AudiotagError
 from audiotag.records import sources
 from audiotag.records.declaration import Clip, Declaration, read_clip
@@ -71,6 +72,13 @@ def describe(declaration: Declaration) -> Iterator[str]:
         because = ", and that alone makes the task multilabel: give them a class, such as background, if it is not"
         yield (
             f"  note: clips without a label: {without}; none of the classes sounds in them{because if single else ''}"
+        )
+    if declaration.speed != 1:
+        yield f"  recordings are played at {describe_speed(declaration.speed)}, seconds of a clip are those that sound"
+    if any({"onset", "offset"} <= clip.columns.keys() for clip in clips) and not any(clip.events for clip in clips):
+        yield (
+            "  note: the columns onset and offset are kept in clips.csv and are no strong labels: a .py file declares "
+            "those (docs/datasets.md)"
         )
 
 

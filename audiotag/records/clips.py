@@ -30,7 +30,8 @@ def clips(data: Data, clip_ids: Sequence[str] | np.ndarray) -> pandas.DataFrame:
 
     Returns:
         Columns clip_id, recording (`clips.csv`'s column of that name, where it is filled; else the source), split,
-        labels (one cell), duration (seconds; NaN where the clip has no end stated), then its further columns.
+        labels (one cell), duration (seconds of the recording's own time; NaN where the clip has no end stated), then
+        its further columns.
 
     Raises:
         AudiotagError: a clip that the data set does not have.

@@ -16,6 +16,7 @@ from audiotag.frontend import LogMelConfig
 from audiotag.labels import Labels, split_cell
 from audiotag.records import balance, plan, splits, teachers
 from audiotag.records.clips import clips_of
+from audiotag.records.declaration import READ_COLUMNS
 from audiotag.records.manifest import CLIPS, LABELS, RECORDS, TEACHERS, Manifest, Shard
 from audiotag.records.stored import StoredLogMel
 
@@ -53,6 +54,7 @@ class Data(HoldsClipFormat):
             description["task"],
             description["seconds"],
             description["pad"],
+            description.get("speed", 1.0),
         )
         self.variants: int = description["variants"]
         self.waveforms: bool = "waveforms" in description
@@ -93,6 +95,12 @@ class Data(HoldsClipFormat):
         for shard in self.manifest.shards:
             sizes[shard.split] = sizes.get(shard.split, 0) + shard.examples // (1 + self.variants)
         return sizes
+
+    @cached_property
+    def channel(self) -> str | None:
+        """The channel of all its recordings, as of `audio.Recording`; None: the usual one, or they differ."""
+        channels = set(self.clips.get(READ_COLUMNS[0], ()))
+        return (channels.pop() or None) if len(channels) == 1 else None
 
     @property
     def recordings(self) -> Path | None:

@@ -36,7 +36,11 @@ _NOT_ONE_LINE = re.compile("[\n\r\0\ud800-\udfff]")
 
 @dataclass(frozen=True)
 class Event:
-    """A strong label: `label` sounds from `onset` to `offset`, in seconds from the start of its clip."""
+    """A strong label: `label` sounds from `onset` to `offset`, in seconds from the start of its clip.
+
+    Of a declared clip they are the recording's own, whatever speed it is played at, as its start and end are. A build
+    stores those of the waveform that the network hears.
+    """
 
     onset: float
     offset: float
@@ -54,12 +58,12 @@ class Clip:
             declaration's own `read` understands.
         labels: class names; exactly one where the task is multiclass.
         split: "train", "validation", "test" or "fold1", "fold2" …: letters, digits, `_` and `-`.
-        start: where the clip begins in its recording, seconds.
-        end: where it ends, seconds; None: the end of the recording.
-        events: strong labels, where known.
+        start: where the clip begins in its recording, seconds of the recording's own time.
+        end: where it ends, in the same; None: the end of the recording.
+        events: strong labels, where known, in the same, from the clip's start on.
         columns: further cells of `clips.csv` by column, in which an evaluation looks for its slices: {"device": "a"}.
             "recording" tells which clips were cut from one recording, where `source` does not: an evaluation takes
-            them together.
+            them together. "read_channel" and "read_speed" tell how it is read, as of `audio.Recording`.
     """
 
     clip_id: str
@@ -70,6 +74,26 @@ class Clip:
     end: float | None = None
     events: tuple[Event, ...] = ()
     columns: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def speed(self) -> float:
+        """How fast it is played: its own times are those of its waveform times this."""
+        return reading_of(self.columns)[1]
+
+
+def reading_of(columns: Mapping[str, str]) -> tuple[str | None, float]:
+    """Channel and speed, as of `audio.Recording`, that a clip's columns `READ_COLUMNS` state.
+
+    Raises:
+        AudiotagError: there is no such channel or speed.
+    """
+    channel, cell = (columns.get(column) or None for column in READ_COLUMNS)
+    try:
+        speed = float(cell or 1)
+    except ValueError as error:
+        raise AudiotagError(f"read_speed must be a number, received {cell!r}: 0.1 is ten times slower") from error
+    audio.Recording(Path(), channel, speed)  # refuses what no recording can be read with
+    return channel, speed
 
 
 def is_beyond(start: float, end: float | None, length: float) -> bool:
@@ -85,8 +109,7 @@ def read_clip(root: Path, clip: Clip, sample_rate: int) -> np.ndarray:
     Raises:
         AudioError: it cannot be read, or the clip ends after the recording.
     """
-    channel, speed = (clip.columns.get(column) or None for column in READ_COLUMNS)
-    recording = audio.Recording(storage.inside(root, clip.source), channel, float(speed or 1))
+    recording = audio.Recording(storage.inside(root, clip.source), *reading_of(clip.columns))
     waveform = audio.read(recording, sample_rate, start=clip.start, end=clip.end)
     length = clip.start + len(waveform) / sample_rate * recording.speed
     if is_beyond(clip.start, clip.end, length):
@@ -108,7 +131,8 @@ class Declaration:
         citation: what to cite; a web address where there is no paper.
         labels: vocabulary, in the order of the model's outputs.
         clips: every clip, wanted or not: what cannot be read is rejected with a reason when built.
-        seconds: length of every example; shorter clips are padded, longer ones cut.
+        seconds: length of every example as the network hears it; shorter clips are padded, longer ones cut. Of clips
+            that are played at speed 0.1, a tenth of it in the recording's own time.
         root: folder of the recordings.
         pad: "repeat" or "zero": how a short clip is filled up.
         read: `(root, clip, sample_rate) -> waveform`; a module-level function. Default: the sound file `clip.source`.
@@ -148,6 +172,12 @@ class Declaration:
         for clip in self.clips:
             self._check_clip(clip)
 
+    @property
+    def speed(self) -> float | None:
+        """How fast all clips are played; None: they differ."""
+        speeds = {clip.speed for clip in self.clips}
+        return speeds.pop() if len(speeds) == 1 else None
+
     def _check_clip(self, clip: Clip) -> None:
         if _NOT_ONE_LINE.search(clip.clip_id) or not clip.clip_id.strip():
             raise AudiotagError(f"a clip id must be one line of Unicode text, received {clip.clip_id!r}: rename it")
@@ -159,6 +189,10 @@ class Declaration:
                     f"a further column of {clip.clip_id!r} has a name of its own and holds one line of text, received "
                     f"{column!r}: {cell!r}; `clips.csv` has {', '.join(CLIP_COLUMNS)} already"
                 )
+        try:
+            reading_of(clip.columns)
+        except AudiotagError as error:
+            raise AudiotagError(f"clip {clip.clip_id!r}: {error}") from error
         for label in (*clip.labels, *(event.label for event in clip.events)):
             self.labels.index(label)
         if self.task.exclusive and len(clip.labels) != 1:

@@ -12,7 +12,7 @@ from audiotag.records.stored import FLOAT16, StoredLogMel
 # Field numbers of tensorflow/core/example/feature.proto.
 _BYTES_LIST, _FLOAT_LIST, _INT64_LIST = 1, 2, 3
 EventRow = tuple[float, float, int]
-"""A strong label: onset and offset in seconds, class index."""
+"""A strong label: onset and offset in seconds of the waveform that the network hears, class index."""
 FULL_SCALE = 32_767
 """The stored sample of a waveform's peak."""
 

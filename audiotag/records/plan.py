@@ -21,7 +21,7 @@ import numpy as np
 
 from audiotag import storage
 from audiotag.augment import Policy
-from audiotag.clip_format import ClipFormat
+from audiotag.clip_format import ClipFormat, describe_speed
 from audiotag.frontend import LogMelConfig
 from audiotag.records.declaration import Clip, Declaration
 from audiotag.records.sources import Source
@@ -196,6 +196,8 @@ def describe(declaration: Declaration, job: Job) -> dict[str, Any]:
         "labels": {"count": len(declaration.labels), "sha256": storage.fingerprint(labels)},
         "clips": {"count": len(clips), "sha256": storage.fingerprint(clips)},
     }
+    if declaration.speed != 1:
+        description["speed"] = declaration.speed
     if job.waveforms:
         description["waveforms"] = WAVEFORMS
     description |= job.stored.describe()
@@ -223,6 +225,8 @@ def difference(there: dict[str, Any], wanted: dict[str, Any]) -> str:
                 phrase = f"as many, not the same {key}"
         elif key == "log_mel":
             phrase = " / ".join(str((part or {"kind": "float16"})["kind"]) for part in (former, latter))
+        elif key == "speed":
+            phrase = " / ".join(describe_speed(each.get(key, 1.0)) for each in (there, wanted))
         elif key == "waveforms":
             phrase = "kept / not kept" if former else "not kept / kept"
         parts.append(f"{key.replace('_', ' ')} ({phrase})")

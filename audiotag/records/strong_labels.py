@@ -28,7 +28,8 @@ def strong_labels(data: Data, split: str) -> dict[str, tuple[EventRow, ...]]:
 
     Returns:
         By clip id, in the order of the records: (onset in seconds, offset in seconds, class index) of each event;
-        empty for a clip without any.
+        empty for a clip without any. The seconds are those of the sound that the network hears; times `data.speed`
+        they are those of the recording.
     """
     return {clip_id: events for clip_id, _, events in _untouched(data, split)}
 

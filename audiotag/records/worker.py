@@ -126,7 +126,9 @@ def examples(job: Job, clip: Clip) -> Iterator[bytes]:
     rate = wanted.front_end.sample_rate
     read = _read(job, clip)
     labels = [wanted.labels.index(label) for label in clip.labels]
-    events = fit_events(clip.events, len(read), wanted.samples, rate, wanted.pad)
+    # Declared in the recording's own time; from here on all times are those of the waveform.
+    events = [replace(event, onset=event.onset / clip.speed, offset=event.offset / clip.speed) for event in clip.events]
+    events = fit_events(events, len(read), wanted.samples, rate, wanted.pad)
     waveform = audio.fit(read, wanted.samples, wanted.pad)
     for variant in range(1 + job.variants):
         view, view_events = waveform, events
@@ -169,7 +171,7 @@ def fit_events(events: Sequence[Event], length: int, samples: int, rate: int, pa
     """Strong labels after `audio.fit`: repeated with the sound, cut where it is cut.
 
     Args:
-        events: strong labels of the waveform before.
+        events: strong labels of the waveform before, seconds of its time.
         length: its length, samples.
         samples: its length after.
         rate: sample rate, Hz.

@@ -37,7 +37,7 @@ def with_calibration(
     if tagger is not None:
         form = tagger.clip_format
         parts = (tagger.network, form.labels, form.front_end, form.task, form.seconds, form.pad)
-        tagger = type(tagger)(*parts, thresholds=thresholds, **changes)
+        tagger = type(tagger)(*parts, speed=form.speed, thresholds=thresholds, **changes)
     values = None if thresholds is None else np.array(thresholds, np.float64)
     return replace(scorer, tagger=tagger, thresholds=values, **changes)
 

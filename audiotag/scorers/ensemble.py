@@ -55,6 +55,7 @@ def of(
 
     name, first = "+".join(member.name for member in members), members[0]
     same = all(member.pad == first.pad for member in members)
+    speeds = {member.speed for member in members}
     stated = [note for member in members for note in member.notes]
     calibrated = [member.name for member in members if member.calibration is not None]
     left_out = [f"the calibration of {member} is left out of the mean" for member in calibrated]
@@ -69,6 +70,7 @@ def of(
         outputs="logits" if logits else "scores",
         seconds=next(iter(fixed), first.seconds),
         pad=first.pad if same else "repeat",
+        speed=first.speed if len(speeds) == 1 else None,
         checksum=lambda: _checksum(members, matchings),
         about={"members": ", ".join(member.name for member in members)},
         notes=tuple(dict.fromkeys((*stated, *left_out))),

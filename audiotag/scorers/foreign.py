@@ -122,6 +122,7 @@ def scorer(model: Foreign, description: Description) -> Scorer:
         outputs=model.outputs or description.outputs or "logits",
         seconds=_seconds(takes, data),
         pad="repeat" if data is None else data.pad,
+        speed=1.0 if data is None else data.speed,
         checksum=model.checksum or (lambda: _sha256(model.path)),
         about={"input": takes.describe(), **model.about},
         notes=(*notes, *assumed, *model.notes),
@@ -138,7 +139,7 @@ def scorer(model: Foreign, description: Description) -> Scorer:
         from audiotag.tagging import AudioTagger
 
         parts = (labels, takes.front_end, task, opened.seconds, opened.pad)
-        opened = replace(opened, tagger=AudioTagger(opened.network, *parts))
+        opened = replace(opened, tagger=AudioTagger(opened.network, *parts, speed=opened.speed))
     return opened
 
 

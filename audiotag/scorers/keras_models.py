@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from audiotag import models, run_folder
-from audiotag.clip_format import PADDING, PUBLISHED_PAD
+from audiotag.clip_format import PADDING, PUBLISHED_PAD, describe_speed
 from audiotag.errors import AudiotagError
 from audiotag.metrics.predictions import Predictions
 from audiotag.models import files
@@ -78,6 +78,7 @@ def from_tagger(tagger: AudioTagger, name: str, kind: str, path: Path) -> Scorer
         task=tagger.task,
         seconds=tagger.seconds,
         pad=tagger.pad,
+        speed=tagger.speed,
         checksum=lambda: _checksum(network),
         about={
             "architecture": network.name,
@@ -85,6 +86,7 @@ def from_tagger(tagger: AudioTagger, name: str, kind: str, path: Path) -> Scorer
             "front end": tagger.front_end.describe(),
             "window": f"{tagger.seconds:g} s",
             "shorter recordings": PADDING[tagger.pad],
+            **({} if tagger.speed == 1 else {"recordings are played at": describe_speed(tagger.speed)}),
         },
         network=network,
         tagger=tagger,
@@ -185,7 +187,7 @@ def from_model(model: keras.Model, name: str, path: Path, outputs: Outputs | Non
 def _with_card(network: keras.Model, path: Path) -> AudioTagger:
     """The tagger of a student, by the card in its file."""
     card = files.card(path)
-    return AudioTagger(network, card.labels, card.front_end, card.task, card.seconds, card.pad)
+    return AudioTagger(network, card.labels, card.front_end, card.task, card.seconds, card.pad, speed=card.speed)
 
 
 def _checksum(network: keras.Model) -> str:

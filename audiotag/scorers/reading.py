@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from audiotag.clip_format import describe_speed
 from audiotag.errors import AudiotagError
 from audiotag.metrics.predictions import NotFiniteError
 from audiotag.records import Data, Declaration, clips
@@ -90,6 +91,12 @@ class Reading:
     def notes(self) -> list[str]:
         """What the reader must know: what is not taken as the records hold it."""
         notes = []
+        if self.scorer.speed != self.data.speed:
+            speeds = describe_speed(self.scorer.speed), describe_speed(self.data.speed)
+            notes.append(
+                f"{self.scorer.name} was trained on recordings played at {speeds[0]}, those of {self.data.name} are "
+                f"played at {speeds[1]}"
+            )
         for name, takes in self._inputs:
             if not _difference(takes, self.data):
                 continue

@@ -42,6 +42,7 @@ class Scorer:
         outputs: "logits", or "scores" that are probabilities already.
         seconds: length of a window of a longer recording.
         pad: what a recording shorter than a window is filled up with.
+        speed: how fast the recordings that it was trained on were played, as of `ClipFormat`.
         checksum: gives the SHA-256 that it is known by.
         about: facts for people, in the order of showing.
         notes: what was assumed about it.
@@ -63,6 +64,7 @@ class Scorer:
     outputs: Outputs = "logits"
     seconds: float = 10.0
     pad: Pad = "repeat"
+    speed: float | None = 1.0
     checksum: Callable[[], str] = field(default=lambda: "", repr=False)
     about: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()

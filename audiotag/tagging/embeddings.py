@@ -17,7 +17,7 @@ import numpy as np
 from audiotag import audio
 from audiotag.errors import AudiotagError, Stopped
 from audiotag.storage import write_atomically
-from audiotag.tagging.files import report_failure, results_of, shown_path
+from audiotag.tagging.files import report_failure, results_of, shown_path, speed_of_files
 from audiotag.tagging.waveform_model import (
     WaveformModel,
     of_windows,
@@ -117,8 +117,8 @@ def embed(
         source: sound file, an `audio.Recording` of it, or mono waveform (samples,) in [-1, 1].
         layers: which layers: "mid" (what serves other tasks best), "blocks", "features", "logits", a layer's name or a
             list of these, as of `audiotag.models.embedding_network`.
-        window: seconds; None: the model's own length; with `timestamps` 1 s, or the model's length where that is
-            shorter or the network takes no other. HEAR's practice of 0.16 s every 0.05 s is `audiotag.hear`.
+        window: seconds; None: the model's own length; with `timestamps` 1 s to hear, or the model's length where that
+            is shorter or the network takes no other. HEAR's practice of 0.16 s every 0.05 s is `audiotag.hear`.
         hop: seconds from window to window; None: the window.
         sample_rate: rate of the waveform, Hz; None: the model's. A file states its own.
         timestamps: give a vector a window, with its time.
@@ -135,22 +135,23 @@ def embed(
         >>> audiotag.load("mn10_as").embed("street.wav").shape
         (600,)
     """
-    every = _every_window(model, source, layers, _window(model, window, timestamps), hop, sample_rate)
+    window = _window(model, window, timestamps, speed_of(model, source))
+    every = _every_window(model, source, layers, window, hop, sample_rate)
     return ((every.starts + every.ends) / 2, every.vectors) if timestamps else mean(every).vectors[0]
 
 
-def _window(model: WaveformModel, window: float | None, timestamps: bool) -> float | None:
-    """Seconds of a window; of one that has a time of its own 1, or the model's where that is less or fixed."""
+def _window(model: WaveformModel, window: float | None, timestamps: bool, speed: float) -> float | None:
+    """Seconds of a window; of one that has a time of its own 1 to hear, or the model's where that is less or fixed."""
     if window is not None or not timestamps:
         return window
     fixed = model.limits.shortest == model.limits.longest
-    return model.seconds if fixed else min(TIMESTAMP_SECONDS, model.seconds)
+    return speed * (model.seconds if fixed else min(TIMESTAMP_SECONDS, model.seconds))
 
 
 def _every_window(model: WaveformModel, source: audio.Source | np.ndarray, layers: Layers, *lengths: Any) -> Embeddings:
     run, pad = network_of(model, layers).predict_on_batch, pad_of_vectors(model)
     starts, ends, vectors = of_windows(model, run, source, *lengths, pad=pad)
-    rate = model.sample_rate / speed_of(source)
+    rate = model.sample_rate / speed_of(model, source)
     return Embeddings(starts / rate, ends / rate, vectors)
 
 
@@ -169,7 +170,7 @@ def embed_files(
     hop: float | None = None,
     timestamps: bool = False,
     channel: str | None = None,
-    speed: float = 1.0,
+    speed: float | None = None,
 ) -> Iterator[FileEmbeddings]:
     """Embed files and folders one after the other, with a progress bar.
 
@@ -181,7 +182,7 @@ def embed_files(
         hop: seconds; None: the window.
         timestamps: a vector a window instead of one a file.
         channel: as of `audio.Recording`, and so is the next.
-        speed: how fast recordings are played.
+        speed: how fast recordings are played; None: as of `speed_of_files`.
 
     Yields:
         The embeddings of each file as soon as they are there; for a bad one, the reason.
@@ -190,8 +191,8 @@ def embed_files(
         AudiotagError: an argument that is wrong whatever the file.
     """
     network_of(tagger, layers)
-    if window is None and timestamps:
-        window = _window(tagger, window, timestamps) * speed
+    speed = speed_of_files(tagger, speed)
+    window = _window(tagger, window, timestamps, speed)
     window_and_hop(tagger, *(None if length is None else length / speed for length in (window, hop)))
 
     def embeddings_of(recording: audio.Recording) -> Embeddings:

@@ -85,7 +85,7 @@ def frame_scores(
     window covers (a hop longer than the window) score 0.
     """
     network, steps = network_of(model)
-    speed = speed_of(source)
+    speed = speed_of(model, source)
     samples, _ = window_and_hop(model, None if window is None else window / speed)
     distance = steps.distance * model.front_end.hop
     if hop is None:
@@ -173,7 +173,7 @@ def events(
     check_options(threshold, smooth, min_duration, gap, top)
     frames = frame_scores(model, source, window=window, hop=hop, sample_rate=sample_rate)
     distance, _ = network_of(model)[1].seconds(model.front_end)
-    scores = _smoothed(frames.scores, smooth / (distance * speed_of(source)))
+    scores = _smoothed(frames.scores, smooth / (distance * speed_of(model, source)))
     best: dict[str, list[Tag]] = {}
     for index in np.flatnonzero(scores.max(axis=0) >= threshold):
         name = model.labels.names[index]

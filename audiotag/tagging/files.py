@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from audiotag import audio, progress
+from audiotag.clip_format import describe_speed
 from audiotag.errors import AudiotagError, AudioWarning
 from audiotag.tagging import tags
 from audiotag.tagging.tags import Tag
@@ -71,7 +72,7 @@ def tag_files(
     window: float | None = None,
     hop: float | None = None,
     channel: str | None = None,
-    speed: float = 1.0,
+    speed: float | None = None,
     **of_events: float | None,
 ) -> Iterator[FileTags]:
     """Tag files and folders one after the other, with a progress bar.
@@ -84,8 +85,8 @@ def tag_files(
         threshold: as of `AudioTagger.tag`, with `frames` as of `AudioTagger.events`, and so are the next two.
         window: seconds.
         hop: seconds.
-        channel: as of `audio.Recording`, and so is the next.
-        speed: how fast recordings are played.
+        channel: as of `audio.Recording`.
+        speed: how fast recordings are played; None: as of `speed_of_files`.
         of_events: smooth, min_duration and gap, as of `AudioTagger.events`. None: 0.
 
     Yields:
@@ -94,6 +95,7 @@ def tag_files(
     Raises:
         AudiotagError: an argument that is wrong whatever the file.
     """
+    speed = speed_of_files(tagger, speed)
     window_and_hop(tagger, *(None if length is None else length / speed for length in (window, hop)))
     of_events = {name: value for name, value in of_events.items() if value is not None}
     if frames:
@@ -111,6 +113,22 @@ def tag_files(
     tag = partial(tag, top=top, threshold=threshold, window=window, hop=hop)
     for path, result, reason in results_of("Tagging", paths, tag, channel, speed):
         yield FileTags(path, tuple(result or ()), reason)
+
+
+def speed_of_files(model: WaveformModel, speed: float | None) -> float:
+    """How fast files are played: as the recordings of the model's training, unless another speed is asked for.
+
+    One line says so where that speed is not 1, or is not the one that is asked for.
+    """
+    played = (model.speed or 1.0) if speed is None else speed
+    audio.Recording(Path(), speed=played)  # refuses what no recording can be played at
+    chosen = speed is not None and model.speed in (speed, None)
+    if model.speed != 1 and not chosen:
+        progress.say(
+            f"{model.limits.name} was trained on recordings played at {describe_speed(model.speed)}: these are played "
+            f"at {describe_speed(played)} (--speed chooses)"
+        )
+    return played
 
 
 def results_of(

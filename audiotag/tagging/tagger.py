@@ -36,6 +36,7 @@ class AudioTagger(keras.Model, HoldsClipFormat):
         task: "multilabel" (scores by sigmoid) or "multiclass" (by softmax).
         seconds: length of a window, seconds; that of the clips of training.
         pad: how a signal shorter than a window is filled up, as of `ClipFormat`.
+        speed: how fast the recordings of training were played, as of `ClipFormat`; sound files are played so too.
         calibration: what comes before sigmoid or softmax, or in their place; in the graph and in every export.
         thresholds: score from which each label counts as found, (classes,) in (0, 1], fitted on whole clips.
         thresholds_from: where they come from, for people: "best F1 on fold1 of esc10 …".
@@ -56,6 +57,7 @@ class AudioTagger(keras.Model, HoldsClipFormat):
         seconds: float = 10.0,
         pad: Pad = "repeat",
         *,
+        speed: float | None = 1.0,
         calibration: Calibration | None = None,
         thresholds: Sequence[float] | None = None,
         thresholds_from: str = "",
@@ -64,7 +66,7 @@ class AudioTagger(keras.Model, HoldsClipFormat):
         # float32 whatever the global policy: Keras would round the waveform to half precision on its way in.
         super().__init__(name=name, dtype="float32")
         self.network = network
-        self.clip_format = ClipFormat(labels, front_end_preset(front_end), Task(task), seconds, pad)
+        self.clip_format = ClipFormat(labels, front_end_preset(front_end), Task(task), seconds, pad, speed)
         self.calibration = calibration
         self.thresholds = None if thresholds is None else tuple(float(threshold) for threshold in thresholds)
         self.thresholds_from = thresholds_from

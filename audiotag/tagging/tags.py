@@ -18,8 +18,8 @@ class Tag:
     Args:
         label: class name.
         score: the tagger's score, 0 to 1; of an event the largest of its steps.
-        start: beginning of the window or event, seconds.
-        end: end of the window or event, or of the signal if that comes first, seconds.
+        start: beginning of the window or event, seconds of the recording's own time, whatever speed it is played at.
+        end: end of the window or event, or of the signal if that comes first, in the same.
     """
 
     label: str
@@ -63,7 +63,7 @@ def tag(
     Args:
         model: what names the sounds: an `AudioTagger`, whose method this is, or a scorer.
         source: sound file (any rate, any number of channels), an `audio.Recording` of it, whose channel and speed are
-            then chosen, or mono waveform (samples,) in [-1, 1].
+            then chosen, or mono waveform (samples,) in [-1, 1]. A file is played at the speed of the model's training.
         top: labels a window; None: all.
         window: seconds of the recording; None: the model's own length.
         hop: seconds from window to window; None: the window.
@@ -85,7 +85,7 @@ def tag(
     check_top(top)
     least, tags = least_scores(model, threshold), []
     starts, ends, rows = of_windows(model, model.predict_on_batch, source, window, hop, sample_rate)
-    rate = model.sample_rate / speed_of(source)
+    rate = model.sample_rate / speed_of(model, source)
     seconds = zip((starts / rate).tolist(), (ends / rate).tolist(), strict=True)
     for (start, end), row in zip(seconds, rows, strict=True):
         order = np.argsort(-row, kind="stable")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -44,6 +45,7 @@ class WaveformModel(Protocol):
         front_end: the log-mel that it is computed by; None: it takes the waveform itself.
         seconds: length of a window.
         pad: what a signal shorter than a window is filled up with.
+        speed: how fast recordings are played, as those of its training; None: those had several speeds.
         thresholds: (classes,) score from which each label counts as found; None: it has none.
         limits: lengths that it takes.
     """
@@ -53,6 +55,7 @@ class WaveformModel(Protocol):
     front_end: LogMelConfig | None
     seconds: float
     pad: Pad
+    speed: float | None
     thresholds: Sequence[float] | None
     limits: Limits
 
@@ -88,9 +91,14 @@ def pad_of_vectors(model: WaveformModel) -> Pad:
     return "none" if model.pad == "zero_under_1s" else model.pad
 
 
-def speed_of(source: audio.Source | np.ndarray) -> float:
-    """How fast a recording is played, so that its own times are those of the model times this."""
-    return source.speed if isinstance(source, audio.Recording) else 1.0
+def speed_of(model: WaveformModel, source: audio.Source | np.ndarray) -> float:
+    """How fast a recording is played, so that its own times are those of the model times this.
+
+    An `audio.Recording` says it itself, a file is played as those of the model's training, a waveform as it is.
+    """
+    if isinstance(source, audio.Recording):
+        return source.speed
+    return (model.speed or 1.0) if isinstance(source, audio.Source) else 1.0
 
 
 def of_windows(
@@ -110,12 +118,12 @@ def of_windows(
         First sample of each window at the model's rate (windows,), int64; the sample after its last one that belongs to
         the signal; and its output (windows, ...).
     """
-    speed = speed_of(source)
+    speed = speed_of(model, source)
     samples, step = window_and_hop(model, *(None if length is None else length / speed for length in (window, hop)))
     if not isinstance(source, audio.Source):
         signal = _waveform(source, sample_rate, model.sample_rate)
     elif sample_rate is None:
-        signal = source
+        signal = source if isinstance(source, audio.Recording) else audio.Recording(Path(source), speed=speed)
     else:
         raise AudiotagError(f"sample_rate is for waveforms, received {sample_rate} with a file: leave it out")
     parts = []

@@ -240,6 +240,86 @@ def test_an_mp3_file_that_lacks_frames_of_those_it_promises_is_truncated(mp3: Pa
         audio.read(cut, RATE)
 
 
+def mp2(sound: np.ndarray, rate: int, bitrate: int, path: Path) -> bytes:
+    """MPEG layer II by FFmpeg's encoder."""
+    av = pytest.importorskip("av", reason="PyAV encodes layer II")
+    with av.open(str(path), "w", format="mp2") as container:
+        stream = container.add_stream("mp2", rate=rate)
+        stream.layout, stream.bit_rate = "mono", bitrate
+        frame = av.AudioFrame.from_ndarray((sound * 32767).astype(np.int16)[None], format="s16", layout="mono")
+        frame.sample_rate = rate
+        for source in (frame, None):
+            for packet in stream.encode(source):
+                container.mux(packet)
+    return path.read_bytes()
+
+
+def decoded_by_ffmpeg(path: Path) -> np.ndarray:
+    av = pytest.importorskip("av", reason="PyAV decodes layers I and II")
+    with av.open(str(path)) as container:
+        return np.concatenate([frame.to_ndarray() for frame in container.decode(audio=0)], axis=1)[0]
+
+
+@pytest.mark.parametrize(("rate", "bitrates"), [(44_100, (192, 32)), (32_000, (48, 192)), (22_050, (144, 16))])
+@pytest.mark.parametrize("name", ["sound.mp2", "sound.mp3"])
+def test_layer_2_files_are_as_long_as_their_frames(
+    tmp_path: Path, sound: np.ndarray, rate: int, bitrates: tuple[int, int], name: str
+) -> None:
+    first, second = (mp2(0.5 * sound, rate, 1000 * bitrate, tmp_path / "part.mp2") for bitrate in bitrates)
+    tag, count = b"ID3\x04\0\0\0\0\0\x40" + bytes(64), -(-len(sound) // 1152)
+    path = tmp_path / name
+    for content, frames in ((first, count), (first + second, 2 * count), (tag + first + second[:-9], 2 * count - 1)):
+        path.write_bytes(content)
+        received = audio.read(path, rate)
+        assert len(received) == audio.info(path).samples == frames * 1152
+        np.testing.assert_allclose(received, decoded_by_ffmpeg(path)[: len(received)] / 32768, atol=1e-4)
+        np.testing.assert_array_equal(np.concatenate(list(audio.stream(path, rate))), received)
+
+
+# Version, layer and sampling rate of a header; bit rates by index, kbit/s; bytes of a frame by the standard's formula.
+_LAYERS = {
+    "layer 1": (
+        b"\xff\xff",
+        44_100,
+        {1: 32, 9: 288, 14: 448},
+        lambda kbps, pad: (12_000 * kbps // 44_100 + pad) * 4,
+        384,
+    ),
+    "layer 1, half the rate": (
+        b"\xff\xf7",
+        22_050,
+        {1: 32, 9: 144, 14: 256},
+        lambda k, pad: (12_000 * k // 22_050 + pad) * 4,
+        384,
+    ),
+    "layer 2": (b"\xff\xfd", 44_100, {1: 32, 9: 160, 14: 384}, lambda kbps, pad: 144_000 * kbps // 44_100 + pad, 1152),
+    "layer 2, half the rate": (
+        b"\xff\xf5",
+        22_050,
+        {1: 8, 9: 80, 14: 160},
+        lambda kbps, pad: 144_000 * kbps // 22_050 + pad,
+        1152,
+    ),
+}
+
+
+@pytest.mark.parametrize("layer", _LAYERS)
+def test_frames_of_layers_1_and_2_are_walked_whatever_their_size(tmp_path: Path, layer: str) -> None:
+    beginning, rate, bitrates, length, samples = _LAYERS[layer]
+    # No bits are allocated to any band: silence.
+    frames = [
+        (beginning + bytes([index << 4 | pad << 1, 0xC0])).ljust(length(kbps, pad), b"\0")
+        for index, kbps in sorted(bitrates.items(), reverse=True)
+        for pad in (0, 1) * 20
+    ]
+    path = tmp_path / "silence.mp3"
+    path.write_bytes(b"".join(frames))
+    assert audio.info(path) == audio.AudioInfo(rate, 1, len(frames) * samples, len(frames) * samples / rate)
+    np.testing.assert_array_equal(audio.read(path, rate), np.zeros(len(frames) * samples, np.float32))
+    path.write_bytes(b"".join(frames)[:-1])
+    assert len(audio.read(path, rate)) == (len(frames) - 1) * samples
+
+
 @pytest.mark.parametrize(
     ("name", "seconds"),
     [

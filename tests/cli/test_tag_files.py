@@ -182,7 +182,7 @@ def test_build_reads_the_channel_at_the_speed_that_is_asked_for(command: Command
         audio.read(audio.Recording(tmp_path / "bats/a/1.wav", "2", 0.5), 32_000)[:32_000],
         atol=1e-6,
     )
-    assert data.pad == "zero"
+    assert (data.pad, data.speed, data.channel) == ("zero", 0.5, "right")
 
 
 def test_build_reads_links_names_what_it_leaves_out_and_tells_what_is_to_be_known(folder: Path, tmp_path: Path) -> None:

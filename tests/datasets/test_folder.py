@@ -93,6 +93,20 @@ def test_a_long_recording_is_cut_into_consecutive_clips_that_cover_it(tmp_path):
         assert round(float(cut[0]) * 1e6) == start
 
 
+def test_a_table_that_says_how_fast_its_rows_are_played_is_cut_so(tmp_path):
+    sound(tmp_path / "bat.wav", 2.0)
+    path = table(tmp_path, "path,label,read_speed\nbat.wav,bat,0.5\nbat.wav,bat,\n")
+    with pytest.raises(AudiotagError, match="read_speed must be a number"):
+        records.declare("folder", source=tmp_path, table=path, seconds=2.0)
+    path = table(tmp_path, "path,label,start,end,read_speed\nbat.wav,bat,0,2,0.5\nbat.wav,whale,0.5,2,\n")
+    declared = records.declare("folder", source=tmp_path, table=path, seconds=2.0)
+    assert [(clip.start, clip.end, clip.speed) for clip in declared.clips] == [
+        (0.0, 1.0, 0.5),
+        (1.0, 2.0, 0.5),
+        (0.5, 2.0, 1.0),
+    ]
+
+
 def test_some_milliseconds_more_than_a_clip_do_not_make_a_second_clip(tmp_path):
     sound(tmp_path / "sea" / "1.wav", 1.01)
     sound(tmp_path / "sea" / "2.wav", 2.01)

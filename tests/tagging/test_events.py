@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -69,6 +70,21 @@ def test_sounds_are_found_where_they_are_across_all_windows_of_a_recording(loudn
             assert (tag.start, tag.end) == pytest.approx((start, end), abs=0.05)
             assert 0.9 < tag.score <= 1
     assert (found[0].start, found[-1].end) == (0.0, 7.3)
+
+
+def test_events_of_a_slowed_recording_are_in_its_own_time(loudness, tmp_path):
+    waveform = sound(7.3, (300, 1.9, 3.2), (2600, 2.5, 2.9))
+    soundfile.write(tmp_path / "fast.wav", waveform, 10 * RATE, subtype="FLOAT")
+    slow = AudioTagger(loudness.network, loudness.labels, loudness.front_end, seconds=1.0, speed=0.1)
+    for tagger, source in (
+        (loudness, audio.Recording(tmp_path / "fast.wav", speed=0.1)),
+        (slow, tmp_path / "fast.wav"),
+    ):
+        found = tagger.events(source, min_duration=0.03, gap=0.02)
+        expected = loudness.events(waveform, min_duration=0.3, gap=0.2)
+        assert [(tag.label, tag.score) for tag in found] == [(tag.label, tag.score) for tag in expected]
+        for tag, (start, end) in zip(found, [(0.19, 0.32), (0.25, 0.29)], strict=True):
+            assert (tag.start, tag.end) == pytest.approx((start, end), abs=0.005)
 
 
 def test_scores_of_windows_are_those_of_a_single_pass(loudness, noise):

@@ -16,7 +16,8 @@ import soundfile
 
 from audiotag import audio, progress
 from audiotag.errors import AudiotagError, AudioWarning, Stopped
-from audiotag.tagging import FileTags, Tag, embed_files, formats, sound_files, tag_files, write
+from audiotag.scorers import load
+from audiotag.tagging import AudioTagger, FileTags, Tag, embed_files, formats, sound_files, tag_files, write
 
 RATE = 8000
 RESULTS = (
@@ -110,6 +111,40 @@ def test_channel_and_speed_are_those_of_every_file_and_times_the_recording_s_own
     assert [tag.start for tag in half.tags[::3]] == [0.0, 0.125, 0.25, 0.375]
     (embedded,) = embed_files(tagger, [tmp_path / "fast.wav"], "hidden", speed=0.25, timestamps=True)
     np.testing.assert_allclose(embedded.embeddings.starts, [0.0, 0.25])
+
+
+def test_files_are_played_at_the_speed_of_the_training_which_one_line_says(tagger, tmp_path, noise, capsys):
+    sound = noise[: 2 * RATE]
+    soundfile.write(tmp_path / "fast.wav", sound, 4 * RATE, subtype="FLOAT")
+    parts = (tagger.network, tagger.labels, tagger.front_end)
+    slow = AudioTagger(*parts, task="multilabel", seconds=1.0, speed=0.25)
+    slow.save(tmp_path / "slow.keras")
+    slow, expected = load(tmp_path / "slow.keras"), [tag.score for tag in tagger.tag(sound)]
+    assert slow.speed == 0.25 and "speed" not in tagger.get_config()
+    tags = slow.tag(tmp_path / "fast.wav")
+    assert [tag.score for tag in tags] == expected == [tag.score for tag in slow.tag(sound)]
+    assert [tag.start for tag in tags[::3]] == [0.0, 0.25]
+    assert slow.tag(audio.Recording(tmp_path / "fast.wav")) == tagger.tag(tmp_path / "fast.wav")
+    centres, vectors = slow.embed(tmp_path / "fast.wav", "hidden", timestamps=True)
+    assert centres.tolist() == [0.125, 0.375] and len(vectors) == 2
+    progress.set_quiet(False)
+    (result,) = tag_files(slow, [tmp_path / "fast.wav"])
+    assert result.tags == tuple(tags)
+    line = "tiny was trained on recordings played at speed 0.25: these are played at speed"
+    assert capsys.readouterr().err.count(f"{line} 0.25 (--speed chooses)") == 1
+    (result,) = tag_files(slow, [tmp_path / "fast.wav"], speed=1.0)
+    assert result.tags == tuple(tagger.tag(tmp_path / "fast.wav"))
+    assert capsys.readouterr().err.count(f"{line} 1 (--speed chooses)") == 1
+    (embedded,) = embed_files(slow, [tmp_path / "fast.wav"], "hidden", timestamps=True)
+    np.testing.assert_array_equal(embedded.embeddings.vectors, vectors)
+    assert capsys.readouterr().err.count(f"{line} 0.25 (--speed chooses)") == 1
+    list(tag_files(slow, [tmp_path / "fast.wav"], speed=0.25))
+    list(tag_files(tagger, [tmp_path / "fast.wav"], speed=0.25))
+    assert "was trained on" not in capsys.readouterr().err
+    several = AudioTagger(*parts, task="multilabel", seconds=1.0, speed=None)
+    (result,) = tag_files(several, [tmp_path / "fast.wav"])
+    assert result.tags == tuple(tagger.tag(tmp_path / "fast.wav"))
+    assert "trained on recordings played at several speeds: these are played at speed 1" in capsys.readouterr().err
 
 
 def test_progress_is_hours_of_sound_and_goes_on_inside_a_file(tagger, tmp_path, monkeypatch, capfd):

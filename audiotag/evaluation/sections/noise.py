@@ -9,9 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
+from audiotag import audio
 from audiotag.errors import AudiotagError
 from audiotag.evaluation.evaluated import Evaluation
 from audiotag.metrics.predictions import DEFAULT_THRESHOLD
+from audiotag.records import Data
 from audiotag.report import formats
 from audiotag.report.formats import rate
 from audiotag.report.section import Section, Table
@@ -41,7 +43,7 @@ class FalseAlarms:
 
     Args:
         kinds: names of the sounds: "silence", "white noise at -60 dBFS" …, or those of a folder.
-        hours: (kinds,) float64, how much of each there was.
+        hours: (kinds,) float64, how much of each there was, in the recordings' own time.
         windows: (kinds,) int64, windows of each.
         counts: (kinds, classes) int64, windows whose score of the class reaches its threshold.
         alarmed: (kinds,) int64, windows in which any class does.
@@ -66,7 +68,7 @@ class NoiseScores:
     Args:
         kinds: (windows,) str, what sounds in each.
         scores: (windows, classes) float64.
-        seconds: (windows,) float64, length of each.
+        seconds: (windows,) float64, length of each in the recordings' own time.
     """
 
     kinds: np.ndarray
@@ -99,7 +101,8 @@ def measure(evaluation: Evaluation) -> Section:
         return Section(_TITLE, notes=(note,), values={"noise": None})
     parts = []
     for each in evaluation.scored:
-        noise = scores_of_noise(each.scorer, evaluation.noise_folder, each.scorer.input.seconds or each.data.seconds)
+        seconds = each.scorer.input.seconds or each.data.seconds
+        noise = scores_of_noise(each.scorer, evaluation.noise_folder, each.data, seconds)
         parts.append(replace(noise, scores=noise.scores[:, each.predicted.positions]))
     joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in ("kinds", "scores", "seconds")}
     noise, limits = NoiseScores(**joined), evaluation.predictions.limits
@@ -161,13 +164,30 @@ def conclude(alarms: FalseAlarms, names: tuple[str, ...]) -> tuple[str, ...]:
     return (*lines, f"false alarms in {where}: {alarmed} {int(alarms.windows.sum())} windows")
 
 
-def scores_of_noise(scorer: Scorer, folder: Path | None, seconds: float, windows: int = WINDOWS) -> NoiseScores:
-    """Scores of every window of the recordings in a folder; without one, of so many windows of each built-in kind."""
+def scores_of_noise(
+    scorer: Scorer, folder: Path | None, data: Data, seconds: float, windows: int = WINDOWS
+) -> NoiseScores:
+    """Scores of every window of the recordings in a folder; without one, of so many windows of each built-in kind.
+
+    Args:
+        scorer: what scores.
+        folder: recordings in which none of the classes sounds.
+        data: data set whose channel and speed they are read with; the seconds of the result are the recordings' own.
+        seconds: length of a window as it is heard.
+        windows: of each built-in kind.
+
+    Raises:
+        AudiotagError: the clips of the data set are played at several speeds, or as of `noise_folder`.
+    """
     if folder is None:
         sounds = built_in(scorer.sample_rate, seconds, windows)
+    elif data.speed is None:
+        raise AudiotagError(
+            f"recordings of noise are played at the speed of the clips, {data.name} has several: leave --noise out"
+        )
     else:
-        sounds = noise_folder(folder, scorer.sample_rate, seconds)
-    return listen(scorer.predict_on_batch, sounds, scorer.sample_rate)
+        sounds = noise_folder(folder, scorer.sample_rate, seconds, data.channel, data.speed)
+    return listen(scorer.predict_on_batch, sounds, scorer.sample_rate / (data.speed or 1.0))
 
 
 def _loudest(counts: np.ndarray) -> list[int]:
@@ -186,7 +206,7 @@ def listen(score: Callable[[np.ndarray], np.ndarray], sounds: Sounds, sample_rat
     Args:
         score: waveforms (windows, samples) float32 to scores (windows, classes), as `AudioTagger.predict_on_batch`.
         sounds: `built_in` or `noise_folder`.
-        sample_rate: of the waveforms, Hz.
+        sample_rate: of the waveforms, Hz; of recordings that were played slower or faster, divided by their speed.
 
     Raises:
         AudiotagError: no sound at all.
@@ -235,13 +255,17 @@ def _noise(random: np.random.Generator, shape: tuple[int, int], sample_rate: int
     return noise / np.sqrt(np.mean(noise**2, axis=1, keepdims=True))
 
 
-def noise_folder(path: Path, sample_rate: int, seconds: float) -> Iterator[tuple[str, np.ndarray]]:
+def noise_folder(
+    path: Path, sample_rate: int, seconds: float, channel: str | None = None, speed: float = 1.0
+) -> Iterator[tuple[str, np.ndarray]]:
     """Every window of the recordings in a folder; a recording shorter than a window is repeated.
 
     Args:
         path: folder of recordings in which none of the classes sounds, or one such recording.
         sample_rate: Hz.
-        seconds: length of a window.
+        seconds: length of a window as it is heard.
+        channel: as of `audio.Recording`.
+        speed: how fast they are played.
 
     Yields:
         Name of the kind, that of the recording or of the folder in `path` that holds it, and some of its windows
@@ -258,5 +282,6 @@ def noise_folder(path: Path, sample_rate: int, seconds: float) -> Iterator[tuple
     samples = round(seconds * sample_rate)
     for file in sound_files([path]):
         kind = file.name if file == path else file.relative_to(path).parts[0]
-        for part in windows_of(file, sample_rate, window=samples, hop=samples, pad="repeat"):
+        recording = audio.Recording(file, channel, speed)
+        for part in windows_of(recording, sample_rate, window=samples, hop=samples, pad="repeat"):
             yield kind, part.waveforms

@@ -15,6 +15,7 @@ import numpy as np
 import pandas
 
 from audiotag import progress
+from audiotag.clip_format import describe_speed
 from audiotag.errors import AudiotagError
 from audiotag.evaluation.evaluated import Evaluation
 from audiotag.labels import Labels
@@ -114,6 +115,9 @@ def compare(network: keras.Model, data: Data, split: str, batch_size: int = 32) 
     labelled = dict(zip(clips["clip_id"], clips["labels"] != "", strict=True))
     judged = {clip_id: events for clip_id, events in truth.items() if events or not labelled[clip_id]}
     result = judge(judged, {clip_id: scores[clip_id] for clip_id in judged}, data.labels)
+    if data.speed != 1:
+        played = {"times": f"of the sound that is heard, played at {describe_speed(data.speed)}"}
+        result = replace(result, parameters=result.parameters | played)
     return replace(result, weakly_labelled=len(truth) - len(judged))
 
 

@@ -368,6 +368,14 @@ def test_a_network_is_measured_on_the_clips_whose_events_are_known(package, data
     assert note(listener, data, "test") == ""
 
 
+def test_it_is_said_where_times_are_those_of_slowed_recordings(package, data, listener) -> None:
+    slow = records.open(data.path)
+    slow.clip_format = replace(slow.clip_format, speed=0.1)
+    usual, played = compare(listener, data, "test"), compare(listener, slow, "test")
+    assert played.means == usual.means
+    assert played.parameters == usual.parameters | {"times": "of the sound that is heard, played at speed 0.1"}
+
+
 def evaluated(network: Any, data: records.Data, split: str, folder: Path) -> Evaluation:
     """A saved model, about to be measured on a split."""
     card = models.ModelCard(network.name, ClipFormat(data.labels, data.front_end, data.task, data.seconds))
