@@ -37,7 +37,8 @@ class BuildCommand(TyperCommand):
             described = declaration.function_of(dataset)
             program = typer.Typer(add_completion=False)
             program.command()(options.of(described)(lambda **choices: None))
-            own = [each for each in typer.main.get_command(program).params if each.name not in ("source", "help")]
+            own = [each for each in typer.main.get_command(program).params if each.param_type_name == "option"]
+            own = [each for each in own if each.name != "help"]
             if own:
                 with formatter.section(f"Options of {dataset}"):
                     formatter.write_dl([_help_of(parameter, ctx) for parameter in own])

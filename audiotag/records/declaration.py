@@ -60,6 +60,8 @@ class Clip:
         columns: further cells of `clips.csv` by column, in which an evaluation looks for its slices: {"device": "a"}.
             "recording" tells which clips were cut from one recording, where `source` does not: an evaluation takes
             them together.
+        fault: why it must not be used, where that is known beforehand: it is rejected unread, and this is the reason
+            in `clips.csv`. Default: nothing is known.
     """
 
     clip_id: str
@@ -70,6 +72,7 @@ class Clip:
     end: float | None = None
     events: tuple[Event, ...] = ()
     columns: Mapping[str, str] = field(default_factory=dict)
+    fault: str = ""
 
 
 def is_beyond(start: float, end: float | None, length: float) -> bool:
