@@ -123,7 +123,8 @@ def build(
         done = f"{report.path}: {'already built, ' if report.existed else ''}{report.clips} clips"
         reasons = f" (see {report.path / 'clips.csv'})" if report.rejected else ""
         typer.echo(f"{done}, {report.examples} examples, {report.rejected} rejected{reasons}")
-    return int(report.rejected > max_rejects)
+    foreseen = sum(bool(clip.fault) for clip in declared.clips)
+    return int(report.rejected - foreseen > max_rejects)
 
 
 def _dataset_options(
