@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -127,3 +128,16 @@ def test_of_many_classes_the_most_frequent_and_the_rarest_are_shown() -> None:
     line = list(checks.describe(declaration(rows)))[1]
     assert line.startswith("  classes: class 0 40, class 1 39, ")
     assert line.endswith("class 23 17, 16 more, class 39 1 the rarest")
+
+
+def test_a_clip_with_a_known_fault_is_said_and_shares_no_recording(tmp_path: Path) -> None:
+    for name in ("a.wav", "copy.wav"):
+        audio.write(tmp_path / name, np.linspace(-0.5, 0.5, 100, dtype=np.float32), 8000)
+    declared = declaration([("a.wav", "x", "train"), ("copy.wav", "y", "test"), ("gone.wav", "y", "test")], tmp_path)
+    assert "have the same bytes" in refusal(declared, tmp_path)
+    first, *others = declared.clips
+    known = replace(declared, clips=(first, *(replace(clip, fault="a copy of a.wav") for clip in others)))
+    assert refusal(known, tmp_path) == ""
+    lines = list(checks.describe(known))
+    assert "  left out: 2 clips, clip1 for one (a copy of a.wav), all in clips.csv" in lines
+    assert not any("cannot be used" in line for line in lines)
