@@ -24,7 +24,7 @@ def declare(source: str | Path | None = None) -> records.Declaration:
     """Declare the development set; the splits train and test are those of the published fold 1.
 
     The device (a, b, c real, s1 to s6 simulated; s4 to s6 are tested alone), the city and the place of recording are
-    columns of clips.csv: evaluate with --slice device. Recordings that the fold does not name are not used, as
+    columns of clips.csv, by which an evaluation is sliced. Recordings that the fold does not name are not used, as
     published.
 
     Args:

@@ -42,7 +42,7 @@ def declare(source: str | Path | None = None, words: Literal["35", "12"] = "35")
     Args:
         source: folder with a folder a word, `validation_list.txt` and `testing_list.txt` (without both, splits follow
             the published rule, a hash of the speaker), and `_background_noise_`. Default: download it (2.4 GB).
-        words: "35", every word a class, or "12".
+        words: "35": every word is a class; "12": ten commands, `_unknown_` and `_silence_`.
     """
     if str(words) not in ("35", "12"):
         raise AudiotagError(f"words must be 35 or 12, received {words!r}")
