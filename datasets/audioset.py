@@ -48,8 +48,10 @@ def declare(
         )
     root = Path(source).resolve()
     segments = Segments(root)
-    classes = tables.read(root / "class_labels_indices.csv", ("index", "mid", "display_name"), key="mid")
-    names = dict(zip(classes["mid"], classes["display_name"], strict=True))
+    path = root / "class_labels_indices.csv"
+    classes = tables.read(path, ("index", "mid", "display_name"), key="mid")
+    order = tables.whole_numbers(path, classes, "index")
+    names = {mid: name for _, mid, name in sorted(zip(order, classes["mid"], classes["display_name"], strict=True))}
     clips: list[records.Clip] = []
     vanished = 0
     chosen = [name for name in SUBSETS if subset == name or (subset == "all" and (root / SUBSETS[name][1]).is_file())]

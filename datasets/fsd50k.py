@@ -37,8 +37,11 @@ def declare(source: str | Path | None = None, seconds: float = 10.0) -> records.
     if not 0.3 <= seconds <= 30:
         raise AudiotagError(f"seconds must lie between 0.3 and 30, as the recordings do, received {seconds}")
     root = Path(source).resolve()
-    vocabulary = tables.read(root / "FSD50K.ground_truth" / "vocabulary.csv", header=("index", "name", "mid"))
-    labels = Labels(tuple(vocabulary["name"]), tuple(vocabulary["mid"]))
+    path = root / "FSD50K.ground_truth" / "vocabulary.csv"
+    vocabulary = tables.read(path, header=("index", "name", "mid"))
+    order = tables.whole_numbers(path, vocabulary, "index")
+    rows = sorted(zip(order, vocabulary["name"], vocabulary["mid"], strict=True))
+    labels = Labels(tuple(name for _, name, _ in rows), tuple(mid for *_, mid in rows))
     known, clips = set(labels.names), []
     for part, required in (("dev", ("fname", "labels", "split")), ("eval", ("fname", "labels"))):
         path = root / "FSD50K.ground_truth" / f"{part}.csv"

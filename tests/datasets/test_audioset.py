@@ -12,7 +12,7 @@ import pytest
 from audiotag import records
 from audiotag.errors import AudiotagError
 
-CLASSES = ["index,mid,display_name", "0,/m/09x0r,Speech", '1,/m/05zppz,"Male speech, man speaking"', "2,/m/04rlf,Music"]
+CLASSES = ["index,mid,display_name", "2,/m/04rlf,Music", "0,/m/09x0r,Speech", '1,/m/05zppz,"Male speech, man speaking"']
 HEAD = [
     "# Segments csv created Sun Mar  5 10:54:25 2017",
     "# num_ytids=3, num_segs=3, num_unique_labels=3, num_positive_labels=5",

@@ -10,7 +10,7 @@ import pytest
 from audiotag import records
 from audiotag.errors import AudiotagError
 
-VOCABULARY = ("0,Guitar,/m/0342h", "1,Music,/m/04rlf", "2,Domestic_sounds_and_home_sounds,/t/dd00071")
+VOCABULARY = ("1,Music,/m/04rlf", "0,Guitar,/m/0342h", "2,Domestic_sounds_and_home_sounds,/t/dd00071")
 DEV = ("fname,labels,mids,split", '64760,"Guitar,Music","/m/0342h,/m/04rlf",train', "16399,Music,/m/04rlf,val")
 EVAL = ("fname,labels,mids", '37199,"Music,Guitar","/m/04rlf,/m/0342h"', "5,Music,/m/04rlf")
 
