@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,12 @@ SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 
 
 def read(
-    path: str | Path, required: Sequence[str] = (), optional: Sequence[str] | None = None, *, key: str | None = None
+    path: str | Path,
+    required: Sequence[str] = (),
+    optional: Sequence[str] | None = None,
+    *,
+    key: str | None = None,
+    header: Sequence[str] = (),
 ) -> pandas.DataFrame:
     """A table: Parquet where the file is named so, else CSV in UTF-8 (or UTF-16) with commas, semicolons or tabs.
 
@@ -34,6 +40,9 @@ def read(
         required: columns that it must have.
         optional: columns that it may have beside them. Default: any.
         key: a column that names each row: filled, and each name once. Default: none does.
+        header: names of the columns of CSV that does not name them, or names them in a line that begins with `#`;
+            lines before the first row that begin so are left out, and tabs separate the cells of a `.tsv`. Default:
+            the first row names them.
 
     Returns:
         The table; cells of CSV are str, those of Parquet Python's values, None where they are empty. Its index counts
@@ -52,9 +61,9 @@ def read(
         cells = {name: columns[name].to_pylist() for name in columns.column_names}
         table = pandas.DataFrame(cells, pandas.RangeIndex(1, len(columns) + 1, name="row"), dtype=object)
     else:
-        header, lines, rows = _read_csv(path)
-        _check_columns(path, header, required, optional)
-        table = pandas.DataFrame(rows, pandas.Index(lines, dtype=int, name="line"), header, dtype=object)
+        names, lines, rows = _read_csv(path, list(header))
+        _check_columns(path, names, required, optional)
+        table = pandas.DataFrame(rows, pandas.Index(lines, dtype=int, name="line"), names, dtype=object)
     if key is not None:
         _check_key(path, table, key)
     return table
@@ -112,6 +121,27 @@ def whole_numbers(path: str | Path, table: pandas.DataFrame, column: str) -> lis
     return numbers
 
 
+def numbers(path: str | Path, table: pandas.DataFrame, column: str) -> list[float]:
+    """The cells of a column as numbers, seconds for one; arguments as of `whole_numbers`.
+
+    Raises:
+        AudiotagError: a cell that is none, or not finite.
+    """
+    values = [_number(cell) for cell in table[column]]
+    for position, value in enumerate(values):
+        if not math.isfinite(value):
+            cell = table[column].iloc[position]
+            raise AudiotagError(f"{path} {place(table, position)}: {column} must be a number, received {cell!r}")
+    return values
+
+
+def _number(cell: Any) -> float:
+    try:
+        return float(cell)
+    except (TypeError, ValueError):
+        return math.nan
+
+
 def parquet_library(path: Path) -> ModuleType:
     """pyarrow, with its Parquet.
 
@@ -149,25 +179,29 @@ def write(path: Path, columns: Sequence[str], rows: Iterable[Iterable[Any]]) -> 
         writer.writerows(rows)
 
 
-def _read_csv(path: Path) -> tuple[list[str], list[int], list[list[str]]]:
+def _read_csv(path: Path, names: list[str]) -> tuple[list[str], list[int], list[list[str]]]:
     """Header, and line and cells of every row. pandas would fill up short rows, and does not know their lines."""
     lines, rows = [], []
     try:
         with path.open("rb") as file:
             encoding = "utf-16" if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
         with path.open(newline="", encoding=encoding) as file:
-            separator = _separator(file.readline())
-            file.seek(0)
-            reader = csv.reader(file, strict=True, delimiter=separator)
-            header = next(reader, [])
+            skipped, begin, first = 0, 0, file.readline()
+            while names and first.startswith("#"):
+                skipped, begin, first = skipped + 1, file.tell(), file.readline()
+            separator = "\t" if names and path.suffix == ".tsv" else _separator(first)
+            file.seek(begin)
+            reader = csv.reader(file, strict=True, delimiter=separator, skipinitialspace=bool(names))
+            header = names or next(reader, [])
             for cells in reader:
+                line = reader.line_num + skipped
                 if cells and len(cells) != len(header):
                     raise AudiotagError(
-                        f"{path} line {reader.line_num}: a row has {len(header)} cells, this one {len(cells)}: "
+                        f"{path} line {line}: a row has {len(header)} cells, this one {len(cells)}: "
                         f"quote cells that hold {SEPARATORS[separator]}"
                     )
-                if cells:
-                    lines.append(reader.line_num)
+                if cells and cells != names:
+                    lines.append(line)
                     rows.append(cells)
     except FileNotFoundError as error:
         raise AudiotagError(f"no such file: {path}") from error

@@ -46,6 +46,25 @@ def test_the_header_tells_the_separator(tmp_path: Path, separator: str, encoding
     assert tables.place(table, 1) == "line 3"
 
 
+def test_a_table_without_a_header_is_given_one(tmp_path: Path) -> None:
+    text = '# made today\n# a, b\nx, "1,2"\n#y, 3\n'
+    (tmp_path / "some.csv").write_text(text, encoding="utf-8")
+    table = tables.read(tmp_path / "some.csv", header=("a", "b"))
+    assert list(table.itertuples(index=False, name=None)) == [("x", "1,2"), ("#y", "3")]
+    assert tables.place(table, 1) == "line 4"
+    (tmp_path / "some.tsv").write_text("a\tb\nx\t1, 2; 3, 4\n", encoding="utf-8")  # it has one all the same
+    assert tables.read(tmp_path / "some.tsv", header=("a", "b")).to_dict("records") == [{"a": "x", "b": "1, 2; 3, 4"}]
+
+
+def test_numbers_are_finite(tmp_path: Path) -> None:
+    path = tmp_path / "some.csv"
+    path.write_text("start\n1.5\n-2\ninf\n", encoding="utf-8")
+    table = tables.read(path)
+    assert tables.numbers(path, table[:2], "start") == [1.5, -2.0]
+    with pytest.raises(AudiotagError, match="line 4: start must be a number, received 'inf'"):
+        tables.numbers(path, table, "start")
+
+
 def test_parquet_counts_rows_and_keeps_what_its_cells_are(tmp_path: Path) -> None:
     path = tmp_path / "some.parquet"
     pandas.DataFrame({"clip": [7, 8], "score": [0.5, None], "path": ["a", "b"]}).to_parquet(path)

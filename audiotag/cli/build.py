@@ -37,7 +37,8 @@ class BuildCommand(TyperCommand):
             described = declaration.function_of(dataset)
             program = typer.Typer(add_completion=False)
             program.command()(options.of(described)(lambda **choices: None))
-            own = [each for each in typer.main.get_command(program).params if each.name not in ("source", "help")]
+            own = [each for each in typer.main.get_command(program).params if each.param_type_name == "option"]
+            own = [each for each in own if each.name != "help"]
             if own:
                 with formatter.section(f"Options of {dataset}"):
                     formatter.write_dl([_help_of(parameter, ctx) for parameter in own])
@@ -122,7 +123,8 @@ def build(
         done = f"{report.path}: {'already built, ' if report.existed else ''}{report.clips} clips"
         reasons = f" (see {report.path / 'clips.csv'})" if report.rejected else ""
         typer.echo(f"{done}, {report.examples} examples, {report.rejected} rejected{reasons}")
-    return int(report.rejected > max_rejects)
+    foreseen = sum(bool(clip.fault) for clip in declared.clips)
+    return int(report.rejected - foreseen > max_rejects)
 
 
 def _dataset_options(

@@ -61,6 +61,6 @@ def _parameters(described: Callable[..., Any]) -> dict[str, inspect.Parameter]:
 def _readable(hint: Any) -> Any:
     """Of several types that a value may have, the first: a command line has text only."""
     kinds = [kind for kind in typing.get_args(hint) if kind is not type(None)]
-    if typing.get_origin(hint) is list or len(kinds) < 2:
+    if typing.get_origin(hint) in (list, typing.Literal) or len(kinds) < 2:
         return hint
     return kinds[0] | None if type(None) in typing.get_args(hint) else kinds[0]

@@ -47,7 +47,9 @@ def check(declaration: Declaration, surveyed: Mapping[str, Source], allow: Colle
 def describe(declaration: Declaration) -> Iterator[str]:
     """Lines that tell a person what is going to be built: task, classes, splits, recordings, and what is odd."""
     clips, classes = declaration.clips, len(declaration.labels)
+    faulty = [clip for clip in clips if clip.fault]
     recordings = list(dict.fromkeys(clip.source for clip in clips))
+    used = list(dict.fromkeys(clip.source for clip in clips if not clip.fault))
     yield (
         f"{declaration.name}: {declaration.task}, {classes} class{'es' * (classes > 1)}, {len(clips)} clips of "
         f"{declaration.seconds:g} s, {len(recordings)} recordings"
@@ -58,7 +60,9 @@ def describe(declaration: Declaration) -> Iterator[str]:
     yield f"  classes: {_counted(ordered[:_SHOWN], counts)}{rest if len(ordered) > _SHOWN else ''}"
     splits = Counter(clip.split for clip in clips)
     yield f"  splits: {_counted(sorted(splits), splits)}"
-    if reasons := _unusable(declaration, recordings):
+    if faulty:
+        yield f"  left out: {len(faulty)} clips, {faulty[0].clip_id} for one ({faulty[0].fault}), all in clips.csv"
+    if reasons := _unusable(declaration, used):
         first = next(iter(reasons))
         more = f", {len(reasons) - 1} more in clips.csv" if len(reasons) > 1 else ""
         yield f"  recordings that cannot be used: {len(reasons)}, {first} ({reasons[first]}){more}"
@@ -151,7 +155,7 @@ def _check_number(declaration: Declaration) -> None:
 
 
 def _check_splits(declaration: Declaration, surveyed: Mapping[str, Source]) -> None:
-    clips = declaration.clips
+    clips = [clip for clip in declaration.clips if not clip.fault]
     if len({clip.split for clip in clips}) == 1:
         return
     first: dict[tuple[str, str], Clip] = {}
@@ -162,7 +166,7 @@ def _check_splits(declaration: Declaration, surveyed: Mapping[str, Source]) -> N
             if mark and other.split != clip.split:
                 raise _shared(what, other, clip)
     clip_of = {clip.source: clip for clip in clips}
-    for group in sources.same_bytes(declaration.root, surveyed):
+    for group in sources.same_bytes(declaration.root, {name: surveyed[name] for name in clip_of if name in surveyed}):
         for source in group[1:]:
             one, other = clip_of[group[0]], clip_of[source]
             if one.split != other.split:

@@ -64,6 +64,8 @@ class Clip:
         columns: further cells of `clips.csv` by column, in which an evaluation looks for its slices: {"device": "a"}.
             "recording" tells which clips were cut from one recording, where `source` does not: an evaluation takes
             them together. "read_channel" and "read_speed" tell how it is read, as of `audio.Recording`.
+        fault: why it must not be used, where that is known beforehand: it is rejected unread, and this is the reason
+            in `clips.csv`. Default: nothing is known.
     """
 
     clip_id: str
@@ -74,6 +76,7 @@ class Clip:
     end: float | None = None
     events: tuple[Event, ...] = ()
     columns: Mapping[str, str] = field(default_factory=dict)
+    fault: str = ""
 
     @property
     def speed(self) -> float:
@@ -88,6 +91,8 @@ def reading_of(columns: Mapping[str, str]) -> tuple[str | None, float]:
         AudiotagError: there is no such channel or speed.
     """
     channel, cell = (columns.get(column) or None for column in READ_COLUMNS)
+    if channel is None and cell is None:
+        return None, 1.0
     try:
         speed = float(cell or 1)
     except ValueError as error:

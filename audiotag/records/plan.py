@@ -181,6 +181,8 @@ def describe(declaration: Declaration, job: Job) -> dict[str, Any]:
     clips = [(*fields(clip), [vars(event) for event in clip.events]) for clip in declaration.clips]
     if any(clip.columns for clip in declaration.clips):
         clips = [(*cells, dict(clip.columns)) for cells, clip in zip(clips, declaration.clips, strict=True)]
+    if any(clip.fault for clip in declaration.clips):
+        clips = [(*cells, clip.fault) for cells, clip in zip(clips, declaration.clips, strict=True)]
     labels = [declaration.labels.ids, declaration.labels.names]
     description = {
         "format": FORMAT,

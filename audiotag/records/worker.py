@@ -149,6 +149,8 @@ def examples(job: Job, clip: Clip) -> Iterator[bytes]:
 
 def _read(job: Job, clip: Clip) -> np.ndarray:
     """The clip's waveform; whatever goes wrong inside the declaration's `read` rejects the clip, no more."""
+    if clip.fault:
+        raise AudioError(clip.fault)
     try:
         waveform = np.asarray(job.read(job.root, clip, job.clip_format.front_end.sample_rate), np.float32)
     except Exception as error:

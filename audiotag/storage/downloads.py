@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import shutil
+import tarfile
 import zipfile
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import IO
 
 from audiotag import progress
 from audiotag.errors import AudiotagError
@@ -101,7 +105,7 @@ class _DownloadBar:
 
 
 def fetch_archive(url: str, folder: str, *, sha256_hex: str | None = None, name: str | None = None) -> Path:
-    """The contents of a published zip archive, downloaded and unpacked into the cache once.
+    """The contents of a published zip or tar archive, downloaded and unpacked into the cache once.
 
     Args:
         url: address of the archive.
@@ -121,16 +125,43 @@ def fetch_archive(url: str, folder: str, *, sha256_hex: str | None = None, name:
 def _unpack(archive: Path, folder: Path) -> None:
     incomplete = folder.with_name(f".{folder.name}.incomplete")
     shutil.rmtree(incomplete, ignore_errors=True)
+    is_tar = ".tar" in archive.suffixes or archive.suffix == ".tgz"
     try:
-        with zipfile.ZipFile(archive) as packed:
-            members = [member for member in packed.infolist() if not member.is_dir()]
-            targets = [inside(incomplete, member.filename) for member in members]
-            with progress.bar(f"Unpacking {archive.name}", len(members), "files") as advance:
-                for member, target in zip(members, targets, strict=True):
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    with packed.open(member) as compressed, target.open("wb") as file:
-                        shutil.copyfileobj(compressed, file)
-                    advance(1)
-    except zipfile.BadZipFile as error:
-        raise AudiotagError(f"{archive} is not a whole zip archive ({error}): delete it and try again") from error
+        for name, packed in _tar_members(archive) if is_tar else _zip_members(archive):
+            target = inside(incomplete, name)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("wb") as file:
+                shutil.copyfileobj(packed, file)
+    except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+        kind = "tar" if is_tar else "zip"
+        raise AudiotagError(f"{archive} is not a whole {kind} archive ({error}): delete it and try again") from error
     incomplete.rename(folder)
+
+
+def _zip_members(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
+    with zipfile.ZipFile(archive) as packed:
+        members = [member for member in packed.infolist() if not member.is_dir()]
+        for member in members:
+            inside(Path("archive"), member.filename)  # refused before anything is written
+        with progress.bar(f"Unpacking {archive.name}", len(members), "files") as advance:
+            for member in members:
+                with packed.open(member) as file:
+                    yield member.filename, file
+                advance(1)
+
+
+def _tar_members(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
+    """Files of a tar, in one pass; links and devices in it are left out."""
+    with (
+        progress.bar(f"Unpacking {archive.name}", -(-archive.stat().st_size // 10**6), "MB") as advance,
+        archive.open("rb") as compressed,
+        tarfile.open(fileobj=compressed, mode="r:*") as packed,
+    ):
+        shown = 0
+        for member in packed:
+            if member.isfile() and (file := packed.extractfile(member)):
+                with file:
+                    yield member.name, file
+            megabytes = compressed.tell() // 10**6
+            advance(megabytes - shown)
+            shown = megabytes

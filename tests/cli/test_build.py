@@ -82,3 +82,32 @@ def test_a_single_class_and_shared_recordings_are_built_when_they_are_meant(
         arguments = ("build", tmp_path / name, "--out", tmp_path / "data" / name, "--seconds", "0.5", "--workers", "1")
         assert switch in refuse(*arguments)
         assert command(*arguments, switch).code == 0
+
+
+def test_a_data_set_shows_its_own_source_and_choices(command: Command) -> None:
+    shown = " ".join(command("build", "audioset", "--help").out.split("Options of audioset:")[1].split())
+    assert "--source <str> Folder with `class_labels_indices.csv`" in shown
+    assert "--subset <all|balanced|unbalanced|eval>" in shown
+
+
+def test_what_is_declared_faulty_is_rejected_and_is_no_failure(
+    command: Command, tone: Callable, tmp_path: Path
+) -> None:
+    for number, name in enumerate(("low", "high")):
+        tone(tmp_path / "sounds" / name / "1.wav", 300 + 100 * number)
+    (tmp_path / "mine.py").write_text(
+        "from pathlib import Path\nfrom audiotag import records\nfrom audiotag.labels import Labels\n"
+        "def declare(source):\n"
+        "    parts = (('low/1.wav', 'low', ''), ('high/1.wav', 'high', ''), ('low/2.wav', 'low', 'of a wrong label'))\n"
+        "    clips = tuple(records.Clip(path, path, (label,), 'train', fault=fault) for path, label, fault in parts)\n"
+        "    return records.Declaration(name='x', version='1', task='multiclass', licence='', citation='',\n"
+        "        labels=Labels(('low', 'high')), clips=clips, seconds=0.5, root=Path(source))\n",
+        encoding="utf-8",
+    )
+    arguments = ("build", tmp_path / "mine.py", "--source", tmp_path / "sounds", "--out", tmp_path / "data")
+    for _ in range(2):
+        outcome = command(*arguments, "--workers", 1)
+        assert (outcome.code, "1 rejected" in outcome.out) == (0, True)
+    assert "low/2.wav,low/2.wav,0.0,,train,low,rejected,of a wrong label" in (
+        (tmp_path / "data" / "clips.csv").read_text(encoding="utf-8")
+    )

@@ -24,6 +24,7 @@ COMMANDS = (
     "embed",
     "models",
     "recipe",
+    "bench",
 )
 Command = Callable[..., object]
 

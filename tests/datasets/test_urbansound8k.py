@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from audiotag import records
 from audiotag.errors import AudiotagError
@@ -43,3 +45,30 @@ def test_what_is_wrong_is_one_clear_error(source: Path) -> None:
         file.write("../x.wav,1,0,1,1,1,3,cat\n")
     with pytest.raises(AudiotagError, match="line 4: classID 3 is both dog_bark and cat"):
         records.declare("urbansound8k", source=source)
+
+
+def test_depths_and_codings_of_the_published_files_are_read(source: Path) -> None:
+    """Freesound's own files: 8, 24 and 32 bits, float, both kinds of ADPCM, one or two channels, any rate."""
+    kinds = {
+        "PCM_U8": (8000, 1, 0.02),
+        "PCM_24": (48_000, 2, 1e-4),
+        "PCM_32": (96_000, 1, 1e-4),
+        "FLOAT": (44_100, 2, 1e-4),
+        "MS_ADPCM": (22_050, 1, 0.02),
+        "IMA_ADPCM": (11_025, 2, 0.05),
+    }
+    table = source / "metadata" / "UrbanSound8K.csv"
+    rows = []
+    for number, (kind, (rate, channels, _)) in enumerate(kinds.items()):
+        tone = 0.5 * np.sin(2 * np.pi * 440 * np.arange(rate) / rate)
+        file = source / "audio" / "fold5" / f"9-3-0-{number}.wav"
+        soundfile.write(file, np.stack([tone] * channels, axis=1), rate, subtype=kind)
+        rows.append(f"{file.name},9,0.0,1.0,1,5,3,dog_bark")
+    table.write_text("\n".join([HEADER, *rows, ""]), encoding="utf-8")
+    declared = records.declare("urbansound8k", source=source)
+    expected = 0.5 * np.sin(2 * np.pi * 440 * np.arange(8000) / 8000)
+    for clip, (kind, (rate, _, error)) in zip(declared.clips, kinds.items(), strict=True):
+        waveform = declared.read(declared.root, clip, 8000)
+        assert abs(len(waveform) - 8000) <= 8000 * 1024 / rate, kind  # ADPCM fills its last block up
+        inner = slice(400, 7600)  # the filter's ends apart
+        assert np.sqrt(np.mean((waveform[inner] - expected[inner]) ** 2)) < error, kind

@@ -140,3 +140,16 @@ def test_speed_and_columns_that_look_like_strong_labels_are_said() -> None:
     assert "are no strong labels: a .py file declares those" in onsets
     known = tuple(replace(clip, events=(Event(0.5, 1.0, clip.labels[0]),)) for clip in declared.clips)
     assert not any("onset" in line for line in checks.describe(replace(declared, clips=known)))
+
+
+def test_a_clip_with_a_known_fault_is_said_and_shares_no_recording(tmp_path: Path) -> None:
+    for name in ("a.wav", "copy.wav"):
+        audio.write(tmp_path / name, np.linspace(-0.5, 0.5, 100, dtype=np.float32), 8000)
+    declared = declaration([("a.wav", "x", "train"), ("copy.wav", "y", "test"), ("gone.wav", "y", "test")], tmp_path)
+    assert "have the same bytes" in refusal(declared, tmp_path)
+    first, *others = declared.clips
+    known = replace(declared, clips=(first, *(replace(clip, fault="a copy of a.wav") for clip in others)))
+    assert refusal(known, tmp_path) == ""
+    lines = list(checks.describe(known))
+    assert "  left out: 2 clips, clip1 for one (a copy of a.wav), all in clips.csv" in lines
+    assert not any("cannot be used" in line for line in lines)
