@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pandas
 from matplotlib.axes import Axes
-from matplotlib.ticker import LogLocator
+from matplotlib.ticker import LogLocator, MaxNLocator
 
 from audiotag.metrics.bootstrap import Intervals
 from audiotag.metrics.curves import curves, histogram
@@ -102,6 +102,8 @@ def average_precision_by_clips(report: Report) -> bytes:
         decades = math.log10(table["positives"].max() / table["positives"].min())
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if decades < 2.5 else (1,)))
         axes.xaxis.set_minor_formatter("")
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(6, steps=(1, 2, 5, 10), integer=True, min_n_ticks=1))
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.set(ylim=(-0.02, 1.02), xlabel="clips of the class", ylabel="average precision")
     axes.legend(fontsize=9, loc="lower right")
