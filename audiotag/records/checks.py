@@ -54,6 +54,8 @@ def describe(declaration: Declaration) -> Iterator[str]:
     ordered = sorted(declaration.labels, key=lambda name: -counts[name])
     rest = f", {len(ordered) - _SHOWN} more, {ordered[-1]} {counts[ordered[-1]]} the rarest"
     yield f"  classes: {_counted(ordered[:_SHOWN], counts)}{rest if len(ordered) > _SHOWN else ''}"
+    if unused := [name for name in declaration.labels if not counts[name]]:
+        yield f"  note: classes without a clip: {named(unused)}; nothing can be learnt or measured of them"
     splits = Counter(clip.split for clip in clips)
     yield f"  splits: {_counted(sorted(splits), splits)}"
     if reasons := _unusable(declaration, recordings):
@@ -71,6 +73,11 @@ def describe(declaration: Declaration) -> Iterator[str]:
         yield (
             f"  note: clips without a label: {without}; none of the classes sounds in them{because if single else ''}"
         )
+
+
+def named(names: Sequence[str]) -> str:
+    """Names for a line, of many the first."""
+    return ", ".join(names[:_SHOWN]) + (f" … ({len(names)})" if len(names) > _SHOWN else "")
 
 
 def _counted(names: Sequence[str], counts: Mapping[str, int]) -> str:

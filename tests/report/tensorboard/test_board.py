@@ -85,6 +85,12 @@ def test_scalars_are_grouped_by_metric_with_every_class_that_has_clips(ask, repo
     assert f"{report.table.loc[0, 'positives']} clips of this class" in tags[tag]["description"]
 
 
+def test_the_charts_of_the_classes_come_after_all_others(ask) -> None:
+    groups = {tag.partition("/")[0] for tag in ask("scalars/tags")[RUN]}
+    others = (groups | {"epoch_loss", "epoch_mAP"}) - set(GROUPS.values())
+    assert "summary" in others and max(others) < min(GROUPS.values())
+
+
 def test_precision_recall_curves(ask, report) -> None:
     names = report.predictions.labels.names
     tags = ask("pr_curves/tags")[RUN]
