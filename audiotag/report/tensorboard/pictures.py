@@ -20,6 +20,7 @@ _ALL_BARS = 60
 _BARS = 25
 _HISTOGRAMS, _BINS = 12, 25
 _DECADE = 10
+_LINE = 0.045  # height of a name between 0 and 1
 _GRID = 201
 _ROC_CLIPS = "share of the clips without the class that are false alarms"
 
@@ -94,8 +95,11 @@ def average_precision_by_clips(report: Report) -> bytes:
     axes = axes_of(figure, f"Rare and frequent classes, {report.subject.name} on {report.split}")
     axes.scatter(table["positives"], table["AP"], s=18, color=BLUE, alpha=0.6, linewidth=0)
     axes.axhline(report.summary["mAP"], color=ORANGE, linewidth=1.2, label=f"mean {report.summary['mAP']:.3f}")
+    heights: dict[int, float] = {}  # of the highest name above a number of clips
     for row in table.nsmallest(_NAMED_CURVES, "AP").to_dict("records") if len(table) <= _ALL_BARS else ():
-        place = (row["positives"], row["AP"])
+        height = max(row["AP"], heights.get(row["positives"], -1.0) + _LINE)
+        heights[row["positives"]] = height
+        place = (row["positives"], height)
         axes.annotate(short(row["class"]), place, (5, 4), textcoords="offset points", fontsize=8, parse_math=False)
     if table["positives"].max() > _DECADE * table["positives"].min():
         axes.set_xscale("log")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,8 @@ def test_numbers_of_clips_at_the_axis_are_whole_each_once_and_apart(
     figures: list[Figure] = []
     monkeypatch.setattr(pictures, "content", figures.append)
     report = make_report(resamples=0)
-    table = report.table.assign(positives=np.resize(counts, len(report.table)))
+    rows = len(report.table)
+    table = report.table.assign(positives=np.resize(counts, rows), AP=np.linspace(0.1, 0.2, rows))
     pictures.average_precision_by_clips(replace(report, table=table))
     (figure,) = figures
     figure.draw_without_rendering()
@@ -37,3 +38,6 @@ def test_numbers_of_clips_at_the_axis_are_whole_each_once_and_apart(
     assert [float(text) for text in texts] == [label.get_position()[0] for label in shown]
     places = sorted(label.get_window_extent().intervalx.tolist() for label in shown)
     assert all(right[0] - left[1] > 4 for left, right in pairwise(places))
+    names = [text.get_window_extent() for text in figure.axes[0].texts]
+    same = [(left, right) for left, right in combinations(names, 2) if left.x0 == right.x0]
+    assert names and not any(left.overlaps(right) for left, right in same)
