@@ -100,9 +100,9 @@ class Labels:
         tables.write(path, ("index", "id", "name"), zip(range(len(self)), self.ids, self.names, strict=True))
 
     @classmethod
-    def read(cls, path: Path) -> Labels:
-        """Read `labels.csv` (index,id,name), the indices being 0, 1, 2 … in order."""
-        table = tables.read(path, ("index", "id", "name"))
+    def read(cls, path: Path, encoding: str | None = None) -> Labels:
+        """Read `labels.csv` (index,id,name), the indices being 0, 1, 2 … in order; the encoding as of `tables.read`."""
+        table = tables.read(path, ("index", "id", "name"), encoding=encoding)
         if tables.whole_numbers(path, table, "index") != list(range(len(table))):
             raise AudiotagError(f"{path} is not a label table: its indices are not 0, 1, 2 …: put its rows in order")
         return cls(tuple(table["name"]), tuple(table["id"]))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import codecs
 import csv
+import io
 import math
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from audiotag import storage
+from audiotag import progress, storage
 from audiotag.errors import AudiotagError
 
 if TYPE_CHECKING:
@@ -24,6 +26,11 @@ KEYS = ("clip_id", "filename", "path", "clip")
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 """What may stand between the cells of a row; the header decides."""
 
+OWN = "utf-8-sig"
+"""What audiotag's own tables are written in: other bytes in them are damage."""
+
+_NO_TEXT = re.compile(rb"[\0-\x08\x0e-\x1f]")
+
 
 def read(
     path: str | Path,
@@ -32,8 +39,9 @@ def read(
     *,
     key: str | None = None,
     header: Sequence[str] = (),
+    encoding: str | None = None,
 ) -> pandas.DataFrame:
-    """A table: Parquet where the file is named so, else CSV in UTF-8 (or UTF-16) with commas, semicolons or tabs.
+    """A table: Parquet where the file is named so, else CSV with commas, semicolons or tabs.
 
     Args:
         path: the file.
@@ -43,6 +51,8 @@ def read(
         header: names of the columns of CSV that does not name them, or names them in a line that begins with `#`;
             lines before the first row that begin so are left out, and tabs separate the cells of a `.tsv`. Default:
             the first row names them.
+        encoding: of CSV. Default: UTF-16 where its first bytes say so, else UTF-8, else Windows-1252 (which holds
+            Latin-1), and then a line says so.
 
     Returns:
         The table; cells of CSV are str, those of Parquet Python's values, None where they are empty. Its index counts
@@ -61,7 +71,7 @@ def read(
         cells = {name: columns[name].to_pylist() for name in columns.column_names}
         table = pandas.DataFrame(cells, pandas.RangeIndex(1, len(columns) + 1, name="row"), dtype=object)
     else:
-        names, lines, rows = _read_csv(path, list(header))
+        names, lines, rows = _read_csv(path, list(header), encoding)
         _check_columns(path, names, required, optional)
         table = pandas.DataFrame(rows, pandas.Index(lines, dtype=int, name="line"), names, dtype=object)
     if key is not None:
@@ -179,35 +189,48 @@ def write(path: Path, columns: Sequence[str], rows: Iterable[Iterable[Any]]) -> 
         writer.writerows(rows)
 
 
-def _read_csv(path: Path, names: list[str]) -> tuple[list[str], list[int], list[list[str]]]:
+def _read_csv(path: Path, names: list[str], encoding: str | None) -> tuple[list[str], list[int], list[list[str]]]:
     """Header, and line and cells of every row. pandas would fill up short rows, and does not know their lines."""
     lines, rows = [], []
     try:
-        with path.open("rb") as file:
-            encoding = "utf-16" if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
-        with path.open(newline="", encoding=encoding) as file:
-            skipped, begin, first = 0, 0, file.readline()
-            while names and first.startswith("#"):
-                skipped, begin, first = skipped + 1, file.tell(), file.readline()
-            separator = "\t" if names and path.suffix == ".tsv" else _separator(first)
-            file.seek(begin)
-            reader = csv.reader(file, strict=True, delimiter=separator, skipinitialspace=bool(names))
-            header = names or next(reader, [])
-            for cells in reader:
-                line = reader.line_num + skipped
-                if cells and len(cells) != len(header):
-                    raise AudiotagError(
-                        f"{path} line {line}: a row has {len(header)} cells, this one {len(cells)}: "
-                        f"quote cells that hold {SEPARATORS[separator]}"
-                    )
-                if cells and cells != names:
-                    lines.append(line)
-                    rows.append(cells)
+        file = io.StringIO(_text(path, encoding), newline="")
+        skipped, begin, first = 0, 0, file.readline()
+        while names and first.startswith("#"):
+            skipped, begin, first = skipped + 1, file.tell(), file.readline()
+        separator = "\t" if names and path.suffix == ".tsv" else _separator(first)
+        file.seek(begin)
+        reader = csv.reader(file, strict=True, delimiter=separator, skipinitialspace=bool(names))
+        header = names or next(reader, [])
+        for cells in reader:
+            line = reader.line_num + skipped
+            if cells and len(cells) != len(header):
+                raise AudiotagError(
+                    f"{path} line {line}: a row has {len(header)} cells, this one {len(cells)}: "
+                    f"quote cells that hold {SEPARATORS[separator]}"
+                )
+            if cells and cells != names:
+                lines.append(line)
+                rows.append(cells)
     except FileNotFoundError as error:
         raise AudiotagError(f"no such file: {path}") from error
     except (OSError, csv.Error, UnicodeError) as error:
         raise AudiotagError(f"{path} is not a UTF-8 table with commas ({error}): export it as CSV") from error
     return header, lines, rows
+
+
+def _text(path: Path, encoding: str | None) -> str:
+    content = path.read_bytes()
+    if encoding is None and content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encoding = "utf-16"
+    try:
+        return content.decode(encoding or "utf-8-sig")
+    except UnicodeDecodeError as error:
+        # What is UTF-8 at first is damaged, and control characters are no text in any encoding.
+        if encoding or not content[: error.start].isascii() or _NO_TEXT.search(content):
+            raise
+        text = content.decode("cp1252")
+    progress.say(f"{path} is not in UTF-8, it is read as Windows-1252: save it as UTF-8 if its names look wrong")
+    return text
 
 
 def _separator(header: str) -> str:

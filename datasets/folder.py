@@ -130,17 +130,18 @@ def _header(columns: list[str], table: Path, one_hot: Sequence[str]) -> dict[str
     return {COLUMNS[column]: column for column in columns if column in COLUMNS}
 
 
-def _one_hot(columns: dict[str, list[str]]) -> list[str]:
-    """The columns that are classes, where there is no column of labels: two or more that hold 0 and 1 alone."""
-    if {"label", "labels"} & set(columns):
-        return []
+def _one_hot(columns: dict[str, list[str]]) -> tuple[list[str], list[str]]:
+    """Where there is no column of labels: the two or more that hold 0 and 1 alone, with a 1 (classes) and without."""
     folded = {name: {cell.strip().casefold() for cell in cells} for name, cells in columns.items()}
-    classes = [
+    binary = [
         name
         for name, cells in folded.items()
-        if name not in (*COLUMNS, "recording") and cells <= YES | NO and cells & YES
+        if name not in (*COLUMNS, "recording") and cells <= YES | NO and cells != {""}
     ]
-    return classes if len(classes) > 1 else []
+    classes = [name for name in binary if folded[name] & YES]
+    if {"label", "labels"} & set(columns) or len(binary) < 2 or not classes:
+        return [], []
+    return classes, [name for name in binary if name not in classes]
 
 
 def _seconds(cell: str, name: str, where: str) -> float | None:
@@ -218,12 +219,14 @@ def _parts_of_table(root: Path, table: Path, group_by: str | None) -> list[Part]
     rows = tables.read(table).map(_text)
     filled = [row for row, cells in enumerate(rows.to_numpy().tolist()) if any(map(str.strip, cells))]
     rows = rows.iloc[filled]  # a spreadsheet has empty ones
-    one_hot = _one_hot({column: rows[column].tolist() for column in rows})
+    one_hot, never = _one_hot({column: rows[column].tolist() for column in rows})
     header = _header(list(rows.columns), table, one_hot)
     if group_by is not None and (group_by in COLUMNS or group_by not in rows):
         raise AudiotagError(f"{table} has no further column {group_by!r} to group by: it has {', '.join(rows.columns)}")
     if one_hot:
         progress.say(f"{table}: the columns {', '.join(one_hot)} are taken for classes, 1 where they sound")
+    if never:
+        progress.say(f"{table}: no class, since they hold no 1: the columns {', '.join(never)}")
     find = Recordings(root)
     parts = []
     for position, row in enumerate(rows.to_dict("records")):
@@ -330,9 +333,10 @@ def declare(
     spelling (`Train`, `val`, `dev`, `eval`, `fold1`), set the splits. With a table, its rows are the clips and other
     files do not matter. Its columns are path (or filename, or source; relative to `source`), label or labels (several
     separated by `;`) and, if wanted, clip_id, start, end (seconds), and split or fold. Without a column of labels,
-    columns that hold 0 and 1 alone are classes. Rows that name the same clip have their labels merged. Any other
-    column ("device") is kept in `clips.csv`, for slices of an evaluation; "recording" tells which rows belong to one
-    recording, where the files do not. If a clip has several labels or none, the task is multilabel.
+    two or more columns that hold 0 and 1 alone are classes, those without a 1 not. Rows that name the same clip have
+    their labels merged. Any other column ("device") is kept in `clips.csv`, for slices of an evaluation; "recording"
+    tells which rows belong to one recording, where the files do not. If a clip has several labels or none, the task is
+    multilabel.
 
     Where splits are not set, they are drawn by recording, from its path alone: all clips of one recording, and of its
     copies, are in one split; of each class about 70 % are for training (at least one recording), 15 % for validation,

@@ -65,6 +65,19 @@ def test_numbers_are_finite(tmp_path: Path) -> None:
         tables.numbers(path, table, "start")
 
 
+def test_a_spreadsheet_s_own_encoding_is_read_and_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, cells = tmp_path / "vögel.csv", [("Größe", "€ 5"), ("Ärger – “ß”", "ñ")]
+    for encoding, line in (("cp1252", f"{path} is not in UTF-8, it is read as Windows-1252"), ("utf-16", "")):
+        path.write_bytes("\r\n".join(map(";".join, cells)).encode(encoding))
+        table = tables.read(path)
+        assert [tuple(table.columns), *table.itertuples(index=False, name=None)] == cells
+        message = capsys.readouterr().err
+        assert message.startswith(line) and message.count("\n") == bool(line)
+    path.write_bytes("a,b\nö,1\n".encode("latin-1"))
+    with pytest.raises(AudiotagError, match="not a UTF-8 table"):
+        tables.read(path, encoding=tables.OWN)
+
+
 def test_parquet_counts_rows_and_keeps_what_its_cells_are(tmp_path: Path) -> None:
     path = tmp_path / "some.parquet"
     pandas.DataFrame({"clip": [7, 8], "score": [0.5, None], "path": ["a", "b"]}).to_parquet(path)
@@ -90,7 +103,9 @@ def test_parquet_counts_rows_and_keeps_what_its_cells_are(tmp_path: Path) -> Non
         (b"clip_id,score\na,1\n\na,2\n", "'a' has line 2 and line 4"),
         (b"clip_id,score\n ,1\n", "line 2: every row names its clip"),
         (b'clip_id,score\n"a,1\n', "not a UTF-8 table"),
-        (b"clip_id,score\n\xff,1\n", "not a UTF-8 table"),
+        (b"clip_id,score\n\x81,1\n", "not a UTF-8 table"),
+        (b"clip_id,score\n\0\xff,1\n", "not a UTF-8 table"),
+        ("clip_id,score\n\xf6,1\n".encode() + b"\xff,1\n", "not a UTF-8 table"),
     ],
 )
 def test_what_is_wrong_is_one_line(tmp_path: Path, content: bytes, message: str) -> None:

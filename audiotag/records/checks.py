@@ -58,6 +58,8 @@ def describe(declaration: Declaration) -> Iterator[str]:
     ordered = sorted(declaration.labels, key=lambda name: -counts[name])
     rest = f", {len(ordered) - _SHOWN} more, {ordered[-1]} {counts[ordered[-1]]} the rarest"
     yield f"  classes: {_counted(ordered[:_SHOWN], counts)}{rest if len(ordered) > _SHOWN else ''}"
+    if unused := [name for name in declaration.labels if not counts[name]]:
+        yield f"  note: classes without a clip: {named(unused)}; nothing can be learnt or measured of them"
     splits = Counter(clip.split for clip in clips)
     yield f"  splits: {_counted(sorted(splits), splits)}"
     if faulty:
@@ -84,6 +86,11 @@ def describe(declaration: Declaration) -> Iterator[str]:
             "  note: the columns onset and offset are kept in clips.csv and are no strong labels: a .py file declares "
             "those (docs/datasets.md)"
         )
+
+
+def named(names: Sequence[str]) -> str:
+    """Names for a line, of many the first."""
+    return ", ".join(names[:_SHOWN]) + (f" … ({len(names)})" if len(names) > _SHOWN else "")
 
 
 def _counted(names: Sequence[str], counts: Mapping[str, int]) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audiotag import storage
+from audiotag import storage, tables
 from audiotag.clip_format import ClipFormat, HoldsClipFormat
 from audiotag.errors import AudiotagError, suggest
 from audiotag.frontend import LogMelConfig
@@ -49,7 +49,7 @@ class Data(HoldsClipFormat):
         description = self.manifest.description
         self.name: str = description["name"]
         self.clip_format = ClipFormat(
-            Labels.read(self.path / LABELS),
+            Labels.read(self.path / LABELS, tables.OWN),
             LogMelConfig.from_dict(description["front_end"]),
             description["task"],
             description["seconds"],

@@ -43,7 +43,8 @@ class Former:
 
     @cached_property
     def _rows(self) -> dict[str, dict[str, str]]:
-        return {row["clip_id"]: row for row in tables.read(self.path / CLIPS).to_dict("records")}
+        own = tables.read(self.path / CLIPS, encoding=tables.OWN)
+        return {row["clip_id"]: row for row in own.to_dict("records")}
 
     @cached_property
     def _rejected(self) -> dict[str, str]:

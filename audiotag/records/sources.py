@@ -103,7 +103,7 @@ def read(folder: Path) -> dict[str, Source]:
     path = folder / SOURCES
     if not path.is_file():
         return {}
-    table = tables.read(path, ("source", "bytes", "modified", "sha256"))
+    table = tables.read(path, ("source", "bytes", "modified", "sha256"), encoding=tables.OWN)
     numbers = zip(*(tables.whole_numbers(path, table, column) for column in ("bytes", "modified")), strict=True)
     return {
         name: Source(*size, checksum)

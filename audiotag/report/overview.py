@@ -117,7 +117,10 @@ def class_rows(report: Report) -> list[dict[str, Any]]:
 def left_out(report: Report) -> list[tuple[str, list[str]]]:
     """Classes that means leave out: how many and of which mean, and their names."""
     points = []
-    for key, mean in (("without_positives", "the means"), ("without_negatives", "the mean of AUC")):
+    for key, mean in (
+        ("without_positives", "the means"),
+        ("without_negatives", "the mean of AUC; whatever the scores, their AP is 1"),
+    ):
         if classes := report.summary[key]:
             share = f"{len(classes)} of {report.summary['classes']} classes"
             points.append((f"{share} {key.replace('_', ' ')}, left out of {mean}", classes))

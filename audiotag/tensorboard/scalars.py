@@ -11,16 +11,20 @@ if TYPE_CHECKING:
     import pandas
 
 GROUPS = {
-    "AP": "average_precision",
-    "AUC": "AUC",
-    "d_prime": "d_prime",
-    "F1": "F1",
-    "precision": "precision",
-    "recall": "recall",
-    "accuracy": "accuracy",
-    "ECE": "calibration_error",
+    "AP": "· average_precision",
+    "AUC": "· AUC",
+    "d_prime": "· d_prime",
+    "F1": "· F1",
+    "precision": "· precision",
+    "recall": "· recall",
+    "accuracy": "· accuracy",
+    "ECE": "· calibration_error",
 }
-"""Columns of the table, and the groups of charts in which TensorBoard shows them."""
+"""Columns of the table, and the groups of charts in which TensorBoard shows them.
+
+It sorts groups by their names and opens the first; the dot comes after every letter, so that Keras' losses
+(`epoch_loss`) and `summary` stand before the hundreds of charts of the classes.
+"""
 
 
 def add_scalars(file: EventFile, table: pandas.DataFrame, means: dict[str, Any], step: int) -> None:
@@ -46,7 +50,8 @@ LAYOUT = {
         "learning rate": ["epoch_learning_rate"],
     },
     "every class": {
-        name.replace("_", " "): [f"{name}/.*"] for name in ("average_precision", "F1", "precision", "recall", "AUC")
+        group.removeprefix("· ").replace("_", " "): [f"{group}/.*"]
+        for group in map(GROUPS.get, ("AP", "F1", "precision", "recall", "AUC"))
     },
 }
 """The tab CUSTOM SCALARS: its groups, their charts and the tags in each, what is looked at first at the top."""

@@ -22,6 +22,7 @@ from audiotag.training.callbacks import (
     seed_everything,
 )
 from audiotag.training.checkpoints import Checkpoints, Progress
+from audiotag.training.classes import check_classes
 from audiotag.training.freezing import thaw
 from audiotag.training.layerwise import LayerwiseAdam, layer_rates
 from audiotag.training.losses import trainee
@@ -48,17 +49,20 @@ def train(recipe: Recipe, out: Path | str) -> Run:
         The finished run.
 
     Raises:
-        AudiotagError: the recipe does not fit the data set, the weights need another front end, `out` holds another
-            run, or the loss became NaN or infinite (the message says where; the best weights so far are kept).
+        AudiotagError: the recipe does not fit the data set, no class tells its clips apart, the weights need another
+            front end, `out` holds another run, or the loss became NaN or infinite (the message says where; the best
+            weights so far are kept).
     """
     out = Path(out)
     data = records.open(recipe.data)
     recipe = resolve(recipe, data)
+    without_clips = check_classes(recipe, data)
     _prepare_backend(recipe.seed)
     network, carried = starting_network(recipe, data)
     claim(out, describe(recipe, data, out))
-    if carried and not Checkpoints(out / CHECKPOINTS).epochs():
-        progress.say(carried)
+    if not Checkpoints(out / CHECKPOINTS).epochs():
+        for line in filter(None, (carried, without_clips)):
+            progress.say(line)
     return fit(network, data, recipe, out)
 
 

@@ -89,6 +89,20 @@ def test_mutated_headers_are_read_or_refused_with_a_reason(tmp_path: Path) -> No
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < GIGABYTE // 2
 
 
+def test_the_last_clip_of_an_mp3_of_which_less_can_be_decoded_than_its_frames_hold_is_kept(tmp_path: Path) -> None:
+    from audiotag.records import Clip
+    from audiotag.records.declaration import read_clip
+
+    path = tmp_path / "damaged.mp3"
+    path.write_bytes(next(content for name, content in mutants(102, seed=2) if name == "00101.mp3"))
+    held, decoded = audio.seconds(path), len(audio.read(path, RATE)) / RATE
+    assert decoded + 0.2 < held
+    waveform = read_clip(tmp_path, Clip("last", path.name, (), "train", held - 1, held), RATE)
+    np.testing.assert_array_equal(waveform, audio.read(path, RATE, start=held - 1))
+    with pytest.raises(AudioError, match="the part ends at 9 s"):
+        read_clip(tmp_path, Clip("beyond", path.name, (), "train", 1.0, 9.0), RATE)
+
+
 @pytest.mark.slow
 def test_a_folder_of_two_thousand_is_tagged_embedded_and_built_without_losing_one(tmp_path: Path) -> None:
     from audiotag import records

@@ -39,6 +39,22 @@ def test_commas_semicolons_and_tabs_in_any_unicode(declare: Callable, separator:
     assert labels_of(declare(text.encode(encoding))) == {"a.wav#0.010": ("dog",), "b.wav": ("dög",)}
 
 
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "utf-16"])
+def test_umlauts_of_a_spreadsheet(
+    noises: Callable[..., None],
+    declare: Callable,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    encoding: str,
+) -> None:
+    noises(tmp_path, "Küche/Gerät.wav")
+    text = "path\tlabel\tOrt\r\nKüche/Gerät.wav\tgroßer Lärm\tKöln\r\na.wav\tdog\t\r\n"
+    declared = declare(text.encode(encoding))
+    assert labels_of(declared) == {"Küche/Gerät.wav": ("großer Lärm",), "a.wav": ("dog",)}
+    assert declared.clips[0].columns == {"Ort": "Köln"}
+    assert ("is read as Windows-1252" in capsys.readouterr().err) == (encoding != "utf-16")
+
+
 def test_a_row_of_another_length_names_the_separator_that_was_found(declare: Callable) -> None:
     with pytest.raises(AudiotagError, match="line 2: a row has 2 cells, this one 3: quote cells that hold semicolons"):
         declare("path;label\na.wav;dog;rain\n")
@@ -54,6 +70,14 @@ def test_columns_of_0_and_1_are_classes(declare: Callable, capsys: pytest.Captur
     assert labels_of(declared) == {"a.wav": ("dog", "rain"), "b.wav": ("cat",)}
     assert [dict(clip.columns) for clip in declared.clips] == [{"device": "1"}, {"device": "2"}]
     assert "the columns dog, rain, cat are taken for classes" in capsys.readouterr().err
+
+
+def test_a_column_of_0_alone_is_named_and_no_class(declare: Callable, capsys: pytest.CaptureFixture[str]) -> None:
+    declared = declare("path,dog,rain,cat,empty\na.wav,1,0,0,\nb.wav,0,0,,\n")
+    assert labels_of(declared) == {"a.wav": ("dog",), "b.wav": ()}
+    assert (declared.labels.names, declared.task) == (("dog",), "multilabel")
+    assert declared.clips[0].columns == {"rain": "0", "cat": "0", "empty": ""}
+    assert "no class, since they hold no 1: the columns rain, cat\n" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("header", ["path,verified\na.wav,1\nb.wav,0\n", "path,dog,rain\na.wav,loud,soft\n"])

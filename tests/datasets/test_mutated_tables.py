@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
+import resource
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from audiotag.cli.app import app
 from audiotag.records import builder, worker
 from audiotag.records.recordings import Recordings
 
+GIGABYTE = 1 << 20  # KiB
 NAMES = ("a.wav", "dog/b.wav", "dog/é.wav", "c.wav", "broken.wav", "gone.wav")
 COLUMNS = {
     "start": ("", "0", "0.02", "0,05", "0.09"),
@@ -60,14 +62,16 @@ def root(noises: Callable[..., None], tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture(scope="module", autouse=True)
 def one_process() -> Iterator[None]:
-    """Shards are made in this process: it takes seconds to start another."""
+    """Shards are made in this process, in bounded memory: it takes seconds to start another."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
             builder,
             "make_shards",
             lambda job, shards, workers, advance: (worker._make_shard(job, shard, advance) for shard in shards),
         )
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         yield
+        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < GIGABYTE
     progress.set_quiet(False)
 
 

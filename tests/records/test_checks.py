@@ -54,6 +54,13 @@ def test_classes_that_cannot_be_meant_are_refused(names: tuple[str, ...], phrase
     assert phrase in refusal(declared)
 
 
+def test_classes_that_no_clip_has_are_named() -> None:
+    declared = declaration([("1.wav", "dog", "train"), ("2.wav", "cat", "test")])
+    assert not any("without a clip" in line for line in checks.describe(declared))
+    more = replace(declared, labels=Labels(("dog", "unicorn", "cat", "gryphon")))
+    assert "  note: classes without a clip: unicorn, gryphon; " in "\n".join(checks.describe(more))
+
+
 def test_classes_that_are_meant_are_not(tmp_path: Path) -> None:
     for names in (("Speech, male", "Speech, female", "Speech"), ("none", "dog"), ("train", "test")):
         declared = declaration([(f"{number}.wav", name, "train") for number, name in enumerate(names)])

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from audiotag.labels import Labels
 from audiotag.metrics.bootstrap import bootstrap
+from audiotag.metrics.predictions import Predictions
 from audiotag.report import Report, show
 from audiotag.report.section import Section
 
@@ -55,6 +57,15 @@ def test_classes_without_positives_are_named_beneath_the_table(tmp_path, make_re
     assert "2 of 10 classes without positives, left out of the means: sound000, sound007" in text
     assert next(line.split() for line in text.splitlines() if "sound007" in line) == ["sound007", "0", *"—————"]
     assert "'\"'\"'" in text.splitlines()[-1]
+
+
+def test_a_class_that_every_clip_has_is_named_with_what_its_ap_means(make_report) -> None:
+    scores = np.random.default_rng(0).uniform(size=(9, 1))
+    everywhere = Predictions(
+        np.arange(9).astype(str), np.ones((9, 1), np.uint8), scores, Labels(("bark",)), "multilabel"
+    )
+    text = " ".join(printed(make_report(predictions=everywhere, resamples=0)).split())
+    assert "1 of 1 classes without negatives, left out of the mean of AUC; whatever the scores, their AP is 1" in text
 
 
 def test_of_many_classes_the_best_the_worst_and_the_rarest_are_printed(make_report) -> None:

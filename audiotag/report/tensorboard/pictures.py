@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pandas
 from matplotlib.axes import Axes
-from matplotlib.ticker import LogLocator
+from matplotlib.ticker import LogLocator, MaxNLocator
 
 from audiotag.metrics.bootstrap import Intervals
 from audiotag.metrics.curves import curves, histogram
@@ -20,6 +20,7 @@ _ALL_BARS = 60
 _BARS = 25
 _HISTOGRAMS, _BINS = 12, 25
 _DECADE = 10
+_LINE = 0.045  # height of a name between 0 and 1
 _GRID = 201
 _ROC_CLIPS = "share of the clips without the class that are false alarms"
 
@@ -94,14 +95,19 @@ def average_precision_by_clips(report: Report) -> bytes:
     axes = axes_of(figure, f"Rare and frequent classes, {report.subject.name} on {report.split}")
     axes.scatter(table["positives"], table["AP"], s=18, color=BLUE, alpha=0.6, linewidth=0)
     axes.axhline(report.summary["mAP"], color=ORANGE, linewidth=1.2, label=f"mean {report.summary['mAP']:.3f}")
+    heights: dict[int, float] = {}  # of the highest name above a number of clips
     for row in table.nsmallest(_NAMED_CURVES, "AP").to_dict("records") if len(table) <= _ALL_BARS else ():
-        place = (row["positives"], row["AP"])
+        height = max(row["AP"], heights.get(row["positives"], -1.0) + _LINE)
+        heights[row["positives"]] = height
+        place = (row["positives"], height)
         axes.annotate(short(row["class"]), place, (5, 4), textcoords="offset points", fontsize=8, parse_math=False)
     if table["positives"].max() > _DECADE * table["positives"].min():
         axes.set_xscale("log")
         decades = math.log10(table["positives"].max() / table["positives"].min())
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if decades < 2.5 else (1,)))
         axes.xaxis.set_minor_formatter("")
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(6, steps=(1, 2, 5, 10), integer=True, min_n_ticks=1))
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.set(ylim=(-0.02, 1.02), xlabel="clips of the class", ylabel="average precision")
     axes.legend(fontsize=9, loc="lower right")

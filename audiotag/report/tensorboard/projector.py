@@ -32,7 +32,6 @@ def write(folder: Path, report: Report) -> None:
     (folder / METADATA).write_text(content, encoding="utf-8")
     views = {"coloured by class": "class", "right or wrong": "found"}
     states = [_bookmark(name, column, vectors.shape) for name, column in views.items()]
-    states[0]["isSelected"] = True
     (folder / BOOKMARKS).write_text(json.dumps(states), encoding="utf-8")
     config = (
         f'embeddings {{\n  tensor_name: "{_NAME}"\n  tensor_path: "{VECTORS}"\n'
@@ -81,7 +80,11 @@ def _line(text: str) -> str:
 
 
 def _bookmark(name: str, column: str, shape: tuple[int, ...]) -> dict[str, Any]:
-    """A view as the projector keeps it: the principal components, coloured by a column."""
+    """A view as the projector keeps it: the principal components, coloured by a column.
+
+    It waits for a click: the projector opens without colours whatever a log folder holds, and clears `isSelected`. A
+    sprite a point would colour it, but be multiplied with every colour that is chosen afterwards.
+    """
     view = {
         "label": name,
         "isSelected": False,

@@ -76,13 +76,19 @@ def test_scalars_are_grouped_by_metric_with_every_class_that_has_clips(ask, repo
         defined = report.table[np.isfinite(report.table[column])]["class"]
         expected = {f"{group}/{class_tag(name)}" for name in names if name in set(defined)}
         assert {tag for tag in tags if tag.startswith(f"{group}/")} == expected
-    tag = f"average_precision/{class_tag(names[0])}"
+    tag = f"· average_precision/{class_tag(names[0])}"
     ((_, step, value),) = ask("scalars/scalars", run=RUN, tag=tag)
     assert (step, value) == (7, pytest.approx(report.table.loc[0, "AP"], abs=1e-7))
     ((_, _, mean),) = ask("scalars/scalars", run=RUN, tag="summary/mAP")
     assert mean == pytest.approx(report.summary["mAP"], abs=1e-7)
-    assert tags[tag]["displayName"] == "average_precision/Rooster / hen"
+    assert tags[tag]["displayName"] == "· average_precision/Rooster / hen"
     assert f"{report.table.loc[0, 'positives']} clips of this class" in tags[tag]["description"]
+
+
+def test_the_charts_of_the_classes_come_after_all_others(ask) -> None:
+    groups = {tag.partition("/")[0] for tag in ask("scalars/tags")[RUN]}
+    others = (groups | {"epoch_loss", "epoch_mAP"}) - set(GROUPS.values())
+    assert "summary" in others and max(others) < min(GROUPS.values())
 
 
 def test_precision_recall_curves(ask, report) -> None:

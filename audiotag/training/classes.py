@@ -1,0 +1,38 @@
+"""What the training clips say of the classes: some that no clip has, and whether any tells two clips apart."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from audiotag import records
+from audiotag.errors import AudiotagError
+from audiotag.labels import split_cell
+from audiotag.records.checks import named
+from audiotag.records.clips import clips_of
+from audiotag.training.recipe import Recipe
+
+
+def check_classes(recipe: Recipe, data: records.Data) -> str:
+    """Refuse clips from which nothing can be learnt: labels that are the same for all, and no teacher to tell more.
+
+    Args:
+        recipe: resolved for the data set.
+        data: the open data set.
+
+    Returns:
+        A line about the classes without a training clip; "" where there are none.
+
+    Raises:
+        AudiotagError: every training clip has the same labels.
+    """
+    labels = [frozenset(split_cell(cell)) for cell in clips_of(data, recipe.train)["labels"]]
+    always_right = data.task.exclusive and len(data.labels) == 1
+    if labels and (always_right or (recipe.teacher is None and len(set(labels)) == 1)):
+        raise AudiotagError(
+            f"a network learns what tells clips apart, all {len(labels)} clips of {recipe.train} of {data.name} are "
+            f"labelled {named(sorted(labels[0])) or 'with nothing'}: add clips of another class (background), or "
+            "clips without a label"
+        )
+    counts = Counter(name for own in labels for name in own)
+    unused = [name for name in data.labels if not counts[name]]
+    return f"Classes without a clip in the training splits ({recipe.train}): {named(unused)}" if unused else ""
