@@ -24,6 +24,7 @@ class Recordings:
     def __init__(self, root: str | Path) -> None:
         self._given = Path(os.path.abspath(root))
         self.root = self._given.resolve()
+        self._names: dict[str, str] = {}
 
     @cached_property
     def names(self) -> list[str]:
@@ -57,6 +58,11 @@ class Recordings:
         Raises:
             AudiotagError: a path outside the root.
         """
+        if (name := self._names.get(cell)) is None:  # many rows are of one recording
+            name = self._names[cell] = self._find(cell)
+        return name
+
+    def _find(self, cell: str) -> str:
         if re.search("[\n\r\0]", cell):
             raise AudiotagError(f"a path is one line of text, received {cell!r}: correct the cell")
         windows = PureWindowsPath(cell)
@@ -85,6 +91,8 @@ class Recordings:
         return sorted(path.relative_to(self.root).as_posix() for path in paths)
 
     def _inside(self, path: Path) -> str:
+        if not path.is_absolute() and ".." not in path.parts:
+            return path.as_posix()
         return storage.inside(self.root, str(path)).relative_to(self.root).as_posix()
 
     def _after_root(self, path: PureWindowsPath) -> str:
