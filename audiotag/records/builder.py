@@ -19,10 +19,11 @@ from audiotag.frontend import LogMelConfig, preset
 from audiotag.records import sources
 from audiotag.records.checks import check, describe
 from audiotag.records.declaration import Declaration, read_clip
+from audiotag.records.engines import Engine
+from audiotag.records.engines.local import Local
 from audiotag.records.journal import FinishedShard, Journal
 from audiotag.records.manifest import CLIPS, LABELS, MANIFEST, RECORDS, Manifest, write_clips
 from audiotag.records.plan import Job, Plan, ShardPlan
-from audiotag.records.pool import make_shards
 from audiotag.records.renewal import Former
 
 FORMER = "former"
@@ -59,11 +60,12 @@ def build(
     variants: int = 0,
     seed: int = 0,
     workers: int | None = None,
+    engine: Engine | None = None,
     resume: bool = True,
     keep_waveforms: bool = False,
     allow: Collection[str] = (),
 ) -> BuildReport:
-    """Build a data set in worker processes.
+    """Build a data set in worker processes, or on another engine.
 
     Shards appear in a hidden `.NAME.incomplete` folder beside `out`, which is renamed at the end. A build that was
     interrupted, even by `kill -9` or a full disk, goes on when it is run again. The bytes depend on the declaration,
@@ -79,7 +81,9 @@ def build(
         policy: augmentation of variants 1, 2 …; needed where `variants` is not 0, else unused. Default: none.
         variants: augmented views of every clip, beside the untouched one, not negative. Default 0.
         seed: of the augmentation, not negative. Default 0.
-        workers: worker processes. Default: one a core.
+        workers: worker processes on this machine. Default: one a core.
+        engine: what makes the shards instead, such as `engines.on_beam("--runner=FlinkRunner", …)`; the bytes are the
+            same. Default: worker processes on this machine.
         resume: go on with an interrupted build of the same data set; False starts anew. Default True.
         keep_waveforms: store the waveform of every view beside its log-mel, in 16 bits (64 kB a second at 32 kHz), for
             teachers that take waveforms or have another front end. Default False.
@@ -96,6 +100,9 @@ def build(
     front_end = preset(front_end)
     policy = policy if policy and variants else named_policy("none")
     _check(policy, variants, seed, workers)
+    if engine is not None and workers is not None:
+        raise AudiotagError(f"workers={workers} are processes of the engine local: give another one its own options")
+    engine = engine or Local(workers)
     out, target = Path(out), Path(out).resolve()
     folder = target.with_name(f".{target.name}.incomplete")
     clip_format = ClipFormat(declaration.labels, front_end, declaration.task, declaration.seconds, declaration.pad)
@@ -123,8 +130,8 @@ def build(
                         f"{out}: taking up recordings that are new, have changed or can be used now ({len(changed)}): "
                         f"{len(kept)} of {len(plan.shards)} shards are kept"
                     )
-                journal = Journal(folder / "journal.jsonl", plan.description)
-                finished = _make(plan, journal, workers, resume, out, kept)
+                journal = Journal(folder / "journal", storage.fingerprint(plan.description))
+                finished = _make(plan, journal, engine, resume, out, kept)
                 manifest = _finish(plan, finished, target)
                 if former:
                     _carry(folder / FORMER, target)
@@ -184,11 +191,9 @@ def _claimed(folder: Path) -> Iterator[None]:
 
 
 def _make(
-    plan: Plan, journal: Journal, workers: int | None, resume: bool, out: Path, kept: Mapping[str, FinishedShard]
+    plan: Plan, journal: Journal, engine: Engine, resume: bool, out: Path, kept: Mapping[str, FinishedShard]
 ) -> dict[str, FinishedShard]:
     """Make every shard that an earlier run had not finished, and that `out` does not hold as it is to be."""
-    if workers is None:
-        workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     records, views, shards = plan.job.folder, 1 + plan.job.variants, plan.shards
     records.mkdir(parents=True, exist_ok=True)
     finished = journal.load(records) if resume else {}
@@ -206,11 +211,10 @@ def _make(
     total = views * sum(len(shard.clips) for shard in shards)
     with (
         progress.bar(f"Building {out.name}", total, "views", done=done) as advance,
-        closing(make_shards(plan.job, waiting, min(workers, len(waiting)), advance)) as shards_made,
+        closing(engine.make_shards(plan.job, journal, waiting, advance)) as shards_made,
     ):
         for made in shards_made:
             finished[made.shard.name] = made
-            journal.add(made)
     _clean(records, finished)
     return {shard.name: finished[shard.name] for shard in shards}
 

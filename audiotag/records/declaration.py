@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 import math
 import re
@@ -28,7 +27,7 @@ READ_COLUMNS = ("read_channel", "read_speed")
 """Further columns by which a clip's recording is read in another way than usual."""
 
 DATASET_MODULE = "audiotag_dataset_"
-"""Dataset files are imported under names that begin so, and worker processes import them again by path."""
+"""Dataset files are imported under names that begin so, and by workers again from their text."""
 
 # Line ends, and the surrogates by which Python shows file names that are not valid Unicode.
 _NOT_ONE_LINE = re.compile("[\n\r\0\ud800-\udfff]")
@@ -174,16 +173,22 @@ def load_file(path: Path) -> ModuleType:
     name = f"{DATASET_MODULE}{path.stem}_{storage.fingerprint(str(path))[:8]}"
     if name in sys.modules:
         return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
+    module = import_text(name, str(path), path.read_bytes())
+    if not callable(getattr(module, "declare", None)):
+        raise AudiotagError(f"a dataset file defines declare(...) -> Declaration, {path} does not")
+    return module
+
+
+def import_text(name: str, path: str, text: str | bytes) -> ModuleType:
+    """Import a dataset file from its text: a worker on another machine does not have the file."""
+    module = ModuleType(name)
+    module.__file__ = path
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        exec(compile(text, path, "exec"), module.__dict__)
     except BaseException:
         del sys.modules[name]
         raise
-    if not callable(getattr(module, "declare", None)):
-        raise AudiotagError(f"a dataset file defines declare(...) -> Declaration, {path} does not")
     return module
 
 

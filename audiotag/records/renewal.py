@@ -13,10 +13,10 @@ from audiotag.errors import AudiotagError
 from audiotag.labels import split_cell
 from audiotag.records import sources
 from audiotag.records.declaration import CLIP_COLUMNS, Clip
-from audiotag.records.journal import FinishedShard
+from audiotag.records.engines.local import Local
+from audiotag.records.journal import FinishedShard, Journal
 from audiotag.records.manifest import CLIPS, MANIFEST, RECORDS, Manifest, row_of
 from audiotag.records.plan import Job, Plan, ShardPlan, difference
-from audiotag.records.pool import make_shards
 from audiotag.records.sources import Source
 
 
@@ -150,9 +150,8 @@ def _usable(clips: Sequence[Clip], job: Job) -> set[str]:
         return set()
     with tempfile.TemporaryDirectory() as folder:
         trial = [ShardPlan("trial", "trial", tuple(clips))]
-        rejected = {
-            clip_id
-            for made in make_shards(replace(job, folder=Path(folder)), trial, 1, lambda views: None)
-            for clip_id in made.rejected
-        }
+        tried = Local(1).make_shards(
+            replace(job, folder=Path(folder)), Journal(Path(folder), "trial"), trial, lambda views: None
+        )
+        rejected = {clip_id for made in tried for clip_id in made.rejected}
     return {clip.source for clip in clips if clip.clip_id not in rejected}
