@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,7 +46,7 @@ def read(
     """
     import pandas
 
-    path = Path(path)
+    path = storage.place(path)
     if path.suffix == ".parquet":
         columns = parquet(path)
         _check_columns(path, columns.column_names, required, optional)
@@ -134,7 +135,8 @@ def parquet(path: Path) -> pyarrow.Table:
     """
     arrow = parquet_library(path)
     try:
-        return arrow.parquet.read_table(path)
+        with storage.downloaded(path) as local:
+            return arrow.parquet.read_table(local)
     except FileNotFoundError as error:
         raise AudiotagError(f"no such file: {path}") from error
     except (OSError, ValueError) as error:
@@ -153,9 +155,9 @@ def _read_csv(path: Path) -> tuple[list[str], list[int], list[list[str]]]:
     """Header, and line and cells of every row. pandas would fill up short rows, and does not know their lines."""
     lines, rows = [], []
     try:
-        with path.open("rb") as file:
-            encoding = "utf-16" if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
-        with path.open(newline="", encoding=encoding) as file:
+        content = storage.read_bytes(path)
+        encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+        with io.TextIOWrapper(io.BytesIO(content), encoding, newline="") as file:
             separator = _separator(file.readline())
             file.seek(0)
             reader = csv.reader(file, strict=True, delimiter=separator)

@@ -58,8 +58,8 @@ def _help_of(parameter: Any, ctx: typer.Context) -> tuple[str, str]:
 def build(
     context: typer.Context,
     dataset: Annotated[str, typer.Argument(help="A dataset's name or .py file, or a folder with a folder a class.")],
-    out: Annotated[Path, typer.Option(help="Folder of the finished data set.")],
-    source: Annotated[Path | None, typer.Option(help="Where the recordings lie, if not to be downloaded.")] = None,
+    out: Annotated[str, typer.Option(help="Folder of the finished data set, or its address.")],
+    source: Annotated[str | None, typer.Option(help="Where the recordings lie, if not to be downloaded.")] = None,
     variants: Annotated[int, typer.Option(help="Augmented views of every clip, beside the untouched one.")] = 0,
     augment: Annotated[str, typer.Option(help="none, light, standard, strong, or a .py file.")] = "standard",
     noise: Annotated[Path | None, typer.Option(help="Folder of background noises to mix in.")] = None,
@@ -91,7 +91,7 @@ def build(
     A dataset's own options go at the end: `audiotag build esc50 --out data/esc10 --subset esc10`;
     `audiotag build esc50 --help` lists them.
     """
-    from audiotag import records
+    from audiotag import records, storage
     from audiotag.augment import policy
     from audiotag.records import checks, declaration
 
@@ -99,7 +99,7 @@ def build(
     own = [name for parameter in context.command.params for name in parameter.opts if name.startswith("--")]
     chosen = _dataset_options(context.args, declaration.parameters(dataset), own)
     if source is not None:
-        if Path(dataset).is_dir():
+        if storage.place(dataset).is_dir():
             raise AudiotagError(
                 f"the recordings lie in the folder {dataset}, received --source {source} too: choose one"
             )

@@ -19,7 +19,7 @@ def evaluate(
             metavar="SOURCE",
         ),
     ],
-    data: Annotated[Path | None, typer.Option(help="A built data set. Default: the run's.")] = None,
+    data: Annotated[str | None, typer.Option(help="A built data set. Default: the run's.")] = None,
     split: Annotated[str | None, typer.Option(help="Splits. Default: test, else the validation of the run.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the report. Default: the run, else new")] = None,
     slice_by: Annotated[

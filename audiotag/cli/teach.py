@@ -15,7 +15,7 @@ _SHOWN = 10  # classes named when the teacher does not know them
 
 
 def teach(
-    data: Annotated[Path, typer.Argument(help="A built data set.")],
+    data: Annotated[str, typer.Argument(help="A built data set.")],
     teacher: Annotated[
         list[str],
         typer.Option(

@@ -101,7 +101,7 @@ def _scored(
 ) -> Scored:
     """Scores of one source on the data set that is named, or that its run names."""
     if isinstance(data, str | Path):
-        data = records.open(Path(data))
+        data = records.open(data)
     subject = scorers.open(source, data, **stated)
     run = subject.path if subject.kind == "run" else None
     if data is None and run is not None:

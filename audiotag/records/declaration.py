@@ -204,13 +204,13 @@ def parameters(dataset: str | Path) -> dict[str, inspect.Parameter]:
 
 def function_of(dataset: str | Path) -> Callable[..., Declaration]:
     """The `declare` of a data set: a name, a `.py` file, or a folder of recordings."""
-    path = Path(dataset)
-    if path.is_file() and path.suffix != ".py":
+    path = storage.place(dataset)
+    if not storage.is_remote(path) and path.is_file() and path.suffix != ".py":
         remedy = "put it into a folder a class (my_sounds/dog/1.wav) and build my_sounds"
         if path.suffix.lower() in (".csv", ".tsv", ".txt", ".parquet"):
             remedy = f"audiotag build folder --source DIR --table {path}"
         raise AudiotagError(f"a data set is a name, a .py file or a folder, {dataset} is another file: {remedy}")
-    name = "folder" if path.is_dir() else str(dataset)
+    name = "folder" if path.is_dir() else str(path)
     return load_file(storage.find_in_library("datasets", name)).declare
 
 
@@ -222,8 +222,8 @@ def declare(dataset: str | Path, **options: Any) -> Declaration:
         options: keyword arguments of the file's `declare`; an unknown one is an error that suggests the nearest.
     """
     function = function_of(dataset)
-    if Path(dataset).is_dir():
-        options["source"] = Path(dataset)
+    if (folder := storage.place(dataset)).is_dir():
+        options["source"] = folder
     known = inspect.signature(function).parameters
     for option in options:
         if option not in known:

@@ -48,7 +48,6 @@ class Journal:
 
     def add(self, finished: FinishedShard) -> None:
         """Enter a shard; it is on the disk when this returns."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         entry = {"build": self.build, **dataclasses.asdict(finished)}
         with storage.write_atomically(self._path(finished.shard.name)) as file:
             json.dump(entry, file, ensure_ascii=False)
@@ -61,7 +60,7 @@ class Journal:
     def read(self, shard: str) -> FinishedShard | None:
         """What was entered for a shard; None: nothing, a torn file, or another build's."""
         try:
-            entry = json.loads(self._path(shard).read_text(encoding="utf-8"))
+            entry = json.loads(storage.read_bytes(self._path(shard)).decode())
             return _finished(entry) if entry["build"] == self.build else None
         except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
             return None
@@ -95,4 +94,7 @@ def _finished(entry: dict[str, Any]) -> FinishedShard:
 
 
 def _is_whole(path: Path, made: FinishedShard) -> bool:
+    if storage.is_remote(path):  # whole or not there; reading it again would cost as much as making it
+        state = storage.state(path)
+        return state is not None and state.bytes == made.shard.bytes
     return path.is_file() and storage.sha256(path) == made.shard.sha256

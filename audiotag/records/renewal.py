@@ -32,7 +32,7 @@ class Former:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        if not path.is_dir() or not (path / MANIFEST).is_file():
+        if not storage.is_file(path / MANIFEST):
             raise AudiotagError(f"{path} exists and is not a data set: choose another folder to build in, or delete it")
         self.manifest = Manifest.read(path, check=False)
 
@@ -59,9 +59,10 @@ class Former:
         apart = {key for key in keys if self._differs(key, plan)}
         if apart and ("clips" not in apart or apart - {"clips", "version"}):
             raise self._other(plan)
+        present = sources.survey(self.path / RECORDS, [shard.name for shard in self.manifest.shards])
         for shard in self.manifest.shards:
-            path = self.path / RECORDS / shard.name
-            if not path.is_file() or path.stat().st_size != shard.bytes:
+            found = present.get(shard.name)
+            if found is None or found.bytes != shard.bytes:
                 raise AudiotagError(
                     f"{self.path} is damaged ({shard.name} is missing or cut off): delete it and build it again"
                 )
@@ -146,7 +147,7 @@ def _cells(clip: Clip) -> list[str]:
 
 def _usable(clips: Sequence[Clip], job: Job) -> set[str]:
     """The recordings of those clips that can be read: they are, into a folder that is thrown away."""
-    if not clips:
+    if not clips or storage.is_in_memory(job.root):  # which worker processes do not see
         return set()
     with tempfile.TemporaryDirectory() as folder:
         trial = [ShardPlan("trial", "trial", tuple(clips))]

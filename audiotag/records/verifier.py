@@ -60,7 +60,7 @@ def verify(path: str | Path) -> list[Problem]:
     Raises:
         AudiotagError: the folder is no data set, or its manifest or labels cannot be read at all.
     """
-    data = Data(Path(path))
+    data = Data(storage.place(path))
     problems = _tables(data)
     if any(problem.shard == CLIPS for problem in problems):
         return problems  # without the table of clips nothing can be said about the records
@@ -83,7 +83,7 @@ def verify(path: str | Path) -> list[Problem]:
 def _tables(data: Data) -> list[Problem]:
     problems = []
     for name, expected in data.manifest.files.items():
-        if not (data.path / name).is_file():
+        if not storage.is_file(data.path / name):
             problems.append(Problem(name, None, "", "the file is missing"))
         elif storage.sha256(data.path / name) != expected:
             problems.append(Problem(name, None, "", "the file does not have its checksum: it was damaged or edited"))
@@ -115,9 +115,17 @@ def _shard(
 ) -> Iterator[Problem]:
     """Problems of one file of records."""
     path = data.path / file
-    if not path.is_file():
+    if not storage.is_file(path):
         yield Problem(file, None, "", "the shard is missing")
         return
+    with storage.downloaded(path) as local:
+        yield from _records(local, file, checksum, check, keys, advance)
+
+
+def _records(
+    path: Path, file: str, checksum: str, check: Check, keys: Sequence[Key], advance: Callable[[int], None]
+) -> Iterator[Problem]:
+    """Problems of the records of a file that is there."""
     whole = storage.sha256(path) == checksum
     if not whole:
         yield Problem(file, None, "", "the shard does not have its checksum")

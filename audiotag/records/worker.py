@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from audiotag import audio
-from audiotag.errors import AudioError, AudiotagError
+from audiotag import audio, storage
+from audiotag.errors import AudioError, AudiotagError, UnreachableError
 from audiotag.frontend import log_mel
 from audiotag.records import sources, tfrecord
 from audiotag.records.declaration import Clip, Event
@@ -43,7 +43,8 @@ def make_shard(
     accepted: list[str] = []
     places: list[tuple[int, int]] = []
     try:
-        with tempfile.SpooledTemporaryFile(_MEMORY, dir=job.folder) as spool:
+        beside = None if storage.is_remote(job.folder) else job.folder
+        with tempfile.SpooledTemporaryFile(_MEMORY, dir=beside) as spool:
             for clip in plan.clips:
                 source = sources.look(job.root / clip.source)
                 try:
@@ -110,6 +111,8 @@ def _read(job: Job, clip: Clip) -> np.ndarray:
     """The clip's waveform; whatever goes wrong inside the declaration's `read` rejects the clip, no more."""
     try:
         waveform = np.asarray(job.read(job.root, clip, job.clip_format.front_end.sample_rate), np.float32)
+    except UnreachableError:
+        raise
     except Exception as error:
         raise AudioError(_describe(error)) from error
     if waveform.ndim != 1 or not len(waveform):

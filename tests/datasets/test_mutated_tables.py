@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from audiotag import cli, progress
 from audiotag.cli.app import app
-from audiotag.records import builder, worker
+from audiotag.records import worker
+from audiotag.records.engines.local import Local
 from audiotag.records.recordings import Recordings
 
 NAMES = ("a.wav", "dog/b.wav", "dog/é.wav", "c.wav", "broken.wav", "gone.wav")
@@ -63,9 +64,11 @@ def one_process() -> Iterator[None]:
     """Shards are made in this process: it takes seconds to start another."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            builder,
+            Local,
             "make_shards",
-            lambda job, shards, workers, advance: (worker._make_shard(job, shard, advance) for shard in shards),
+            lambda self, job, journal, shards, advance: (
+                worker.make_shard(job, journal, shard, advance) for shard in shards
+            ),
         )
         yield
     progress.set_quiet(False)

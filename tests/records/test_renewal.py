@@ -198,7 +198,7 @@ def renewed(sounds: Path, tmp_path: Path) -> tuple[Path, Path]:
     return tmp_path / "data", tmp_path / "fresh"
 
 
-@pytest.mark.parametrize("step", [6, 16])  # when a shard is new, and between the two renames at the end
+@pytest.mark.parametrize("step", [10, 19])  # when a shard is new, and between the two renames at the end
 def test_a_renewal_that_is_killed_is_finished_by_the_next_run(
     step: int, sounds: Path, renewed: tuple[Path, Path]
 ) -> None:

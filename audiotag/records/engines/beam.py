@@ -118,6 +118,14 @@ def _write_plans(path: Path, shards: Sequence[ShardPlan]) -> list[Place]:
     return places
 
 
+def _read_part(path: Path, begin: int, size: int) -> bytes:
+    if storage.is_remote(path):
+        return storage.retried(path, lambda: path.fs.cat_file(path.path, begin, begin + size))
+    with path.open("rb") as file:
+        file.seek(begin)
+        return file.read(size)
+
+
 class _MakeShard(apache_beam.DoFn):
     """Makes the shard whose plan lies at a place; it is entered in the journal, the pipeline carries no result."""
 
@@ -133,10 +141,7 @@ class _MakeShard(apache_beam.DoFn):
 
     def process(self, place: Place) -> None:
         """One shard; one that a runner gives again, since a worker was lost, may be there already."""
-        begin, size = place
-        with self._plans.open("rb") as file:
-            file.seek(begin)
-            plan = pickle.loads(file.read(size))
+        plan = pickle.loads(_read_part(self._plans, *place))
         with _one_at_a_time, _noting() as notes:
             if self._journal.read(plan.name) is None:
                 worker.make_shard(self._job, self._journal, plan, lambda views: None, notes)

@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 
+from audiotag import storage
 from audiotag.errors import AudiotagError, AudioWarning
 from audiotag.records import worker
 from audiotag.records.engines.parcel import Parcel, pack
@@ -79,6 +80,11 @@ class Local:
         self, job: Job, journal: Journal, shards: Sequence[ShardPlan], advance: Callable[[int], None]
     ) -> Iterator[FinishedShard]:
         """Make shards; see `Engine`."""
+        if storage.is_in_memory(job.folder) or storage.is_in_memory(job.root):
+            raise AudiotagError(
+                "memory:// is the memory of this process, which worker processes do not see: build into another place, "
+                "or with --engine beam --beam-option direct_running_mode=in_memory"
+            )
         parcel, waiting = pack(job, journal), deque(shards)
         crew: dict[Connection, _Worker] = {}
         try:
