@@ -91,7 +91,7 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faults]:
     fsspec = pytest.importorskip("fsspec")
     for package in ("s3fs", "upath"):
         pytest.importorskip(package, reason='needs pip install "audiotag[cloud]"')
-    server = pytest.importorskip("moto.server", reason='needs pip install "moto[server]"')
+    server = pytest.importorskip("moto.server", reason='needs pip install "audiotag[test]"')
     moto = server.ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     moto.start()
     proxy = ThreadingHTTPServer(("127.0.0.1", 0), _Proxy)

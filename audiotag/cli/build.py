@@ -7,17 +7,14 @@ import inspect
 import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import Annotated, Any, get_args
 
 import typer
 import typer.main
 from typer.core import TyperCommand
 
-from audiotag.cli import options
+from audiotag.cli import engines, options
 from audiotag.errors import AudiotagError, suggest
-
-if TYPE_CHECKING:
-    from audiotag.records.engines import Engine
 
 _DATASET = "audiotag.dataset"
 _UNKNOWN = (inspect.Parameter.empty, Any)
@@ -67,11 +64,9 @@ def build(
     front_end: Annotated[str, typer.Option(help="efficientat, passt, yamnet, panns, librosa …")] = "efficientat",
     seed: Annotated[int, typer.Option(help="Seed of the augmentation.")] = 0,
     workers: Annotated[int | None, typer.Option(help="Worker processes. Default: one a core.")] = None,
-    engine: Annotated[str, typer.Option(help="local: worker processes on this machine; beam: Apache Beam.")] = "local",
-    runner: Annotated[str | None, typer.Option(help="Beam's: DirectRunner (default), FlinkRunner …")] = None,
-    beam_option: Annotated[
-        list[str] | None, typer.Option(help="key=value, an option of Beam's pipeline: region=europe-west1. Repeatable.")
-    ] = None,
+    engine: engines.Name = "local",
+    runner: engines.Runner = None,
+    beam_option: engines.BeamOptions = None,
     resume: Annotated[bool, typer.Option(help="Go on where an interrupted build stopped.")] = True,
     keep_waveforms: Annotated[
         bool, typer.Option("--keep-waveforms", help="Store waveforms too, for teachers that need them.")
@@ -95,7 +90,7 @@ def build(
     from audiotag.augment import policy
     from audiotag.records import checks, declaration
 
-    chosen_engine = _beam(engine, runner, beam_option or [], workers)
+    chosen_engine = engines.beam(engine, runner, beam_option, workers)
     own = [name for parameter in context.command.params for name in parameter.opts if name.startswith("--")]
     chosen = _dataset_options(context.args, declaration.parameters(dataset), own)
     if source is not None:
@@ -126,29 +121,6 @@ def build(
         reasons = f" (see {report.path / 'clips.csv'})" if report.rejected else ""
         typer.echo(f"{done}, {report.examples} examples, {report.rejected} rejected{reasons}")
     return int(report.rejected > max_rejects)
-
-
-def _beam(engine: str, runner: str | None, options: list[str], workers: int | None) -> Engine | None:
-    """The engine on Beam, if it is chosen."""
-    from audiotag.records import engines
-
-    if engine not in engines.NAMES:
-        raise AudiotagError(f"there is no engine {engine!r}: {suggest(engine, engines.NAMES)}")
-    if engine == "local":
-        if runner is not None or options:
-            raise AudiotagError("--runner and --beam-option are of Apache Beam: add --engine beam")
-        return None
-    words = [f"--{option.removeprefix('--')}" for option in options]
-    if runner is not None:
-        words.append(f"--runner={runner}")
-    if workers is not None:
-        if runner not in (None, "DirectRunner"):
-            raise AudiotagError(
-                f"--workers are processes on this machine, {runner} has workers of its own: give it its own option, "
-                "such as --beam-option max_num_workers=8"
-            )
-        words.append(f"--direct_num_workers={workers}")
-    return engines.on_beam(*words)
 
 
 def _dataset_options(

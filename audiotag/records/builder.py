@@ -15,7 +15,7 @@ from audiotag.augment import policy as named_policy
 from audiotag.clip_format import ClipFormat
 from audiotag.errors import AudiotagError
 from audiotag.frontend import LogMelConfig, preset
-from audiotag.records import sources, staging
+from audiotag.records import sources, staging, worker
 from audiotag.records.checks import check, describe
 from audiotag.records.declaration import Declaration, read_clip
 from audiotag.records.engines import Engine
@@ -163,7 +163,7 @@ def _make(
     plan: Plan, journal: Journal, engine: Engine, resume: bool, stage: Stage, kept: Mapping[str, FinishedShard]
 ) -> dict[str, FinishedShard]:
     """Make every shard that an earlier run had not finished, and that the data set does not hold as it is to be."""
-    views, shards = 1 + plan.job.variants, plan.shards
+    shards = plan.shards
     finished = journal.load(plan.job.folder) if resume else {}
     finished = {
         shard.name: finished[shard.name] for shard in shards if _is_current(finished.get(shard.name), shard, plan)
@@ -175,11 +175,11 @@ def _make(
             finished[name] = made
     journal.start(finished)
     waiting = [shard for shard in shards if shard.name not in finished]
-    done = views * sum(len(shard.clips) for shard in shards if shard.name in finished)
-    total = views * sum(len(shard.clips) for shard in shards)
+    done = sum(shard.views for shard in shards if shard.name in finished)
+    total = sum(shard.views for shard in shards)
     with (
         progress.bar(f"Building {stage.out.name}", total, "views", done=done) as advance,
-        closing(engine.make_shards(plan.job, journal, waiting, advance)) as shards_made,
+        closing(engine.make_shards(worker.work_of(plan.job, journal), waiting, advance)) as shards_made,
     ):
         for made in shards_made:
             finished[made.shard.name] = made

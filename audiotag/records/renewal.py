@@ -11,7 +11,7 @@ from pathlib import Path
 from audiotag import storage, tables
 from audiotag.errors import AudiotagError
 from audiotag.labels import split_cell
-from audiotag.records import sources
+from audiotag.records import sources, worker
 from audiotag.records.declaration import CLIP_COLUMNS, Clip
 from audiotag.records.engines.local import Local
 from audiotag.records.journal import FinishedShard, Journal
@@ -150,9 +150,8 @@ def _usable(clips: Sequence[Clip], job: Job) -> set[str]:
     if not clips or storage.is_in_memory(job.root):  # which worker processes do not see
         return set()
     with tempfile.TemporaryDirectory() as folder:
-        trial = [ShardPlan("trial", "trial", tuple(clips))]
-        tried = Local(1).make_shards(
-            replace(job, folder=Path(folder)), Journal(Path(folder), "trial"), trial, lambda views: None
-        )
+        work = worker.work_of(replace(job, folder=Path(folder)), Journal(Path(folder), "trial"))
+        trial = [ShardPlan("trial", "trial", tuple(clips), len(clips))]
+        tried = Local(1).make_shards(work, trial, lambda views: None)
         rejected = {clip_id for made in tried for clip_id in made.rejected}
     return {clip.source for clip in clips if clip.clip_id not in rejected}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Container, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from audiotag import progress, storage
@@ -145,15 +145,11 @@ class InPlace:
     def discard(self) -> None:
         """Delete what has been made: nothing can come of it."""
         for folder in (self.data / RECORDS, self.folder):
-            self._delete(folder)
+            storage.delete_folder(folder)
 
     def clear(self) -> None:
         """Delete the journal."""
-        self._delete(self.folder)
-
-    def _delete(self, folder: Path) -> None:
-        with suppress(FileNotFoundError):
-            storage.retried(folder, lambda: folder.fs.rm(folder.path, recursive=True))
+        storage.delete_folder(self.folder)
 
 
 def of(out: Path) -> Beside | InPlace:

@@ -14,6 +14,7 @@ from audiotag.errors import AudioError, AudiotagError, UnreachableError
 from audiotag.frontend import log_mel
 from audiotag.records import sources, tfrecord
 from audiotag.records.declaration import Clip, Event
+from audiotag.records.engines.work import Work
 from audiotag.records.example import encode_example
 from audiotag.records.journal import FinishedShard, Journal
 from audiotag.records.manifest import Shard
@@ -21,6 +22,12 @@ from audiotag.records.plan import Job, ShardPlan, arrange
 
 NEXT_STEP = "run the same build again to go on: the finished shards are kept"
 _MEMORY = 64 << 20  # bytes of a shard held in memory; the rest waits in an unnamed file beside the shards
+
+
+def work_of(job: Job, journal: Journal) -> Work:
+    """What an engine does to build shards."""
+    parts = {"the declaration's read": job.read, "the policy": job.policy}
+    return Work(make_shard, job, journal, (job.folder, job.root), parts)
 
 
 def make_shard(

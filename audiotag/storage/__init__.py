@@ -13,11 +13,12 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             *("find_in_library", "fingerprint", "inside", "library", "read_json", "sha256"),
             *("write_atomically", "write_json"),
         ],
-        "places": ["is_in_memory", "is_remote", "place"],
+        "places": ["here", "is_in_memory", "is_remote", "place"],
         "remote": [
             *(
                 "BYTES_VARIABLE",
                 "State",
+                "delete_folder",
                 "downloaded",
                 "is_file",
                 "local_file",

@@ -44,6 +44,17 @@ def is_remote(path: Any) -> bool:
     return not isinstance(path, str | PurePath)
 
 
+def here(typed: str) -> Path:
+    """A path of this machine from what a user typed.
+
+    Raises:
+        AudiotagError: an address, where what is written must lie on this machine.
+    """
+    if _ADDRESS.match(typed) and _ADDRESS.match(typed)[1] not in _OF_THIS_MACHINE:
+        raise AudiotagError(f"this is written on this machine alone, received the address {typed}: name a folder here")
+    return place(typed)
+
+
 def is_in_memory(path: Path) -> bool:
     """Whether a path is of this process alone, `memory://…`: others do not see it."""
     return is_remote(path) and path.protocol == "memory"

@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -31,7 +31,7 @@ _RECENT = 64  # files that this process has just asked for, which are not delete
 _ATTEMPTS, _FIRST_WAIT, _LONGEST_WAIT = 6, 0.25, 20.0  # seconds
 # What another attempt does not change.
 _LASTING = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError, FileExistsError)
-_LASTING_NUMBERS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+_LASTING_NUMBERS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EINVAL)
 _LASTING_NAMES = ("NoCredentialsError", "PartialCredentialsError", "ProfileNotFound", "DefaultCredentialsError")
 _NETWORK = ("aiohttp", "botocore", "aiobotocore", "gcsfs", "google", "requests", "urllib3", "httpx", "asyncio")
 
@@ -57,6 +57,15 @@ def state(path: Path) -> State | None:
         return state_of(retried(path, lambda: path.fs.info(path.path)))
     except FileNotFoundError:
         return None
+
+
+def delete_folder(folder: Path) -> None:
+    """Delete a folder and what is in it, if it is there, remote or not."""
+    if not is_remote(folder):
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    with suppress(FileNotFoundError):
+        retried(folder, lambda: folder.fs.rm(folder.path, recursive=True))
 
 
 def is_file(path: Path) -> bool:

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from audiotag import cli, progress
 from audiotag.cli.app import app
-from audiotag.records import worker
 from audiotag.records.engines.local import Local
 from audiotag.records.recordings import Recordings
 
@@ -66,9 +65,7 @@ def one_process() -> Iterator[None]:
         patch.setattr(
             Local,
             "make_shards",
-            lambda self, job, journal, shards, advance: (
-                worker.make_shard(job, journal, shard, advance) for shard in shards
-            ),
+            lambda self, work, shards, advance: (work.finish(shard, advance) for shard in shards),
         )
         yield
     progress.set_quiet(False)

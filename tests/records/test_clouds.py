@@ -16,6 +16,7 @@ from audiotag import audio, cli, distill, records, storage
 from audiotag.cli.app import app
 from audiotag.errors import AudiotagError, UnreachableError
 from audiotag.frontend import LogMelConfig
+from audiotag.records import clips, engines
 
 if TYPE_CHECKING:
     from tests.s3 import Faults
@@ -96,6 +97,15 @@ def test_a_build_into_a_store_has_the_bytes_of_a_local_one(remote: records.Data,
     assert str(remote.recordings) == "s3://bucket/sounds"
 
 
+def test_beam_builds_into_a_store(sounds: Path, local: records.Data, s3: Faults) -> None:
+    pytest.importorskip("apache_beam")
+    s3.add("GET", "plans.pickle", "503", "cut")
+    build(sounds, "s3://bucket/beam", workers=None, engine=engines.on_beam("--direct_running_mode=in_memory"))
+    assert s3.waiting == []
+    assert records.open("s3://bucket/beam").fingerprint == local.fingerprint
+    assert records.open("s3://bucket/beam").recordings is None
+
+
 def test_nothing_that_is_written_holds_a_credential(remote: records.Data) -> None:
     assert not [name for name, content in files("bucket/tones").items() if b"nobody" in content]
 
@@ -136,6 +146,11 @@ def test_batches_are_read_from_a_store(remote: records.Data, local: records.Data
         ours, theirs = (list(data.batches(batch_size=32, **options)) for data in (remote, local))
         assert [batch["clip_id"] for batch in ours] == [batch["clip_id"] for batch in theirs]
         assert all(np.array_equal(a["log_mel"], b["log_mel"]) for a, b in zip(ours, theirs, strict=True))
+
+
+def test_recordings_are_heard_from_a_store(remote: records.Data, local: records.Data) -> None:
+    ours, theirs = (clips.recorded(data, data.recordings, RATE) for data in (remote, local))
+    assert np.array_equal(ours("a/2.wav"), theirs("a/2.wav"))
 
 
 def test_a_damaged_shard_is_not_read(remote: records.Data, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -251,8 +266,6 @@ def test_a_data_set_in_memory_is_built_verified_and_read(sounds: Path, local: re
     pytest.importorskip("apache_beam")
     fsspec = pytest.importorskip("fsspec")
     pytest.importorskip("upath")
-    from audiotag.records import engines
-
     memory = fsspec.filesystem("memory")
     memory.put(str(sounds), "/sounds", recursive=True)
     engine = engines.on_beam("--direct_running_mode=in_memory")

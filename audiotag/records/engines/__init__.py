@@ -1,4 +1,4 @@
-"""Engines: what makes the shards of a plan, each shard by the same function, so that the bytes are the same.
+"""Engines: what makes shards of records or of a teacher's outputs, by the same function, so with the same bytes.
 
 `local` starts worker processes on this machine; `beam` hands the shards to Apache Beam, and so to whatever it runs on.
 """
@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Protocol
 from audiotag.errors import AudiotagError
 
 if TYPE_CHECKING:
-    from audiotag.records.journal import FinishedShard, Journal
-    from audiotag.records.plan import Job, ShardPlan
+    from audiotag.records.engines.work import Work
+    from audiotag.records.journal import FinishedShard
+    from audiotag.records.plan import ShardPlan
 
 NAMES = ("local", "beam")
 
@@ -21,13 +22,12 @@ class Engine(Protocol):
     """What makes shards."""
 
     def make_shards(
-        self, job: Job, journal: Journal, shards: Sequence[ShardPlan], advance: Callable[[int], None]
+        self, work: Work, shards: Sequence[ShardPlan], advance: Callable[[int], None]
     ) -> Iterator[FinishedShard]:
-        """Make shards with `worker.make_shard`, which enters each in the journal.
+        """Make shards by `work.finish`, which enters each in the journal.
 
         Args:
-            job: what is the same for every shard.
-            journal: where finished shards are entered.
+            work: what is done for every shard.
             shards: what to make.
             advance: called with the number of views done.
 

@@ -23,9 +23,9 @@ from audiotag import storage
 from audiotag.errors import AudiotagError, AudioWarning
 from audiotag.records import worker
 from audiotag.records.engines.local import ENVIRONMENT, cores
-from audiotag.records.engines.parcel import Parcel, pack
-from audiotag.records.journal import FinishedShard, Journal
-from audiotag.records.plan import Job, ShardPlan
+from audiotag.records.engines.work import Parcel, Work, pack
+from audiotag.records.journal import FinishedShard
+from audiotag.records.plan import ShardPlan
 
 _SECONDS = 0.5  # between two looks into the journal
 _PLANS = "plans.pickle"
@@ -48,12 +48,12 @@ class Beam:
     options: tuple[str, ...] = ()
 
     def make_shards(
-        self, job: Job, journal: Journal, shards: Sequence[ShardPlan], advance: Callable[[int], None]
+        self, work: Work, shards: Sequence[ShardPlan], advance: Callable[[int], None]
     ) -> Iterator[FinishedShard]:
         """Make shards; see `Engine`. The pipeline carries places in a file of plans, so that it stays small."""
         if not shards:
             return
-        options, parcel, plans = self._pipeline_options(), pack(job, journal), journal.folder / _PLANS
+        options, parcel, plans = self._pipeline_options(), pack(work), work.journal.folder / _PLANS
         places = _write_plans(plans, shards)
         with _prepared_workers():
             running = _Run(options, parcel, plans, places)
@@ -61,13 +61,13 @@ class Beam:
                 waiting = {shard.name: shard for shard in shards}
                 while waiting:
                     ended = running.wait(_SECONDS)
-                    for name in waiting.keys() & journal.entries().keys():
-                        made, shard = journal.read(name), waiting[name]
+                    for name in waiting.keys() & work.journal.entries().keys():
+                        made = work.journal.read(name)
                         if made is not None:
-                            del waiting[name]
+                            shard = waiting.pop(name)
                             for note in made.notes:
                                 warnings.warn(AudioWarning(note), stacklevel=2)
-                            advance(len(shard.clips) * (1 + job.variants))
+                            advance(shard.views)
                             yield made
                     if ended and waiting:
                         raise AudiotagError(running.reason(len(waiting)))
@@ -120,7 +120,7 @@ def _write_plans(path: Path, shards: Sequence[ShardPlan]) -> list[Place]:
 
 def _read_part(path: Path, begin: int, size: int) -> bytes:
     if storage.is_remote(path):
-        return storage.retried(path, lambda: path.fs.cat_file(path.path, begin, begin + size))
+        return storage.retried(path, lambda: path.fs.cat_file(path.path, start=begin, end=begin + size))
     with path.open("rb") as file:
         file.seek(begin)
         return file.read(size)
@@ -137,14 +137,14 @@ class _MakeShard(apache_beam.DoFn):
         from threadpoolctl import threadpool_limits
 
         threadpool_limits(1)
-        self._job, self._journal = self._parcel.unpack()
+        self._work = self._parcel.unpack()
 
     def process(self, place: Place) -> None:
         """One shard; one that a runner gives again, since a worker was lost, may be there already."""
         plan = pickle.loads(_read_part(self._plans, *place))
         with _one_at_a_time, _noting() as notes:
-            if self._journal.read(plan.name) is None:
-                worker.make_shard(self._job, self._journal, plan, lambda views: None, notes)
+            if self._work.journal.read(plan.name) is None:
+                self._work.finish(plan, lambda views: None, notes)
 
 
 @contextmanager

@@ -17,9 +17,9 @@ from multiprocessing.connection import Connection, wait
 from audiotag import storage
 from audiotag.errors import AudiotagError, AudioWarning
 from audiotag.records import worker
-from audiotag.records.engines.parcel import Parcel, pack
-from audiotag.records.journal import FinishedShard, Journal
-from audiotag.records.plan import Job, ShardPlan
+from audiotag.records.engines.work import Parcel, Work, pack
+from audiotag.records.journal import FinishedShard
+from audiotag.records.plan import ShardPlan
 
 _SHARDS_A_PROCESS = 32  # then the process is replaced: decoders that lose memory do not fill the machine
 _THREADED = ("OMP_NUM", "OPENBLAS_NUM", "MKL_NUM", "NUMEXPR_NUM", "NUMBA_NUM", "VECLIB_MAXIMUM")
@@ -77,15 +77,15 @@ class Local:
     workers: int | None = None
 
     def make_shards(
-        self, job: Job, journal: Journal, shards: Sequence[ShardPlan], advance: Callable[[int], None]
+        self, work: Work, shards: Sequence[ShardPlan], advance: Callable[[int], None]
     ) -> Iterator[FinishedShard]:
         """Make shards; see `Engine`."""
-        if storage.is_in_memory(job.folder) or storage.is_in_memory(job.root):
+        if any(map(storage.is_in_memory, work.folders)):
             raise AudiotagError(
                 "memory:// is the memory of this process, which worker processes do not see: build into another place, "
                 "or with --engine beam --beam-option direct_running_mode=in_memory"
             )
-        parcel, waiting = pack(job, journal), deque(shards)
+        parcel, waiting = pack(work), deque(shards)
         crew: dict[Connection, _Worker] = {}
         try:
             while waiting or any(member.shard for member in crew.values()):
@@ -143,9 +143,9 @@ def main(parcel: Parcel, connection: Connection) -> None:
 
     try:
         with threadpool_limits(1):
-            job, journal = parcel.unpack()
+            work = parcel.unpack()
             while True:
-                connection.send(worker.make_shard(job, journal, connection.recv(), connection.send))
+                connection.send(work.finish(connection.recv(), connection.send))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return
     except AudiotagError as error:
