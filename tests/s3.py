@@ -97,7 +97,7 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faults]:
     proxy = ThreadingHTTPServer(("127.0.0.1", 0), _Proxy)
     proxy.faults, proxy.behind = Faults(), moto.get_host_and_port()
     threading.Thread(target=proxy.serve_forever, daemon=True).start()
-    options = {"config_kwargs": {"read_timeout": READ_TIMEOUT, "connect_timeout": 5}}
+    options = {"config_kwargs": {"read_timeout": READ_TIMEOUT, "connect_timeout": 5, "retries": {"max_attempts": 0}}}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{proxy.server_port}")
         patch.setenv("AWS_ACCESS_KEY_ID", "nobody")

@@ -119,6 +119,7 @@ def write(
                 _save(folder, manifest, data)
                 advance(shard.examples)
         else:
+            _save(folder, manifest, data)  # before the journal forgets what it had
             journal.start({})
             plans = [ShardPlan(shard.name, shard.split, (), shard.examples) for shard in waiting]
             with closing(elsewhere(journal, plans, advance)) as shards_made:

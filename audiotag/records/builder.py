@@ -184,6 +184,10 @@ def _make(
         for made in shards_made:
             finished[made.shard.name] = made
     stage.clean(finished)
+    present = sources.survey(plan.job.folder, list(finished))
+    for name, made in finished.items():  # a worker of an earlier run, on another machine, may write and delete too
+        if name not in present or present[name].bytes != made.shard.bytes:
+            raise AudiotagError(f"{name} has gone while {stage.out} was built: run the same build again")
     return {shard.name: finished[shard.name] for shard in shards}
 
 

@@ -61,5 +61,5 @@ def ahead(shards: tf.data.Dataset, fetch: Fetch | None) -> tf.data.Dataset:
 
 def reason(error: tf.errors.OpError) -> UnreachableError | None:
     """The error of `ahead` inside one of TensorFlow's; None: it is another."""
-    found = re.search(r"UnreachableError: (.*)", str(error))
-    return UnreachableError(found[1].strip()) if found else None
+    message = re.search(r"UnreachableError: (.*)", str(error))
+    return UnreachableError(message[1].strip()) if message else None

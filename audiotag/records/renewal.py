@@ -61,8 +61,8 @@ class Former:
             raise self._other(plan)
         present = sources.survey(self.path / RECORDS, [shard.name for shard in self.manifest.shards])
         for shard in self.manifest.shards:
-            found = present.get(shard.name)
-            if found is None or found.bytes != shard.bytes:
+            file = present.get(shard.name)
+            if file is None or file.bytes != shard.bytes:
                 raise AudiotagError(
                     f"{self.path} is damaged ({shard.name} is missing or cut off): delete it and build it again"
                 )

@@ -16,6 +16,7 @@ from audiotag import progress, storage, tables
 SOURCES = "sources.csv"
 _TOGETHER = 64  # files that a thread looks at before it takes others
 _SAMPLED = 4096  # bytes
+_STORE_SUMS = ("md5Hash", "ETag", "etag", "content_md5")  # Google's, Amazon's, Microsoft's
 _LISTED = 64  # remote files that are asked for one by one
 
 Result = TypeVar("Result")
@@ -73,22 +74,37 @@ def survey(root: Path, names: Iterable[str]) -> dict[str, Source]:
 
 def _listed(root: Path, names: Sequence[str]) -> dict[str, Source]:
     """What a store's listing says of files: a request for a thousand of them, not one for each."""
-    found = storage.retried(root, lambda: root.fs.find(root.path, detail=True))
-    states = {path: storage.state_of(info) for path, info in found.items()}
+    listing = storage.retried(root, lambda: root.fs.find(root.path, detail=True))
+    states = {path: storage.state_of(info) for path, info in listing.items()}
     known = ((name, states.get((root / name).path)) for name in names)
     return {name: Source(state.bytes, state.modified) for name, state in known if state is not None}
 
 
 def same_bytes(root: Path, surveyed: Mapping[str, Source]) -> list[list[str]]:
-    """Groups of recordings that are copies of one another; only files of one size and of like samples are read."""
+    """Groups of recordings that are copies of one another; only files of one size and of like samples are read.
+
+    Of remote ones, only those of one size to which the store gives one checksum, where it gives any.
+    """
+    alike = _alike_by_store(root) if storage.is_remote(root) else _sample
     groups = _groups({name: source.bytes for name, source in surveyed.items() if source.bytes})
-    for what, key in (("Comparing the recordings", _sample), ("Reading recordings that look alike", _checksum)):
+    for what, key in (("Comparing the recordings", alike), ("Reading recordings that look alike", _checksum)):
         names = list(chain.from_iterable(groups))
         keys = in_threads(
             what, names, lambda name, key=key: key(root / name, surveyed[name].bytes, surveyed[name].modified)
         )
         groups = [part for group in groups for part in _groups({name: keys[name] for name in group if keys[name]})]
     return groups
+
+
+def _alike_by_store(root: Path) -> Callable[[Path, int, int], object]:
+    """What tells remote files apart without fetching them: the checksums that a listing gives."""
+    listed = storage.retried(root, lambda: root.fs.find(root.path, detail=True))
+
+    def mark(path: Path, size: int, modified: int) -> object:
+        info = listed.get(path.path, {})
+        return next((info[key] for key in _STORE_SUMS if info.get(key)), None) or _sample(path, size, modified)
+
+    return mark
 
 
 def in_threads(what: str, names: Sequence[str], function: Callable[[str], Result]) -> dict[str, Result]:

@@ -213,6 +213,6 @@ def _strays(data: Data, taught: dict[str, Any]) -> list[Problem]:
     known = {MANIFEST, LABELS, CLIPS, SOURCES} | {f"{RECORDS}/{shard.name}" for shard in data.manifest.shards}
     for name, card in taught.items():
         known |= {f"{TEACHERS}/{name}/{file}" for file in (teachers.CARD, *card["shards"])}
-    found = (path.relative_to(data.path) for path in sorted(data.path.rglob("*")) if path.is_file())
-    files = (path.as_posix() for path in found if INCOMPLETE not in path.parts)  # teaching has been interrupted
+    relative = (path.relative_to(data.path) for path in sorted(data.path.rglob("*")) if path.is_file())
+    files = (path.as_posix() for path in relative if INCOMPLETE not in path.parts)  # teaching has been interrupted
     return [Problem(file, None, "", "the file does not belong to the data set") for file in files if file not in known]

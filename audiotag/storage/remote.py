@@ -29,6 +29,7 @@ BYTES_VARIABLE = "AUDIOTAG_REMOTE_BYTES"
 _MOST_BYTES = 8 << 30
 _RECENT = 64  # files that this process has just asked for, which are not deleted: it is going to open them
 _ATTEMPTS, _FIRST_WAIT, _LONGEST_WAIT = 6, 0.25, 20.0  # seconds
+_LONGEST_FETCH = 24 * 3600  # seconds
 # What another attempt does not change.
 _LASTING = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError, FileExistsError)
 _LASTING_NUMBERS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EINVAL)
@@ -227,12 +228,19 @@ class Cache:
     def add(self, key: str, name: str, fetch: Callable[[Path], None]) -> Path:
         """A new copy, which a function writes."""
         path = self.folder / key / name
-        path.parent.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         self._note(key)
-        partial = path.with_name(f".{secrets.token_hex(4)}.partial")
+        partial = self.folder / f"{secrets.token_hex(8)}.partial"  # not in its folder, which others might delete
         try:
             fetch(partial)
+            path.parent.mkdir(exist_ok=True)
             partial.replace(path)
+        except OSError as error:
+            if error.errno not in _LASTING_NUMBERS:
+                raise
+            raise UnreachableError(
+                f"{name} cannot be kept in {self.folder} ({error.strerror}): make room, or let {BYTES_VARIABLE} be less"
+            ) from error
         finally:
             partial.unlink(missing_ok=True)
         if self._bytes is not None:
@@ -253,7 +261,10 @@ class Cache:
         for folder in self.folder.iterdir():
             try:
                 files = [path.stat() for path in folder.iterdir()]
-            except (FileNotFoundError, NotADirectoryError):  # another process deletes too
+            except FileNotFoundError:  # another process deletes too
+                continue
+            except NotADirectoryError:
+                _delete_old(folder)
                 continue
             used.append((max((file.st_mtime_ns for file in files), default=0), sum(f.st_size for f in files), folder))
         self._bytes = sum(size for _, size, _ in used)
@@ -265,3 +276,10 @@ class Cache:
             if folder.name not in self._recent:
                 shutil.rmtree(folder, ignore_errors=True)
                 self._bytes -= size
+
+
+def _delete_old(partial: Path) -> None:
+    """Delete what a killed process had begun to fetch."""
+    with suppress(FileNotFoundError):
+        if partial.stat().st_mtime < time.time() - _LONGEST_FETCH:
+            partial.unlink()

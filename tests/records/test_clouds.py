@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,7 +18,8 @@ from audiotag import audio, cli, distill, records, storage
 from audiotag.cli.app import app
 from audiotag.errors import AudiotagError, UnreachableError
 from audiotag.frontend import LogMelConfig
-from audiotag.records import clips, engines
+from audiotag.records import clips, engines, sources
+from audiotag.storage.remote import Cache
 
 if TYPE_CHECKING:
     from tests.s3 import Faults
@@ -148,6 +151,14 @@ def test_batches_are_read_from_a_store(remote: records.Data, local: records.Data
         assert all(np.array_equal(a["log_mel"], b["log_mel"]) for a, b in zip(ours, theirs, strict=True))
 
 
+def test_copies_of_a_recording_are_found_in_a_store(sounds: Path, s3: Faults) -> None:
+    names = ("a/2.wav", "b/1.wav", "b/copy.wav", "b/3.wav")  # of one size
+    for name in names:
+        store().put_file(str(sounds / name.replace("copy", "1")), f"bucket/copies/{name}")
+    root = storage.place("s3://bucket/copies")
+    assert sources.same_bytes(root, sources.survey(root, names)) == [["b/1.wav", "b/copy.wav"]]
+
+
 def test_recordings_are_heard_from_a_store(remote: records.Data, local: records.Data) -> None:
     ours, theirs = (clips.recorded(data, data.recordings, RATE) for data in (remote, local))
     assert np.array_equal(ours("a/2.wav"), theirs("a/2.wav"))
@@ -163,17 +174,15 @@ def test_a_damaged_shard_is_not_read(remote: records.Data, monkeypatch: pytest.M
 
 
 def test_a_data_set_that_is_there_is_not_built_again_nor_renewed(
-    remote: records.Data, source: str, sounds: Path
+    remote: records.Data, source: str, sounds: Path, tmp_path: Path
 ) -> None:
-    assert build(source, "s3://bucket/tones").existed
-    store().put_file(str(sounds / "b" / "1.wav"), "bucket/sounds/b/25.wav")
-    try:
-        with pytest.raises(AudiotagError, match="a store cannot replace it at once: build into another address"):
-            build(source, "s3://bucket/tones")
-    finally:
-        store().rm("bucket/sounds/b/25.wav")
+    more = Path(shutil.copytree(sounds, tmp_path / "sounds"))
+    assert build(more, "s3://bucket/tones").existed
+    shutil.copy(sounds / "b" / "1.wav", more / "b" / "25.wav")
+    with pytest.raises(AudiotagError, match="a store cannot replace it at once: build into another address"):
+        build(more, "s3://bucket/tones")
     with pytest.raises(AudiotagError, match="s3://bucket/sounds exists and is not a data set"):
-        build(source, "s3://bucket/sounds")
+        build(sounds, "s3://bucket/sounds")
 
 
 _KILLED = """
@@ -198,19 +207,42 @@ records.build(records.declare(sys.argv[1], seconds=0.05), sys.argv[2], front_end
 """
 
 
-def test_a_build_killed_before_its_manifest_says_so_and_goes_on(source: str, local: records.Data, s3: Faults) -> None:
-    out = "s3://bucket/killed"  # this process writes sources.csv, labels.csv, clips.csv and dataset.json
-    run = subprocess.run([sys.executable, "-c", _KILLED, source, out, "4"], capture_output=True, text=True)
-    assert run.returncode == -9, run.stderr
-    assert len(store().ls("bucket/killed/.incomplete/journal")) == len(local.manifest.shards)
+def check_that_it_goes_on(source: str, out: str, local: records.Data) -> None:
+    place = out.removeprefix("s3://")
+    assert len(store().ls(f"{place}/.incomplete/journal")) == len(local.manifest.shards)
     with pytest.raises(AudiotagError, match="its build was interrupted: run it again"):
         records.open(out)
-    before = {path: store().info(path)["ETag"] for path in store().find("bucket/killed/records")}
-    report = build(source, out)
-    assert report.examples == 23
+    before = {path: store().info(path)["ETag"] for path in store().find(f"{place}/records")}
+    assert build(source, out).examples == 23
     assert records.open(out).fingerprint == local.fingerprint
-    assert not store().exists("bucket/killed/.incomplete")
-    assert before == {path: store().info(path)["ETag"] for path in store().find("bucket/killed/records")}
+    assert not store().exists(f"{place}/.incomplete")
+    assert before == {path: store().info(path)["ETag"] for path in store().find(f"{place}/records")}
+
+
+def test_a_build_stopped_before_its_manifest_says_so_and_goes_on(
+    source: str, local: records.Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, upload = "s3://bucket/stopped", storage.files.upload
+
+    def stopped(path: object, *arguments: object, **options: object) -> object:
+        if path.name == "dataset.json":
+            raise KeyboardInterrupt
+        return upload(path, *arguments, **options)
+
+    with monkeypatch.context() as trouble:
+        trouble.setattr(storage.files, "upload", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            build(source, out)
+    check_that_it_goes_on(source, out, local)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("file", [1, 2, 3, 4])  # sources.csv, labels.csv, clips.csv and dataset.json
+def test_a_build_killed_before_its_manifest_goes_on(source: str, local: records.Data, file: int) -> None:
+    out = f"s3://bucket/killed{file}"
+    run = subprocess.run([sys.executable, "-c", _KILLED, source, out, str(file)], capture_output=True, text=True)
+    assert run.returncode == -9, run.stderr
+    check_that_it_goes_on(source, out, local)
 
 
 def test_a_teacher_is_stored_beside_the_records_and_taught_from_there(
@@ -277,8 +309,6 @@ def test_a_data_set_in_memory_is_built_verified_and_read(sounds: Path, local: re
 
 
 def test_copies_are_bounded_and_the_least_recently_used_go(tmp_path: Path) -> None:
-    from audiotag.storage.remote import Cache
-
     cache = Cache(tmp_path, 100_000)
     fetch: Callable = lambda path: path.write_bytes(bytes(1000))  # noqa: E731
     for number in range(90):
@@ -290,3 +320,13 @@ def test_copies_are_bounded_and_the_least_recently_used_go(tmp_path: Path) -> No
     left = {folder.name for folder in tmp_path.iterdir()}
     assert 90 <= len(left) <= 100
     assert "key3" in left and "key119" in left and not {"key0", "key1", "key2", "key4"} & left
+
+
+def test_a_full_disk_of_copies_is_no_fault_of_a_recording(tmp_path: Path) -> None:
+    def full(path: Path) -> None:
+        path.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(UnreachableError, match=r"a\.wav cannot be kept in .*No space left on device\): make room"):
+        Cache(tmp_path, 100).add("key", "a.wav", full)
+    assert not list(tmp_path.iterdir())

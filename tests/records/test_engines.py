@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,8 @@ import pytest
 from audiotag import augment, records
 from audiotag.errors import AudiotagError
 from audiotag.records import engines, tfrecord
+from audiotag.records.engines.local import Local
+from audiotag.records.engines.work import Work
 
 BEAM = pytest.mark.skipif(importlib.util.find_spec("apache_beam") is None, reason='needs pip install "audiotag[beam]"')
 IN_THIS_PROCESS = "--direct_running_mode=in_memory"
@@ -60,6 +62,25 @@ def test_what_a_worker_of_beam_cannot_do_is_one_line_and_the_rest_is_kept(
             on_beam(tmp_path / "tones")
     assert len(list((tmp_path / ".tones.incomplete" / "journal").glob("*.json"))) == 2
     on_beam(tmp_path / "tones")
+    assert contents(tmp_path / "tones") == contents(built)
+
+
+def test_a_shard_that_another_run_has_deleted_is_not_listed(
+    build: Callable, built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make: Callable = Local.make_shards
+
+    def deleting(self: Local, work: Work, *arguments: object) -> Iterator[object]:
+        for made in make(self, work, *arguments):
+            if made.shard.name.startswith("fold2"):
+                (work.job.folder / made.shard.name).unlink()
+            yield made
+
+    with monkeypatch.context() as trouble:
+        trouble.setattr(Local, "make_shards", deleting)
+        with pytest.raises(AudiotagError, match=r"fold2-\S+ has gone while .* was built: run the same build again"):
+            build(tmp_path / "tones", sources="clip5=bad")
+    build(tmp_path / "tones", sources="clip5=bad")
     assert contents(tmp_path / "tones") == contents(built)
 
 

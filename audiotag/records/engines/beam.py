@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import pickle
 import re
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,7 +91,7 @@ class Beam:
         return options
 
     def _names(self, option: str) -> bool:
-        return any(given.split("=")[0] == f"--{option}" for given in self.options)
+        return any(word.split("=")[0] == f"--{option}" for word in self.options)
 
 
 def _runner(options: PipelineOptions) -> Any:
@@ -134,15 +135,15 @@ class _MakeShard(apache_beam.DoFn):
 
     def setup(self) -> None:
         """Once a process, or a thread of it."""
-        from threadpoolctl import threadpool_limits
-
-        threadpool_limits(1)
         self._work = self._parcel.unpack()
 
     def process(self, place: Place) -> None:
         """One shard; one that a runner gives again, since a worker was lost, may be there already."""
+        from threadpoolctl import threadpool_limits
+
         plan = pickle.loads(_read_part(self._plans, *place))
-        with _one_at_a_time, _noting() as notes:
+        # What a dataset file prints must not mix with the output of `--json`.
+        with _one_at_a_time, threadpool_limits(1), _noting() as notes, redirect_stdout(sys.stderr):
             if self._work.journal.read(plan.name) is None:
                 self._work.finish(plan, lambda views: None, notes)
 
