@@ -11,13 +11,12 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
-from audiotag import audio, progress, tables
+from audiotag import audio, progress, storage, tables
 from audiotag.errors import AudioError, AudiotagError
 from audiotag.labels import Labels, join_cell, split_cell
 from audiotag.records import Clip, Declaration, sources, splits
 from audiotag.records.declaration import is_beyond, reading_of
 from audiotag.records.recordings import Recordings
-from audiotag.storage import fingerprint
 
 LICENCE = "not stated: the licence of your recordings"
 CITATION = "your own recordings"
@@ -358,7 +357,8 @@ def declare(
             `seconds` are those of the clip that is heard.
         pad: how a shorter recording is filled up: "repeat" itself or "zero".
     """
-    root = Path(source).resolve()
+    source = storage.place(source)
+    root = source.resolve()
     if not root.is_dir():
         raise AudiotagError(f"source must be a folder of recordings, received {source}: no such folder")
     if not seconds >= 0.001:
@@ -366,12 +366,14 @@ def declare(
     if table is None and group_by is not None:
         raise AudiotagError(f"groups are a column of a table, received group_by {group_by!r} without one: name a table")
     if table is None:
-        parts = _parts_of_folders(Path(source), allow_class_names)
+        parts = _parts_of_folders(source, allow_class_names)
     else:
-        parts = _parts_of_table(Path(source), Path(table) if Path(table).is_file() else root / table, group_by)
+        path = storage.place(table)
+        parts = _parts_of_table(source, path if storage.is_file(path) else root / table, group_by)
     audio.Recording(root, channel, speed)  # refuses what no recording can be read with
     way = {"read_channel": channel or "", "read_speed": f"{speed:g}"} if channel is not None or speed != 1 else {}
-    lengths = {name: _length(root / name) for name in dict.fromkeys(part.source for part in parts)}
+    names = list(dict.fromkeys(part.source for part in parts))
+    lengths = sources.in_threads("Measuring the recordings", names, lambda name: _length(root / name))
     read = [replace(part, columns=part.columns | way) for part in parts]
     cut = [piece for part in read for piece in _cut(part, lengths[part.source], seconds * reading_of(part.columns)[1])]
     if not all(part.split for part in cut):
@@ -388,7 +390,7 @@ def declare(
     )
     return Declaration(
         name=root.name,
-        version=fingerprint([seconds, *rows])[:12],
+        version=storage.fingerprint([seconds, *rows])[:12],
         task="multiclass" if all(len(clip.labels) == 1 for clip in clips) else "multilabel",
         licence=LICENCE,
         citation=CITATION,

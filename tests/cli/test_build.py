@@ -111,3 +111,28 @@ def test_what_is_declared_faulty_is_rejected_and_is_no_failure(
     assert "low/2.wav,low/2.wav,0.0,,train,low,rejected,of a wrong label" in (
         (tmp_path / "data" / "clips.csv").read_text(encoding="utf-8")
     )
+
+
+@pytest.mark.parametrize(
+    ("options", "phrase"),
+    [
+        (("--engine", "spark"), "there is no engine 'spark': choose one (known: beam, local)"),
+        (("--runner", "FlinkRunner"), "are of Apache Beam: add --engine beam"),
+        (("--engine", "beam", "--runner", "FlinkRunner", "--workers", "2"), "FlinkRunner has workers of its own"),
+    ],
+)
+def test_options_of_engines_are_used_or_refused(
+    refuse: Refuse, folder: Path, tmp_path: Path, options: tuple[str, ...], phrase: str
+) -> None:
+    assert phrase in refuse("build", folder, "--out", tmp_path / "data", *options)
+    assert not (tmp_path / "data").exists()
+
+
+def test_options_of_beam_reach_it(command: Command, folder: Path, tmp_path: Path) -> None:
+    pytest.importorskip("apache_beam", reason='needs pip install "audiotag[beam]"')
+    arguments = ("build", folder, "--seconds", "0.5", "--out")
+    beam = ("--engine", "beam", "--beam-option", "direct_running_mode=in_memory")
+    assert command(*arguments, tmp_path / "local", "--workers", "1").code == 0
+    assert command(*arguments, tmp_path / "beam", *beam).code == 0
+    for path in (tmp_path / "local").rglob("*.*"):
+        assert (tmp_path / "beam" / path.relative_to(tmp_path / "local")).read_bytes() == path.read_bytes()
