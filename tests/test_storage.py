@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import http.server
+import sys
 import threading
 from pathlib import Path
 
@@ -165,3 +166,27 @@ def test_library_files_are_found_by_name_and_by_path(tmp_path):
     assert storage.find_in_library("datasets", "datasets/folder.py").name == "folder.py"
     with pytest.raises(AudiotagError, match="did you mean 'folder'"):
         storage.find_in_library("datasets", "fodler")
+
+
+@pytest.mark.parametrize(
+    ("typed", "path"),
+    [("a/b", "a/b"), ("file:///a/b", "/a/b"), ("C://sounds", "C:/sounds"), ("a:b/c", "a:b/c"), (Path("x"), "x")],
+)
+def test_what_is_no_address_is_a_path_of_this_machine(typed: str | Path, path: str) -> None:
+    assert storage.place(typed) == Path(path)
+    assert not storage.is_remote(storage.place(typed))
+
+
+def test_an_address_without_what_opens_it_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "upath", None)
+    with pytest.raises(AudiotagError, match=r'^s3:// needs a package .*: pip install "audiotag\[cloud\]"$'):
+        storage.place("s3://bucket/data")
+
+
+@pytest.mark.parametrize("relative", ["../other", "/etc", "a/../../b"])
+def test_paths_stay_inside_a_remote_folder(relative: str) -> None:
+    pytest.importorskip("upath", reason='needs pip install "audiotag[cloud]"')
+    root = storage.place("memory://sounds")
+    assert str(storage.inside(root, "a/./b.wav")) == "memory://sounds/a/b.wav"
+    with pytest.raises(AudiotagError, match="a path must stay inside memory://sounds"):
+        storage.inside(root, relative)

@@ -111,11 +111,11 @@ class InPlace:
         """Whether something lies in the place that no interrupted build has left there."""
         if storage.is_file(self.out / MANIFEST):
             return True
-        names = storage.retried(self.out, lambda: [path.name for path in self.out.iterdir()] if self._exists() else [])
+        names = storage.retried(self.out, self._names)
         return bool(names) and INCOMPLETE not in names
 
-    def _exists(self) -> bool:
-        return self.out.exists()
+    def _names(self) -> list[str]:
+        return [path.name for path in self.out.iterdir()] if self.out.exists() else []
 
     def check_renewal(self, recordings: int) -> None:
         """Refuse a renewal, which readers would see half done.
@@ -130,7 +130,9 @@ class InPlace:
 
     @contextmanager
     def claimed(self) -> Iterator[None]:
-        """A store has no locks; two builds of the same data set write the same bytes."""
+        """Say that a build has begun here: what it leaves is no stranger's. A store has no locks."""
+        with storage.write_atomically(self.folder / "begun") as file:
+            file.write("A data set is being built here: `dataset.json` comes last, and this folder goes then.\n")
         yield
 
     def clean(self, keep: Container[str]) -> None:
