@@ -81,11 +81,6 @@ def describe(declaration: Declaration) -> Iterator[str]:
         )
     if declaration.speed != 1:
         yield f"  recordings are played at {describe_speed(declaration.speed)}, seconds of a clip are those that sound"
-    if any({"onset", "offset"} <= clip.columns.keys() for clip in clips) and not any(clip.events for clip in clips):
-        yield (
-            "  note: the columns onset and offset are kept in clips.csv and are no strong labels: a .py file declares "
-            "those (docs/datasets.md)"
-        )
 
 
 def named(names: Sequence[str]) -> str:
