@@ -20,6 +20,7 @@ CLASSES = {
     ),
     "audiotag.tagging.tagger": ("AudioTagger",),
     "audiotag.training.layerwise": ("LayerwiseAdam",),
+    "audiotag.training.losses": ("KnownCrossentropy",),
 }
 """Module to the classes in it that stand in saved files."""
 

@@ -10,7 +10,7 @@ from audiotag import audio
 from audiotag.clip_format import describe_speed
 from audiotag.errors import AudioError, AudiotagError
 from audiotag.records import sources
-from audiotag.records.declaration import Clip, Declaration, read_clip
+from audiotag.records.declaration import ALL, UNKNOWN, Clip, Declaration, read_clip
 from audiotag.records.sources import Source
 
 ALLOWED = ("one-class", "commas", "shared-recordings")
@@ -73,7 +73,11 @@ def describe(declaration: Declaration) -> Iterator[str]:
             f"  note: every clip is in {clips[0].split}, none is left to validate or test with: add recordings, or say "
             "which clips are for what"
         )
-    if without := sum(not clip.labels for clip in clips):
+    if unlabelled := sum(clip.columns.get(UNKNOWN) == ALL for clip in clips):
+        yield f"  unlabelled: {unlabelled} clips; they are learnt from a teacher alone (audiotag teach)"
+    if partly := sum(bool(clip.columns.get(UNKNOWN)) for clip in clips) - unlabelled:
+        yield f"  clips of which not every class was judged: {partly}; what was not is neither learnt nor measured"
+    if without := sum(not clip.labels and not clip.columns.get(UNKNOWN) for clip in clips):
         single = all(len(clip.labels) < 2 for clip in clips)
         because = ", and that alone makes the task multilabel: give them a class, such as background, if it is not"
         yield (

@@ -11,7 +11,7 @@ import numpy as np
 
 from audiotag import audio
 from audiotag.errors import AudiotagError
-from audiotag.records.declaration import CLIP_COLUMNS, READ_COLUMNS, Clip, read_clip
+from audiotag.records.declaration import CLIP_COLUMNS, READ_COLUMNS, UNKNOWN, Clip, read_clip
 
 if TYPE_CHECKING:
     import pandas
@@ -42,7 +42,7 @@ def clips(data: Data, clip_ids: Sequence[str] | np.ndarray) -> pandas.DataFrame:
         recording = rows["recording"].where(rows["recording"] != "", recording)
     duration = rows["end"] - rows["start"]
     table = rows[["clip_id"]].assign(recording=recording, split=rows["split"], labels=rows["labels"], duration=duration)
-    further = {column: rows[column] for column in rows if column not in (*CLIP_COLUMNS, "recording")}
+    further = {column: rows[column] for column in rows if column not in (*CLIP_COLUMNS, "recording", UNKNOWN)}
     return table.assign(**further).reset_index(drop=True)
 
 

@@ -58,6 +58,7 @@ class Data(HoldsClipFormat):
         )
         self.variants: int = description["variants"]
         self.waveforms: bool = "waveforms" in description
+        self.masked: bool = "masked" in description
         self.stored = StoredLogMel.from_description(description)
         self.fingerprint: str = self.manifest.fingerprint
         self._records = cache(self._arrange)
@@ -229,7 +230,7 @@ class Data(HoldsClipFormat):
 
         Yields:
             `clip_id` (list of str), `variant` (batch,) int64, `log_mel` (batch, frames, mels, 1) float32, `target`
-            (batch, classes) float32, and with `waveforms` `waveform` (batch, samples) float32.
+            (batch, classes) float32, NaN where nobody judged, and with `waveforms` `waveform` (batch, samples) float32.
 
         Raises:
             AudiotagError: no such split, shard, clip or variant, waveforms that the data set does not keep, a
@@ -251,7 +252,7 @@ class Data(HoldsClipFormat):
             selected = [shard for shard in selected if shard.split in splits_of_clips]
         views = self._views(variants)
         chosen = {shard: self._chosen(shard, views, clip_ids) for shard in selected}
-        parse = parser.examples_of(self.clip_format, self.stored, waveforms=waveforms)
+        parse = parser.examples_of(self.clip_format, self.stored, waveforms=waveforms, masked=self.masked)
         return parser.batches(self.path, chosen, parse, batch_size)
 
     def _chosen(self, shard: Shard, views: list[int], clip_ids: Collection[str] | None) -> np.ndarray:
@@ -314,6 +315,7 @@ class Data(HoldsClipFormat):
             clip_format=self.clip_format,
             stored=self.stored,
             waveforms=self.waveforms,
+            masked=self.masked,
             shards=[self.path / RECORDS / shard.name for shard in selected],
             sizes=[shard.examples for shard in selected],
             examples=examples,

@@ -18,7 +18,7 @@ import numpy as np
 
 from audiotag import audio, storage
 from audiotag.errors import AudioError, AudiotagError, suggest
-from audiotag.labels import Labels
+from audiotag.labels import Labels, split_cell
 from audiotag.task import Task
 
 CLIP_COLUMNS = ("clip_id", "source", "start", "end", "split", "labels", "status", "reason")
@@ -26,6 +26,12 @@ CLIP_COLUMNS = ("clip_id", "source", "start", "end", "split", "labels", "status"
 
 READ_COLUMNS = ("read_channel", "read_speed")
 """Further columns by which a clip's recording is read in another way than usual."""
+
+UNKNOWN = "unknown"
+"""A further column: the classes of which nobody judged whether they sound in the clip, several separated by `;`."""
+
+ALL = "*"
+"""In `UNKNOWN`: every class. The clip is unlabelled, a teacher may label it."""
 
 DATASET_MODULE = "audiotag_dataset_"
 """Dataset files are imported under names that begin so, and worker processes import them again by path."""
@@ -63,7 +69,8 @@ class Clip:
         events: strong labels, where known, in the same, from the clip's start on.
         columns: further cells of `clips.csv` by column, in which an evaluation looks for its slices: {"device": "a"}.
             "recording" tells which clips were cut from one recording, where `source` does not: an evaluation takes
-            them together. "read_channel" and "read_speed" tell how it is read, as of `audio.Recording`.
+            them together. "read_channel" and "read_speed" tell how it is read, as of `audio.Recording`; "unknown" which
+            classes nobody judged, see `UNKNOWN`: they are neither learnt nor measured there.
         fault: why it must not be used, where that is known beforehand: it is rejected unread, and this is the reason
             in `clips.csv`. Default: nothing is known.
     """
@@ -82,6 +89,22 @@ class Clip:
     def speed(self) -> float:
         """How fast it is played: its own times are those of its waveform times this."""
         return reading_of(self.columns)[1]
+
+    def judged(self, labels: Labels) -> np.ndarray:
+        """Whether somebody judged each class: (classes,) bool."""
+        return judged(self.columns.get(UNKNOWN, ""), labels)
+
+
+def judged(cell: str, labels: Labels) -> np.ndarray:
+    """Whether somebody judged each class, by a clip's cell `UNKNOWN`: (classes,) bool.
+
+    Raises:
+        AudiotagError: it names what is no class.
+    """
+    flags = np.full(len(labels), cell.strip() != ALL)
+    if flags.all():
+        flags[[labels.index(name) for name in split_cell(cell)]] = False
+    return flags
 
 
 def reading_of(columns: Mapping[str, str]) -> tuple[str | None, float]:
@@ -201,10 +224,25 @@ class Declaration:
             raise AudiotagError(f"clip {clip.clip_id!r}: {error}") from error
         for label in (*clip.labels, *(event.label for event in clip.events)):
             self.labels.index(label)
-        if self.task.exclusive and len(clip.labels) != 1:
+        if UNKNOWN in clip.columns:
+            self._check_judged(clip)
+        elif self.task.exclusive and len(clip.labels) != 1:
             raise AudiotagError(
                 f"a {self.task} clip has exactly one label, {clip.clip_id!r} has {len(clip.labels)}: "
                 "give it one, or declare the task multilabel"
+            )
+
+    def _check_judged(self, clip: Clip) -> None:
+        flags = clip.judged(self.labels)
+        if any(not flags[self.labels.index(label)] for label in clip.labels):
+            raise AudiotagError(
+                f"a label was judged, {clip.clip_id!r} has {', '.join(clip.labels)} and the unknown classes "
+                f"{clip.columns[UNKNOWN]}: take one of them away"
+            )
+        if self.task.exclusive and (flags.any() != flags.all() or len(clip.labels) != int(flags.all())):
+            raise AudiotagError(
+                f"a {self.task} clip has exactly one label, or none and {ALL!r} as unknown, {clip.clip_id!r} has "
+                f"{len(clip.labels)} and {clip.columns[UNKNOWN]!r}: declare the task multilabel, or correct it"
             )
 
 

@@ -25,6 +25,7 @@ def encode_example(
     events: Sequence[EventRow] = (),
     waveform: np.ndarray | None = None,
     stored: StoredLogMel = FLOAT16,
+    judged: np.ndarray | None = None,
 ) -> bytes:
     """Serialise one view of one clip; the same arguments give the same bytes on every machine.
 
@@ -36,6 +37,8 @@ def encode_example(
         events: strong labels; where there are none, the features `event_*` are left out.
         waveform: (samples,), stored as int16 of its peak; None: the features `waveform*` are left out.
         stored: how the log-mel is stored; where it is not, the feature `log_mel` is left out. Default: as float16.
+        judged: (classes,) bool, stored as `weights` of the labels, 0 where nobody judged whether a class sounds; None:
+            the feature is left out, all were.
 
     Raises:
         ValueError: a value that float16 cannot hold, NaN and infinities included.
@@ -56,6 +59,8 @@ def encode_example(
             "event_offset": _float_feature(offsets),
             "event_class": _int64_feature(classes),
         }
+    if judged is not None:
+        features["weights"] = _float_feature(judged)
     if waveform is not None:
         steps, peak = quantize(waveform)
         features |= {"waveform": _bytes_feature(steps.tobytes()), "waveform_peak": _float_feature([peak])}

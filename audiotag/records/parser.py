@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -29,20 +30,23 @@ Chosen = Mapping[Shard, np.ndarray]
 _KEY = {"clip_id": tf.io.FixedLenFeature([], tf.string), "variant": tf.io.FixedLenFeature([], tf.int64)}
 
 
-def examples_of(clip_format: ClipFormat, stored: StoredLogMel, *, waveforms: bool = False) -> Parse:
+def examples_of(
+    clip_format: ClipFormat, stored: StoredLogMel, *, waveforms: bool = False, masked: bool = False
+) -> Parse:
     """A function that parses a batch of records.
 
     Args:
         clip_format: of the data set.
         stored: how its log-mel is stored.
         waveforms: parse the kept waveforms too.
+        masked: some clips have classes that nobody judged.
 
     Returns:
         From serialised records (batch,) to `log_mel` (batch, frames, mels, 1) float32, `target` (batch, classes)
-        float32, `clip_id` (batch,) string, `variant` (batch,) int64, and with `waveforms` `waveform` (batch, samples)
-        float32.
+        float32, NaN where nobody judged, `clip_id` (batch,) string, `variant` (batch,) int64, and with `waveforms`
+        `waveform` (batch, samples) float32.
     """
-    parse = stored_examples_of(clip_format, stored, waveforms=waveforms)
+    parse = stored_examples_of(clip_format, stored, waveforms=waveforms, masked=masked)
 
     def examples(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
         parsed = parse(serialized)
@@ -82,7 +86,9 @@ def log_mel_of(waveforms: tf.Tensor, clip_format: ClipFormat, jitter: tf.Tensor 
     return tf.ensure_shape(values, [waveforms.shape[0], clip_format.frames, config.mels, 1])
 
 
-def stored_examples_of(clip_format: ClipFormat, stored: StoredLogMel, *, waveforms: bool = False) -> Parse:
+def stored_examples_of(
+    clip_format: ClipFormat, stored: StoredLogMel, *, waveforms: bool = False, masked: bool = False
+) -> Parse:
     """As `examples_of`, `log_mel` in the type in which it is stored, None where it is not; then with `waveform`."""
     features: dict[str, Any] = _KEY | {"labels": tf.io.VarLenFeature(tf.int64)}
     waveforms = waveforms or stored.dtype is None
@@ -92,6 +98,8 @@ def stored_examples_of(clip_format: ClipFormat, stored: StoredLogMel, *, wavefor
         features["waveform"] = tf.io.FixedLenFeature([], tf.string)
         features["waveform_peak"] = tf.io.FixedLenFeature([], tf.float32)
     classes, log_mel_shape = len(clip_format.labels), (clip_format.frames, clip_format.front_end.mels, 1)
+    if masked:
+        features["weights"] = tf.io.FixedLenFeature([classes], tf.float32, [1.0] * classes)
 
     def parse(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
         parsed = tf.io.parse_example(serialized, features)
@@ -101,6 +109,8 @@ def stored_examples_of(clip_format: ClipFormat, stored: StoredLogMel, *, wavefor
             values = tf.io.decode_raw(parsed["log_mel"], np.dtype(stored.dtype))
             values = tf.reshape(values, [batch, *log_mel_shape])
         target = tf.cast(tf.sparse.to_indicator(parsed["labels"], classes), tf.float32)
+        if masked:
+            target = tf.where(parsed["weights"] > 0, target, math.nan)
         examples = {
             "log_mel": values,
             "target": tf.reshape(target, [batch, classes]),

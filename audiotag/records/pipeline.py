@@ -41,7 +41,8 @@ class Reading:
             targets are mixed with weight max(w, 1 - w), drawn for every example.
         teacher: name of a teacher whose outputs enter the targets:
             `label_weight * labels + (1 - label_weight) * p`, p = sigmoid (multilabel) or softmax (multiclass) of
-            logits / temperature. Clips for which it has none keep their labels. Default: none.
+            logits / temperature. Clips for which it has none keep their labels; classes that nobody judged are the
+            teacher's alone. Default: none.
         label_weight: weight of the labels beside a teacher, 0 to 1. Default 0.1.
         temperature: divides the teacher's logits, positive. Default 1.
         separate: give labels and teacher apart, as {"label": …, "distillation": …}. Default False.
@@ -102,6 +103,7 @@ class Records:
         clip_format: of the data set.
         stored: how its log-mel is stored.
         waveforms: whether waveforms are kept.
+        masked: whether some clips have classes that nobody judged.
         shards: files, in the order of reading.
         sizes: number of records of each.
         teacher_shards: a teacher's files beside them; [] without one.
@@ -114,6 +116,7 @@ class Records:
     clip_format: ClipFormat
     stored: StoredLogMel
     waveforms: bool
+    masked: bool
     shards: Sequence[Path]
     sizes: Sequence[int]
     teacher_shards: Sequence[Path]
@@ -230,7 +233,8 @@ def _repeat_records(records: tuple[tf.Tensor, ...], times: tf.Tensor) -> tuple[t
 def _decoder(records: Records, options: Reading) -> Any:
     """A function from (epoch, step, serialised batch) to what the user receives."""
     clip_format, stored = records.clip_format, records.stored
-    parse = stored_examples_of(clip_format, stored, waveforms=options.jitter)
+    parse = stored_examples_of(clip_format, stored, waveforms=options.jitter, masked=records.masked)
+    mix_target = targets.mix_targets if records.masked else targets.mix
 
     def finish(log_mel: tf.Tensor, *mixture: tf.Tensor) -> tf.Tensor:
         if not mixture and log_mel.dtype == options.dtype:
@@ -258,13 +262,12 @@ def _decoder(records: Records, options: Reading) -> Any:
         if options.mixup:
             seed = tf.random.fold_in(_seed(options, epoch, _MIXUP), step)
             mixture = targets.mixture(tf.shape(parsed["target"])[0], options.mixup, seed)
-            parts = {name: targets.mix(part, mixture) for name, part in parts.items()}
+            parts = {name: mix_target(part, mixture) for name, part in parts.items()}
         log_mel = mix(log_mel, *mixture) if mixture else finish(log_mel)
         if options.separate or options.teacher is None:
             target = parts if options.separate else parts["label"]
         else:
-            weight = options.label_weight
-            target = weight * parts["label"] + (1.0 - weight) * parts["distillation"]
+            target = targets.blend(parts["label"], parts["distillation"], options.label_weight)
         if options.keys:
             return log_mel, target, parsed["clip_id"], parsed["variant"]
         return log_mel, target

@@ -23,7 +23,7 @@ from audiotag import storage
 from audiotag.augment import Policy
 from audiotag.clip_format import ClipFormat, describe_speed
 from audiotag.frontend import LogMelConfig
-from audiotag.records.declaration import Clip, Declaration
+from audiotag.records.declaration import UNKNOWN, Clip, Declaration
 from audiotag.records.sources import Source
 from audiotag.records.stored import FLOAT16, StoredLogMel
 
@@ -200,6 +200,8 @@ def describe(declaration: Declaration, job: Job) -> dict[str, Any]:
     }
     if declaration.speed != 1:
         description["speed"] = declaration.speed
+    if any(clip.columns.get(UNKNOWN) for clip in declaration.clips):
+        description["masked"] = True
     if job.waveforms:
         description["waveforms"] = WAVEFORMS
     description |= job.stored.describe()

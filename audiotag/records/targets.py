@@ -33,7 +33,7 @@ def soften(target: tf.Tensor, taught: dict[str, tf.Tensor], *, task: Task, tempe
     """The teacher's probabilities, and the labels themselves where it has none: of a clip, or of a class (NaN).
 
     Args:
-        target: (batch, classes) float32.
+        target: (batch, classes) float32, NaN where nobody judged.
         taught: a batch from `parse_teachers`.
         task: whose activation makes probabilities of logits.
         temperature: divides the logits.
@@ -76,3 +76,15 @@ def mix(values: tf.Tensor, mixture: Mixture) -> tf.Tensor:
     partner, share = mixture
     share = tf.reshape(share, [-1] + [1] * (len(values.shape) - 1))
     return values + share * (tf.gather(values, partner) - values)
+
+
+def mix_targets(target: tf.Tensor, mixture: Mixture) -> tf.Tensor:
+    """Targets mixed, (batch, classes) float32; what nobody judged (NaN) stays so, or leaves the larger part alone."""
+    mixed = mix(target, mixture)
+    return tf.where(tf.math.is_nan(mixed), target, mixed)
+
+
+def blend(label: tf.Tensor, distillation: tf.Tensor, label_weight: float) -> tf.Tensor:
+    """Labels and a teacher's probabilities as one target, the teacher's alone where nobody judged (NaN)."""
+    known = tf.where(tf.math.is_nan(label), distillation, label)
+    return label_weight * known + (1.0 - label_weight) * distillation

@@ -20,7 +20,7 @@ from audiotag import audio
 from audiotag.errors import AudioError, AudiotagError, AudioWarning
 from audiotag.frontend import log_mel
 from audiotag.records import sources, tfrecord
-from audiotag.records.declaration import Clip, Event, load_file
+from audiotag.records.declaration import UNKNOWN, Clip, Event, load_file
 from audiotag.records.example import encode_example
 from audiotag.records.journal import FinishedShard
 from audiotag.records.manifest import Shard
@@ -129,6 +129,7 @@ def examples(job: Job, clip: Clip) -> Iterator[bytes]:
     # Declared in the recording's own time; from here on all times are those of the waveform.
     events = [replace(event, onset=event.onset / clip.speed, offset=event.offset / clip.speed) for event in clip.events]
     events = fit_events(events, len(read), wanted.samples, rate, wanted.pad)
+    judged = clip.judged(wanted.labels) if clip.columns.get(UNKNOWN) else None
     waveform = audio.fit(read, wanted.samples, wanted.pad)
     for variant in range(1 + job.variants):
         view, view_events = waveform, events
@@ -142,7 +143,7 @@ def examples(job: Job, clip: Clip) -> Iterator[bytes]:
             rows = [(event.onset, event.offset, wanted.labels.index(event.label)) for event in view_events]
             kept = view if job.waveforms else None
             values = log_mel(view, wanted.front_end)
-            yield encode_example(clip.clip_id, variant, values, labels, rows, kept, job.stored)
+            yield encode_example(clip.clip_id, variant, values, labels, rows, kept, job.stored, judged)
         except (AudioError, ValueError) as error:
             raise AudioError(f"variant {variant}: {_describe(error)}") from error
 

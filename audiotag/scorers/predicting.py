@@ -170,8 +170,16 @@ def _finish(
     data: Data | None,
 ) -> Predicted:
     """Predictions of the classes that both know; of a multiclass truth, of the clips whose class is one of them."""
-    kept, clips_scored = np.flatnonzero(matching.known), len(scores)
     notes = notes + matching.notes(subject.name, right.labels, right.vocabulary)
+    if right.known is not None and not right.known.any(axis=1).all():
+        rows = np.flatnonzero(right.known.any(axis=1))
+        notes.append(f"{len(scores) - len(rows)} of {len(scores)} clips of {right.owner} are unlabelled and left out")
+        if not len(rows):
+            raise AudiotagError(f"the clips of {right.owner} are unlabelled: choose a split whose clips are labelled")
+        right, scores = right.take(rows), scores[rows]
+    if Task(right.task).exclusive:
+        right = replace(right, known=None)
+    kept, clips_scored = np.flatnonzero(matching.known), len(scores)
     if Task(right.task).exclusive and len(kept) < len(right.labels):
         rows = np.flatnonzero(right.targets[:, kept].any(axis=1))
         notes.append(f"{clips_scored - len(rows)} of {clips_scored} clips have a class that is left out, and are too")

@@ -14,6 +14,7 @@ from audiotag.errors import AudiotagError
 from audiotag.labels import Labels, split_cell
 from audiotag.records import Data
 from audiotag.records.clips import clips_of
+from audiotag.records.declaration import UNKNOWN, judged
 
 if TYPE_CHECKING:
     import pandas
@@ -60,7 +61,8 @@ def of_data(data: Data, split: str) -> Truth:
         raise AudiotagError(f"split {split!r} of {data.name} holds no clip: choose another split")
     targets = np.stack([data.labels.multi_hot(split_cell(cell)) for cell in rows["labels"]]).astype(np.uint8)
     clip_ids = rows["clip_id"].to_numpy().astype(str)
-    return Truth(clip_ids, targets, data.labels, data.task, None, f"{data.name} {split}", data.name)
+    known = np.stack([judged(cell, data.labels) for cell in rows[UNKNOWN]]) if data.masked else None
+    return Truth(clip_ids, targets, data.labels, data.task, known, f"{data.name} {split}", data.name)
 
 
 def of_table(path: Path, scored: Labels) -> Truth:

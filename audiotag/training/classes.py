@@ -9,6 +9,7 @@ from audiotag.errors import AudiotagError
 from audiotag.labels import split_cell
 from audiotag.records.checks import named
 from audiotag.records.clips import clips_of
+from audiotag.records.declaration import ALL, UNKNOWN
 from audiotag.training.recipe import Recipe
 
 
@@ -23,9 +24,15 @@ def check_classes(recipe: Recipe, data: records.Data) -> str:
         A line about the classes without a training clip; "" where there are none.
 
     Raises:
-        AudiotagError: every training clip has the same labels.
+        AudiotagError: every training clip has the same labels, or some have none and there is no teacher.
     """
-    labels = [frozenset(split_cell(cell)) for cell in clips_of(data, recipe.train)["labels"]]
+    clips = clips_of(data, recipe.train)
+    if data.masked and recipe.teacher is None and (unlabelled := int((clips[UNKNOWN] == ALL).sum())):
+        raise AudiotagError(
+            f"unlabelled clips are learnt from a teacher, {recipe.train} of {data.name} has {unlabelled} of them and "
+            "none is named: name one with --teacher, or train on other splits"
+        )
+    labels = [frozenset(split_cell(cell)) for cell in clips["labels"]]
     always_right = data.task.exclusive and len(data.labels) == 1
     if labels and (always_right or (recipe.teacher is None and len(set(labels)) == 1)):
         raise AudiotagError(

@@ -25,7 +25,7 @@ from audiotag.training.checkpoints import Checkpoints, Progress
 from audiotag.training.classes import check_classes
 from audiotag.training.freezing import thaw
 from audiotag.training.layerwise import LayerwiseAdam, layer_rates
-from audiotag.training.losses import trainee
+from audiotag.training.losses import loss_for, trainee
 from audiotag.training.network import counts, not_yet_trained, starting_network
 from audiotag.training.recipe import Recipe, resolve
 from audiotag.training.run import Run, claim, describe
@@ -93,7 +93,7 @@ def fit(network: keras.Model, data: records.Data, recipe: Recipe, out: Path) -> 
         The finished run; see `train`.
     """
     label_weight = None if recipe.teacher is None else recipe.label_weight
-    model = trainee(network, data.task, _optimizer(recipe, network), label_weight)
+    model = trainee(network, loss_for(data), _optimizer(recipe, network), label_weight)
     model.optimizer.build(model.trainable_variables)
     checkpoints = Checkpoints(out / CHECKPOINTS)
     state = checkpoints.restore(network, model.optimizer) or Progress()

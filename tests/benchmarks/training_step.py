@@ -23,7 +23,7 @@ def main(name: str = "mn02", frames: int = 500, batch: int = 16) -> None:
     import keras
 
     from audiotag import models, training
-    from audiotag.training.losses import trainee
+    from audiotag.training.losses import loss_for, trainee
 
     generator = np.random.default_rng(0)
     log_mel = generator.normal(size=(batch, frames, 128, 1)).astype("float32")
@@ -31,7 +31,7 @@ def main(name: str = "mn02", frames: int = 500, batch: int = 16) -> None:
     network = models.build(name, classes=10, frames=frames)
     plain = keras.Model(network.input, network.output)
     plain.compile("adam", training.loss_for("multiclass"))
-    fused = trainee(network, "multiclass", keras.optimizers.Adam(), None)
+    fused = trainee(network, loss_for("multiclass"), keras.optimizers.Adam(), None)
     seconds = {"plain": [], "fused": []}
     for _ in range(1 + ROUNDS):
         for label, model in (("plain", plain), ("fused", fused)):

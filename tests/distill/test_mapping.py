@@ -77,7 +77,7 @@ def test_the_largest_logit_of_several_classes_counts_and_unknown_classes_are_nan
         ("teacher,data\nBarks,dog\n", r"line 2: big has no class 'Barks': did you mean 'Bark'"),
         ("teacher,data\nBark,dog\nBark,dgo\n", r"line 3: small has no class 'dgo': did you mean 'dog'"),
         ("teacher,data\nBark,\n", "line 2: the column data"),
-        ("teacher,data\n\udcff,x\n", "UTF-8"),
+        ("teacher,data\n\udc81,x\n", "UTF-8"),
     ],
 )
 def test_a_table_that_does_not_fit_is_refused(tmp_path: Path, content: str, said: str) -> None:

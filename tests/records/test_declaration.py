@@ -28,6 +28,10 @@ def declaration(dataset_file: Path) -> records.Declaration:
         ({"split": "all"}, "a split is named"),
         ({"labels": ("low",)}, "did you mean 'low, deep'"),
         ({"labels": ()}, "exactly one label"),
+        ({"columns": {"unknown": "middle"}}, "no class is named 'middle'"),
+        ({"columns": {"unknown": "*"}}, "a label was judged"),
+        ({"columns": {"unknown": ""}, "labels": ()}, "exactly one label"),
+        ({"columns": {"unknown": "low, deep"}}, "declare the task multilabel"),
         ({"events": (records.Event(0, 1, "middle"),)}, "no class is named 'middle'"),
     ],
 )

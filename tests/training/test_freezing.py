@@ -11,7 +11,7 @@ from audiotag.errors import AudiotagError
 from audiotag.models.parts import Parts
 from audiotag.training import freeze, freeze_normalization
 from audiotag.training.freezing import thaw
-from audiotag.training.losses import trainee
+from audiotag.training.losses import loss_for, trainee
 
 # One step of each network: tracing it would take ten times as long.
 pytestmark = pytest.mark.usefixtures("eager")
@@ -60,7 +60,7 @@ def batch() -> tuple[np.ndarray, np.ndarray]:
 def moved(network: keras.Model) -> set[str]:
     """Variables that one training step changes, by path; seeds left out."""
     before = {weight.path: array(weight).copy() for weight in network.weights}
-    trainee(network, "multiclass", keras.optimizers.SGD(0.5), None).train_on_batch(*batch())
+    trainee(network, loss_for("multiclass"), keras.optimizers.SGD(0.5), None).train_on_batch(*batch())
     return {weight.path for weight in network.weights if not np.array_equal(array(weight), before[weight.path])}
 
 
@@ -131,7 +131,7 @@ def test_frozen_convolutions_give_the_head_the_features_of_inference(network):
 
 def test_the_optimizer_knows_trained_variables_only(network):
     freeze(network, "last")
-    model = trainee(network, "multiclass", keras.optimizers.Adam(), None)
+    model = trainee(network, loss_for("multiclass"), keras.optimizers.Adam(), None)
     model.optimizer.build(model.trainable_variables)
     moments = [variable for variable in model.optimizer.variables if variable.ndim]
     assert len(moments) == 2 * len(["hidden/kernel", "hidden/bias", "logits/kernel", "logits/bias"])

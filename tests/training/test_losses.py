@@ -26,7 +26,7 @@ def test_the_two_losses_of_a_teacher_equal_one_loss_against_the_blended_target(
     taught: records.Data, network: Callable[..., Any]
 ) -> None:
     net = network()
-    model = trainee(net, taught.task, keras.optimizers.SGD(0.5), 0.3)
+    model = trainee(net, loss_for(taught), keras.optimizers.SGD(0.5), 0.3)
     reading = {"batch_size": 12, "teacher": "random", "temperature": 2.0}
     ((log_mel, blended),) = taught.read("train", label_weight=0.3, **reading).as_numpy_iterator()
     apart = taught.read("train", separate=True, **reading)
@@ -52,7 +52,7 @@ def test_a_step_on_the_two_losses_is_the_step_on_the_blended_target(
     weights = []
     for label_weight, options in ((0.3, {"separate": True}), (None, {"label_weight": 0.3})):
         net = network()
-        model = trainee(net, taught.task, keras.optimizers.SGD(0.5), label_weight)
+        model = trainee(net, loss_for(taught), keras.optimizers.SGD(0.5), label_weight)
         model.fit(taught.read("train", **reading, **options), verbose=0, shuffle=False)
         weights.append(net.get_weights())
     for one, other in zip(*weights, strict=True):

@@ -14,7 +14,7 @@ from audiotag.errors import AudiotagError
 from audiotag.models.dynamic import DynamicConvolution, DynamicPointwise
 from audiotag.training import Recipe, Temperature, fitting
 from audiotag.training.checkpoints import Checkpoints, Progress
-from audiotag.training.losses import trainee
+from audiotag.training.losses import loss_for, trainee
 from audiotag.training.recipe import resolve
 
 
@@ -51,7 +51,7 @@ def test_a_schedule_from_1_stays_there() -> None:
 @pytest.mark.slow
 def test_every_epoch_of_a_run_resumed_too_has_its_temperature_in_the_network_behind_the_trainee() -> None:
     network = models.build("dymn01", classes=3, mels=16)
-    model = trainee(network, "multiclass", keras.optimizers.SGD(0.01), 0.5)
+    model = trainee(network, loss_for("multiclass"), keras.optimizers.SGD(0.01), 0.5)
     log_mel = np.random.default_rng(0).normal(size=(4, 20, 16, 1)).astype(np.float32)
     target = np.eye(3, dtype=np.float32)[[0, 1, 2, 0]]
     targets = {"label": target, "distillation": target}
