@@ -50,7 +50,7 @@ def read(root: Path, table: Path, group_by: str | None = None) -> list[Clip]:
     Raises:
         AudiotagError: what the table says cannot be meant; the message names the row.
     """
-    rows = tables.read(table).map(_text)
+    rows = tables.read(table).map(as_text)
     filled = [row for row, cells in enumerate(rows.to_numpy().tolist()) if any(map(str.strip, cells))]
     rows = rows.iloc[filled]  # a spreadsheet has empty ones
     one_hot, never = _one_hot({column: rows[column].tolist() for column in rows})
@@ -132,7 +132,17 @@ def seconds(cell: str, name: str, where: str) -> float | None:
     return value
 
 
-def _split_name(cell: str, column: str, where: str) -> str:
+def split_name(cell: str, column: str, where: str) -> str:
+    """The split that a cell states, of a fold its number too.
+
+    Args:
+        cell: as somebody wrote it.
+        column: "split" or "fold".
+        where: the row, for the message.
+
+    Raises:
+        AudiotagError: it is empty, or no name of a split.
+    """
     number = re.fullmatch(r"([0-9]+)(\.0)?", cell)  # a spreadsheet's fold may be 1.0
     split = f"fold{number[1]}" if number and column == "fold" else cell
     split = f"fold{split}" if column == "fold" and not splits.recognise([split]) else split
@@ -153,7 +163,7 @@ def _clip_of_row(row: dict[str, str], header: dict[str, str], one_hot: list[str]
     start = start or 0.0
     if end is not None and end <= start:
         raise AudiotagError(f"{where}: end must come after start, received {start:g} to {end:g} s")
-    split = _split_name(cells["split"], header["split"], where) if "split" in header else ""
+    split = split_name(cells["split"], header["split"], where) if "split" in header else ""
     clip_id = cells.get("clip_id") or (f"{source}#{start:.3f}" if start or end is not None else source)
     columns = {column: cell.strip() for column, cell in row.items() if column not in (*header.values(), *one_hot)}
     labels = tuple(name.strip() for name in one_hot if row[name].strip().casefold() in YES)
@@ -179,7 +189,7 @@ def _events(
     return tuple(Event(*span, label) for label in labels)
 
 
-def _text(cell: object) -> str:
+def as_text(cell: object) -> str:
     """A cell of Parquet as one of CSV."""
     if isinstance(cell, list):
         return join_cell(map(str, cell))
