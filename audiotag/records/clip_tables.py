@@ -36,6 +36,7 @@ PUBLISHED = {
 }
 # Columns of strong labels, where a table has both.
 EVENT = ("onset", "offset")
+_COMMA = re.compile(r"^(\d+),(\d+)$")  # as a spreadsheet writes 0,5 in half of Europe
 YES, NO = {"1", "1.0", "true", "yes", "x"}, {"0", "0.0", "false", "no", ""}
 
 
@@ -124,7 +125,7 @@ def seconds(cell: str, name: str, where: str) -> float | None:
     if not cell:
         return None
     try:
-        value = float(re.sub(r"^(\d+),(\d+)$", r"\1.\2", cell))  # as a spreadsheet writes 0,5 in half of Europe
+        value = float(_COMMA.sub(r"\1.\2", cell) if "," in cell else cell)
     except ValueError:
         value = math.nan
     if not (math.isfinite(value) and value >= 0):

@@ -103,9 +103,7 @@ def test_one_table_of_all(site: Path, tmp_path: Path) -> None:
     with pytest.raises(AudiotagError, match="no annotation has a column 'place'"):
         declare(site, annotations=table, group_by="place")
     table.write_text("path,onset,offset,label,split\na.wav,0,1,dog,train\na.wav,1,2,dog,test\n")
-    with pytest.raises(
-        AudiotagError, match=r"all\.csv line 3: a recording has one split, a\.wav has 'train' and"
-    ):
+    with pytest.raises(AudiotagError, match=r"all\.csv line 3: a recording has one split, a\.wav has 'train' and"):
         declare(site, annotations=table)
 
 
@@ -162,7 +160,8 @@ def test_whatever_is_wrong_is_rejected_with_its_reason(
         "late.wav#9.000-10.000": "late.txt line 3: an event ends after its recording, 9 to 10 s of 6.000 s",
         "backwards.wav#2.000": "backwards.txt line 2: an event ends before it begins, 3 to 2.5 s",
         "nameless.wav#4.000": "nameless.txt line 2: an event has no label, 4.5 to 5 s",
-        "broken.wav": f"{tmp_path}/broken.txt line 2: start must be seconds from the recording's beginning, received 'xx'",
+        "broken.wav": f"{tmp_path}/broken.txt line 2: start must be seconds from the recording's beginning, "
+        "received 'xx'",
         "alone.wav": "no annotations belong to it",
     }
     assert contents(declared)["late.wav#0.000"] == ("dog",)

@@ -15,7 +15,7 @@ class Annotation:
         offset: likewise; that of a point is its onset.
         label: the class; "" where nobody has named it.
         recording: the recording as the file names it; "": the one that the file belongs to.
-        place: where it stands, for messages: "site1.txt line 3"; a format's module gives it without the file.
+        place: where it stands, for messages: "site1.txt line 3".
         cells: further cells of its row that were asked for, by column.
         nothing: it says that somebody has looked at the recording and marked nothing; its times do not matter.
     """

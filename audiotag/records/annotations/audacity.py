@@ -26,15 +26,18 @@ def read(path: Path, label: str | None = None, keep: Sequence[str] = ()) -> list
     for number, line in enumerate(tables.text(path).splitlines(), 1):
         if not line.strip() or line.startswith("\\"):
             continue
-        place = f"line {number}"
+        place = f"{path.name} line {number}"
         cells = [cell.strip() for cell in line.split("\t")]
         if len(cells) == 2 and not _NUMBER.fullmatch(cells[1]):
             cells = [cells[0], *cells]
         start, end = (
-            seconds(cell, name, f"{path} {place}") for cell, name in zip([*cells, ""], ("start", "end"), strict=False)
+            seconds(cell, name, f"{path} line {number}")
+            for cell, name in zip([*cells, ""], ("start", "end"), strict=False)
         )
         if start is None or end is None:
-            raise AudiotagError(f"{path} {place}: a label has start, end and text with tabs between, received {line!r}")
+            raise AudiotagError(
+                f"{path} line {number}: a label has start, end and text with tabs between, received {line!r}"
+            )
         names = split_cell(cells[2]) if len(cells) > 2 else ()
         annotations += [Annotation(start, end, name, place=place) for name in names or ("",)]
     return annotations

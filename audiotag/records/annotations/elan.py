@@ -28,11 +28,11 @@ def read(path: Path, label: str | None = None, keep: Sequence[str] = ()) -> list
         annotations = []
         for name in choose(path, {tier: len(own) for tier, own in tiers.items()}, label):
             for mark in tiers[name]:
-                place = f"tier {name} annotation {mark.attrib['ANNOTATION_ID']}"
+                place = f"{path.name} tier {name} annotation {mark.attrib['ANNOTATION_ID']}"
                 aligned = _aligned(mark, marks)
                 span = [times[aligned.attrib[f"TIME_SLOT_REF{end}"]] for end in (1, 2)]
                 if None in span:
-                    raise AudiotagError(f"{path} {place} has no time: give it one in ELAN, or choose other tiers")
+                    raise AudiotagError(f"{place} has no time: give it one in ELAN, or choose other tiers")
                 text = mark.findtext("ANNOTATION_VALUE") or ""
                 onset, offset = (int(value) / 1000 for value in span)
                 annotations += [Annotation(onset, offset, each, place=place) for each in split_cell(text) or ("",)]

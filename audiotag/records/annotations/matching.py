@@ -18,6 +18,7 @@ class Matching:
 
     def __init__(self, recordings: Iterable[str]) -> None:
         self._by_name: dict[str, list[str]] = {}  # by name, and by name without suffix
+        self._of_cell: dict[str, tuple[str | None, str]] = {}
         for recording in recordings:
             name = _folded(recording).rpartition("/")[2]
             for key in {name, name.rpartition(".")[0]}:
@@ -56,7 +57,11 @@ class Matching:
         Returns:
             Its path, or None and the reason.
         """
-        parts = re.split(r"[/\\]+", _folded(cell))
+        if cell not in self._of_cell:
+            self._of_cell[cell] = self._search(re.split(r"[/\\]+", _folded(cell)))
+        return self._of_cell[cell]
+
+    def _search(self, parts: list[str]) -> tuple[str | None, str]:
         named = self._by_name.get(parts[-1], [])
         agreeing = {recording: _agreement(_folded(recording).split("/"), parts) for recording in named}
         best = [recording for recording in named if agreeing[recording] == max(agreeing.values())]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from audiotag import tables
@@ -56,7 +55,6 @@ def read(path: Path, label: str | None = None, keep: Sequence[str] = ()) -> list
     if reader is None:
         raise AudiotagError(f"annotations are files that end in {', '.join(READERS)}, received {path}: export them so")
     try:
-        marks = reader(path, label, keep) if path.stat().st_size else []
+        return reader(path, label, keep) if path.stat().st_size else []
     except (OSError, UnicodeDecodeError) as error:
         raise AudiotagError(f"{path} cannot be read ({error}): export it again") from error
-    return [replace(mark, place=f"{path.name} {mark.place}") for mark in marks]

@@ -6,7 +6,8 @@ itself give them, whatever the case of letters, with spaces or `_` between words
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from audiotag import tables
@@ -39,60 +40,94 @@ NOTHING = "nocall"
 """What BirdNET-Analyzer writes for a recording in which it has found nothing."""
 
 
+@dataclass(frozen=True)
+class _Columns:
+    """The table's names of the columns that mean something; None: it has none."""
+
+    onset: str
+    offset: str | None
+    duration: str | None
+    classes: str | None
+    recording: tuple[str, ...]
+    in_file: str | None
+
+
 def read(path: Path, label: str | None = None, keep: Sequence[str] = ()) -> list[Annotation]:
     """Read a table; arguments as of `reading.read`.
 
     A row without times and label, or with BirdNET's `nocall`, says that nothing sounds in its recording.
     """
-    table = tables.read(path).map(as_text)
-    columns = list(table.columns)
+    table = tables.read(path)
+    columns = _columns(path, list(table.columns), label)
+    if table.empty:
+        return []
+    if columns.classes is None:  # which Raven adds with the first selection
+        raise AudiotagError(
+            f"{path} has no column {label or LABELS[0]!r} of classes, it has {', '.join(table.columns)}: choose one "
+            "with --label"
+        )
+    cells = {name: [as_text(cell).strip() for cell in table[name]] for name in table.columns}
+    kept = [name for name in keep if name in cells]
+    annotations = []
+    for position, row in enumerate(zip(*cells.values(), strict=True)):
+        if not any(row):
+            continue  # a spreadsheet has empty ones
+        line, text = tables.place(table, position), cells[columns.classes][position]
+        span = None if text.casefold() == NOTHING else _span(columns, cells, position, f"{path} {line}", bool(text))
+        names = split_cell(text) if text and span else ()
+        recording = "/".join(cells[name][position] for name in columns.recording)
+        place, further = f"{path.name} {line}", {name: cells[name][position] for name in kept}
+        onset, offset = span or (0.0, 0.0)
+        annotations += [
+            Annotation(onset, offset, name, recording, place, further, span is None) for name in names or ("",)
+        ]
+    return annotations
+
+
+def _columns(path: Path, columns: list[str], label: str | None) -> _Columns:
     named = {_folded(column): column for column in columns}
 
-    def column(names: Iterable[str]) -> str | None:
+    def first(names: Iterable[str]) -> str | None:
         return next((named[name] for name in names if name in named), None)
 
-    onset, offset, duration = column(ONSETS), column(OFFSETS), column(DURATIONS)
+    onset, offset, duration = first(ONSETS), first(OFFSETS), first(DURATIONS)
     if onset is None and duration is not None:  # Kaleidoscope's OFFSET is that from the recording's beginning
         onset, offset = offset, None
-    extent = offset or duration
-    if onset is None or extent is None:
+    if onset is None or (offset or duration) is None:
         raise AudiotagError(
             f"an event begins and ends, {path} has the columns {', '.join(columns)}: name two of them onset and offset"
         )
-    if table.empty:
-        return []  # Raven adds columns of its user with the first selection
-    classes = column(LABELS if label is None else [_folded(label)])
-    if classes is None:
-        raise AudiotagError(
-            f"{path} has no column {label or LABELS[0]!r} of classes, it has {', '.join(columns)}: choose one with "
-            "--label"
-        )
-    source, in_file = column(PATHS), named.get(IN_FILE)
-    folder = named.get("folder") if source and _folded(source) == "in file" else None
-    annotations = []
-    for position, row in enumerate(table.to_dict("records")):
-        place = tables.place(table, position)
-        if not any(map(str.strip, row.values())):
-            continue  # a spreadsheet has empty ones
-        where, text = f"{path} {place}", row[classes].strip()
-        start = seconds(row[onset].strip(), onset, where)
-        last = seconds(row[extent].strip(), extent, where)
-        own = {
-            "recording": "/".join(row[name].strip() for name in (folder, source) if name),
-            "place": place,
-            "cells": {name: row[name].strip() for name in keep if name in row},
-        }
-        if text.casefold() == NOTHING or (start is None and last is None and not text):
-            annotations.append(Annotation(0.0, 0.0, "", **own, nothing=True))
-            continue
-        if start is None or last is None:
-            raise AudiotagError(f"{where}: an event begins and ends, received {row[onset]!r} and {row[extent]!r}")
-        end = last if offset else start + last
-        if in_file and row[in_file].strip():
-            begin = seconds(row[in_file].strip(), in_file, where)
-            start, end = begin, begin + end - start
-        annotations += [Annotation(start, end, name, **own) for name in split_cell(text) or ("",)]
-    return annotations
+    recording = first(PATHS)
+    folder = named.get("folder") if recording and _folded(recording) == "in file" else None  # Kaleidoscope's too
+    return _Columns(
+        onset,
+        offset,
+        duration,
+        first(LABELS if label is None else [_folded(label)]),
+        tuple(filter(None, (folder, recording))),
+        named.get(IN_FILE),
+    )
+
+
+def _span(
+    columns: _Columns, cells: Mapping[str, list[str]], position: int, where: str, has_label: bool
+) -> tuple[float, float] | None:
+    """Onset and offset of a row; None: it has no times and no label.
+
+    Raises:
+        AudiotagError: it has one of them alone, or none that is a time.
+    """
+    last = columns.offset or columns.duration
+    onset, end = (seconds(cells[name][position], name, where) for name in (columns.onset, last))
+    if onset is None and end is None and not has_label:
+        return None
+    if onset is None or end is None:
+        received = f"{cells[columns.onset][position]!r} and {cells[last][position]!r}"
+        raise AudiotagError(f"{where}: an event begins and ends, received {received}: correct the row")
+    extent = end - onset if columns.offset else end
+    if columns.in_file and cells[columns.in_file][position]:
+        onset = seconds(cells[columns.in_file][position], columns.in_file, where)
+    return onset, round(onset + extent, 9)
 
 
 def _folded(name: str) -> str:

@@ -28,7 +28,7 @@ def read(path: Path, label: str | None = None, keep: Sequence[str] = ()) -> list
     annotations = []
     for tier in choose(path, {name: len(own) for name, own in entries.items()}, label):
         for number, (onset, *offset, text) in enumerate(entries[tier], 1):
-            place = f"tier {tier} entry {number}"
+            place = f"{path.name} tier {tier} entry {number}"
             span = (float(onset), float(offset[0] if offset else onset))
             annotations += [Annotation(*span, name, place=place) for name in split_cell(text)]
     return annotations
