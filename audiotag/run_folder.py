@@ -15,6 +15,9 @@ CHECKPOINTS = "checkpoints"
 TRAIN, VALIDATION, EVALUATION = "train", "validation", "evaluation"
 """TensorBoard's folders."""
 
+DRAWS = "draws.csv"
+"""Of a run that reads balanced: a row an epoch, how many examples of each class it drew."""
+
 NO_VALIDATION = "none"
 LAST = "last"
 """What a recipe's monitor says where the last epoch is kept, not the best."""

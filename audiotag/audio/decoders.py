@@ -26,6 +26,13 @@ _SLACK = {"MP3": 4 * 1152}  # samples that a decoder may give fewer than frames 
 INSTALL = 'install PyAV (pip install "audiotag[formats]"), or convert it to WAV or FLAC'
 
 
+def _has_resource_fork(path: Path) -> bool:
+    """Whether macOS left a file beside this one in which libsndfile, given the name, looks for what an MP3 is."""
+    return any(
+        (path.parent / fork / name).exists() for fork, name in (("", f"._{path.name}"), (".AppleDouble", path.name))
+    )
+
+
 class SoundfileDecoder:
     """A file that libsndfile decodes, link after link.
 
@@ -37,9 +44,10 @@ class SoundfileDecoder:
     def __init__(self, path: Path, links: tuple[Link, ...]) -> None:
         self._name = path.name
         self._files: list[soundfile.SoundFile] = []
+        by_name = not _has_resource_fork(path)
         try:
             for link in links:
-                self._files.append(soundfile.SoundFile(path if link == Link() else View(path, link)))
+                self._files.append(soundfile.SoundFile(path if by_name and link == Link() else View(path, link)))
                 check_header(path.name, self._files[-1].samplerate, self._files[-1].channels)
         except BaseException:
             self.close()

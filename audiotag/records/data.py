@@ -208,6 +208,29 @@ class Data(HoldsClipFormat):
             clip_weights[accepted.index] = balance.weights(indices, len(self.labels))
         return np.where(records["variant"].isin(self._views(variants)), clip_weights[records["row"]], 0.0)
 
+    def draws(self, expression: str, epoch: int, *, seed: int = 0, variants: Variants = None) -> dict[str, int]:
+        """How many examples of each class an epoch of balanced reading draws.
+
+        Args:
+            expression: see `select`.
+            epoch: not negative.
+            seed: that of `read`.
+            variants: views that may be drawn.
+
+        Returns:
+            Examples that have the class, by its name; those of a clip with several classes count for each.
+        """
+        import pandas
+
+        weights = self.record_weights(expression, variants, balanced=True)
+        rows = pandas.concat([self._records(split) for split in self.select(expression)])["row"].to_numpy()
+        drawn = np.bincount(rows, balance.draws(weights, seed, epoch), len(self.clips)).astype(np.int64)
+        counts = dict.fromkeys(self.labels, 0)
+        for cell, times in zip(self.clips["labels"], drawn.tolist(), strict=True):
+            for name in split_cell(cell) if times else ():
+                counts[name] += times
+        return counts
+
     def batches(
         self,
         expression: str | None = None,

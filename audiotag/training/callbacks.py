@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from audiotag import progress
+from audiotag import progress, tables
 from audiotag.errors import AudiotagError
 from audiotag.training.checkpoints import Checkpoints, Progress
 from audiotag.training.recipe import LAST, MONITORS
@@ -49,6 +50,26 @@ class StopWhereNotFinite(keras.callbacks.Callback):
             if not np.isfinite(keras.ops.convert_to_numpy(variable)).all():
                 where = f"epoch {epoch + 1}, by step {self.params['steps']}"
                 raise DivergedError(f"the weights {variable.path} became NaN or infinite in {where}")
+
+
+class LogDraws(keras.callbacks.Callback):
+    """Keeps a table, a row an epoch, of how many examples of each class balanced reading draws.
+
+    Args:
+        path: the table; rows of earlier epochs stay.
+        draws: from an epoch to examples by class.
+    """
+
+    def __init__(self, path: Path, draws: Callable[[int], Mapping[str, int]]) -> None:
+        super().__init__()
+        self.path, self.draws = path, draws
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Add the epoch's row."""
+        counts = self.draws(epoch)
+        rows = tables.read(self.path, ("epoch",), encoding=tables.OWN).to_numpy().tolist() if self.path.exists() else []
+        rows = [row for row in rows if int(row[0]) <= epoch]
+        tables.write(self.path, ("epoch", *counts), [*rows, (epoch + 1, *counts.values())])
 
 
 def seed_everything(*numbers: int) -> None:

@@ -10,13 +10,14 @@ import keras
 from audiotag import models, progress, records
 from audiotag.errors import AudiotagError
 from audiotag.metrics.predictions import NotFiniteError
-from audiotag.run_folder import CHECKPOINTS, STUDENT, TAGGER, VALIDATION
+from audiotag.run_folder import CHECKPOINTS, DRAWS, STUDENT, TAGGER, VALIDATION
 from audiotag.startup import keras_defaults
 from audiotag.training.callbacks import (
     DivergedError,
     EpochLine,
     EpochScalars,
     KeepState,
+    LogDraws,
     SeedEveryEpoch,
     StopWhereNotFinite,
     seed_everything,
@@ -169,6 +170,8 @@ def _callbacks(
         # Down to 1 within four fifths of a run that is too short for a degree an epoch.
         fall = max(1.0, (START - 1) / (0.8 * recipe.epochs))
         callbacks.append(Temperature(fall=fall))
+    if recipe.balance:
+        callbacks.append(LogDraws(out / DRAWS, lambda epoch: data.draws(recipe.train, epoch, seed=recipe.seed)))
     if recipe.validates:
         from audiotag.tensorboard import PerClassMetrics
 

@@ -132,6 +132,7 @@ def test_balanced_reading_draws_what_it_says(data: records.Data) -> None:
         data.labels.multi_hot(split_cell(cell)) for cell in data.rows([clip_id for clip_id, _ in expected])["labels"]
     ]
     np.testing.assert_array_equal(np.array(list(expected.values())) @ drawn, np.sum(target, axis=0))
+    assert data.draws("all", 2, seed=5) == dict(zip(data.labels, np.sum(target, axis=0), strict=True))
 
 
 def test_balanced_reading_keeps_to_the_chosen_variants(data: records.Data) -> None:

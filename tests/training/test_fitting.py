@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import pandas
 import plain_keras
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -164,15 +165,20 @@ def test_a_student_is_a_start_for_another_run(finished: Any, tones: records.Data
 def test_more_epochs_train_a_finished_run_on(
     tones: records.Data, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    first = train(a_recipe(tones, epochs=1), tmp_path / "run")
+    first = train(a_recipe(tones, epochs=1, balance=True), tmp_path / "run")
     capsys.readouterr()
-    longer = train(a_recipe(tones, epochs=3), tmp_path / "run")
+    longer = train(a_recipe(tones, epochs=3, balance=True), tmp_path / "run")
     assert "was to have 1 epochs: it goes on to 3" in capsys.readouterr().err
     assert (longer.epochs, longer.history[0]) == (3, first.history[0])
-    assert longer.history[1]["learning_rate"] == pytest.approx(resolve(a_recipe(tones, epochs=3), tones).schedule(1))
+    assert longer.history[1]["learning_rate"] == pytest.approx(
+        resolve(a_recipe(tones, epochs=3, balance=True), tones).schedule(1)
+    )
+    drawn = pandas.read_csv(tmp_path / "run" / "draws.csv", index_col="epoch")
+    assert drawn.index.tolist() == [1, 2, 3]
+    assert [row.to_dict() for _, row in drawn.iterrows()] == [tones.draws("train", epoch) for epoch in range(3)]
     for change in ({"epochs": 2}, {"epochs": 4, "seed": 1}):
         with pytest.raises(AudiotagError, match=r"another recipe, different in .*epochs"):
-            train(a_recipe(tones, **change), tmp_path / "run")
+            train(a_recipe(tones, balance=True, **change), tmp_path / "run")
 
 
 def frozen_recipe(data: records.Data, student: Path, **choices: Any) -> Recipe:
