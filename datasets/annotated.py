@@ -85,6 +85,8 @@ def declare(
             f"seconds and hop must be at least 0.001 and least_overlap not negative, received {seconds}, {hop}, "
             f"{least_overlap}"
         )
+    if unannotated not in ("negative", "leave-out"):
+        raise AudiotagError(f"unannotated clips are negative or leave-out, received {unannotated!r}: choose one")
     if background is not None and unannotated == "leave-out":
         raise AudiotagError(f"clips without an event are {background!r} or left out, received both: choose one")
     place = None if annotations is None else Path(annotations)

@@ -11,7 +11,7 @@ from audiotag.errors import AudiotagError
 from audiotag.labels import Labels
 from audiotag.records import Clip, Declaration, clip_tables, drawing, splits
 from audiotag.records.cutting import is_readable, length_of, pieces
-from audiotag.records.declaration import is_beyond
+from audiotag.records.declaration import ALL, UNKNOWN, is_beyond
 from audiotag.records.recordings import Recordings
 from audiotag.storage import fingerprint
 
@@ -33,7 +33,13 @@ def _clips_of_folders(root: Path, names_are_classes: bool) -> list[Clip]:
             raise AudiotagError(f"{root} is {title}, it holds {table}: audiotag build {dataset} --source {root}")
     tops = {file.split("/")[0] for file in files if "/" in file}
     split_of = {} if names_are_classes else splits.recognise(sorted(tops))
-    if others := sorted(tops - set(split_of)):
+    # The folder `unlabelled` stands beside those of classes, or beside those of splits.
+    unlabelled = [file for file in files if split_of.get(_top(file)) == splits.UNLABELLED]
+    split_of = {name: split for name, split in split_of.items() if split != splits.UNLABELLED}
+    files = [file for file in files if file not in set(unlabelled)]
+    if not files:
+        raise AudiotagError(f"{root} holds unlabelled recordings alone, in {_top(unlabelled[0])}: add a folder a class")
+    if others := sorted({_top(file) for file in files if "/" in file} - set(split_of)):
         for name in split_of:
             raise AudiotagError(
                 f"the folder {name!r} of {root} is named like a split, {others[0]!r} is not: move every class folder "
@@ -52,7 +58,9 @@ def _clips_of_folders(root: Path, names_are_classes: bool) -> list[Clip]:
         name
         for name in classes
         if name.replace("_", " ").casefold() in CONTAINERS
-        or any(depth == 0 or split.startswith("fold") for split in splits.recognise([name]).values())
+        or any(
+            depth == 0 or split.startswith(("fold", splits.UNLABELLED)) for split in splits.recognise([name]).values()
+        )
     ]
     if odd and not names_are_classes:
         raise AudiotagError(
@@ -60,7 +68,13 @@ def _clips_of_folders(root: Path, names_are_classes: bool) -> list[Clip]:
             "place, or list the recordings in a table (audiotag build folder --source DIR --table clips.csv); "
             "--allow-class-names makes it a class"
         )
-    return [Clip(file, file, (file.split("/")[depth],), split_of.get(file.split("/")[0], "")) for file in files]
+    labelled = [Clip(file, file, (file.split("/")[depth],), split_of.get(_top(file), "")) for file in files]
+    columns = {UNKNOWN: ALL}
+    return [*labelled, *(Clip(file, file, (), splits.UNLABELLED, columns=columns) for file in unlabelled)]
+
+
+def _top(file: str) -> str:
+    return file.split("/")[0] if "/" in file else ""
 
 
 def _fault(clip: Clip, length: float | None) -> str:
@@ -85,7 +99,8 @@ def declare(
 
     Without a table, a recording's class is its folder in `source`, however deep the recording lies in it:
     `dog/3.wav`, `dog/park/4.flac`. Folders `train`, `validation` and `test` around the class folders, in any usual
-    spelling (`Train`, `val`, `dev`, `eval`, `fold1`), set the splits. With a table, its rows are the clips and other
+    spelling (`Train`, `val`, `dev`, `eval`, `fold1`), set the splits; a folder `unlabelled` beside those of classes or
+    splits holds recordings that nobody has labelled, for a teacher. With a table, its rows are the clips and other
     files do not matter. Its columns are path (or filename, or source; relative to `source`), label or labels (several
     separated by `;`) and, if wanted, clip_id, start, end (seconds), split or fold, and onset and offset (of a strong
     label, seconds of the recording, an event a row). Without a column of labels, two or more columns that hold 0 and 1
@@ -138,7 +153,8 @@ def declare(
         if whole.fault or not is_readable(whole, length):
             unusable.add(whole.clip_id)
     if not all(clip.split for clip in clips):
-        clips = drawing.draw(clips, root, group_by, unusable)
+        stated = [clip for clip in clips if clip.split]
+        clips = [*drawing.draw([clip for clip in clips if not clip.split], root, group_by, unusable), *stated]
     elif group_by is not None:
         drawing.check_groups(clips, group_by)
     rows = []
@@ -148,7 +164,9 @@ def declare(
     return Declaration(
         name=root.name,
         version=fingerprint([seconds, *sorted(rows)])[:12],
-        task="multiclass" if all(len(clip.labels) == 1 for clip in clips) else "multilabel",
+        task="multiclass"
+        if all(len(clip.labels) == 1 for clip in clips if clip.split != splits.UNLABELLED)
+        else "multilabel",
         licence=LICENCE,
         citation=CITATION,
         labels=Labels(tuple(sorted({label for clip in clips for label in clip.labels}))),

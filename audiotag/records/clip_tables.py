@@ -14,7 +14,7 @@ from audiotag import progress, tables
 from audiotag.errors import AudiotagError
 from audiotag.labels import join_cell, split_cell
 from audiotag.records import splits
-from audiotag.records.declaration import Clip, Event
+from audiotag.records.declaration import ALL, UNKNOWN, Clip, Event
 from audiotag.records.recordings import Recordings
 
 COLUMNS = {
@@ -71,8 +71,19 @@ def read(root: Path, table: Path, group_by: str | None = None) -> list[Clip]:
         column = header.get("labels", ", ".join(one_hot))
         raise AudiotagError(f"{table} names no label in any row: fill the column {column}")
     split_of = splits.recognise(sorted({clip.split for _, clip in clips}))
-    named = [(where, replace(clip, split=split_of.get(clip.split, clip.split))) for where, clip in clips]
+    named = [(where, _in_split(clip, split_of.get(clip.split, clip.split), where)) for where, clip in clips]
     return _merge(named, table)
+
+
+def _in_split(clip: Clip, split: str, where: str) -> Clip:
+    if split != splits.UNLABELLED:
+        return replace(clip, split=split)
+    if clip.labels:
+        raise AudiotagError(
+            f"{where}: a clip of the split {clip.split} has no label, received {join_cell(clip.labels)!r}: empty the "
+            "cell, or choose another split"
+        )
+    return replace(clip, split=split, columns={**clip.columns, UNKNOWN: ALL})
 
 
 def _header(columns: list[str], table: Path, one_hot: Sequence[str]) -> dict[str, str]:

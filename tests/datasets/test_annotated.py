@@ -136,7 +136,8 @@ def test_whatever_is_wrong_is_rejected_with_its_reason(
     noises: Noises, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     names = ("good.wav", "late.wav", "backwards.wav", "nameless.wav", "broken.wav", "alone.wav")
-    noises(tmp_path, *names, seconds=6.0)
+    root = tmp_path / "site"
+    noises(root, *names, seconds=6.0)
     texts = {
         "good": "0\t1\tdog\n",
         "late": "0\t1\tdog\n5\t7\tdog\n9\t10\tcat\n",
@@ -147,21 +148,20 @@ def test_whatever_is_wrong_is_rejected_with_its_reason(
         "gone": "0\t1\tdog\n",
     }
     for name, text in texts.items():
-        (tmp_path / f"{name}.txt").write_text(text)
-    declared = declare(tmp_path)
+        (root / f"{name}.txt").write_text(text)
+    declared = declare(root)
     said = capsys.readouterr().err
     assert "left out, they belong to no recording (2): README.txt, gone.txt" in said
     assert "rejected, no annotations belong to them (1): alone.wav" in said
-    records.build(declared, tmp_path.parent / "data", workers=1)
-    with (tmp_path.parent / "data" / "clips.csv").open(encoding="utf-8", newline="") as file:
+    records.build(declared, tmp_path / "data", workers=1)
+    with (tmp_path / "data" / "clips.csv").open(encoding="utf-8", newline="") as file:
         reasons = {row["clip_id"]: row["reason"] for row in csv.DictReader(file) if row["status"] == "rejected"}
     assert reasons == {
         "late.wav#4.000": "late.txt line 2: an event ends after its recording, 5 to 7 s of 6.000 s",
         "late.wav#9.000-10.000": "late.txt line 3: an event ends after its recording, 9 to 10 s of 6.000 s",
         "backwards.wav#2.000": "backwards.txt line 2: an event ends before it begins, 3 to 2.5 s",
         "nameless.wav#4.000": "nameless.txt line 2: an event has no label, 4.5 to 5 s",
-        "broken.wav": f"{tmp_path}/broken.txt line 2: start must be seconds from the recording's beginning, "
-        "received 'xx'",
+        "broken.wav": f"{root}/broken.txt line 2: start must be seconds from the recording's beginning, received 'xx'",
         "alone.wav": "no annotations belong to it",
     }
     assert contents(declared)["late.wav#0.000"] == ("dog",)

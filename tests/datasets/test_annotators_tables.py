@@ -235,3 +235,14 @@ def test_an_event_beyond_the_recording_rejects_its_clip(declare: Callable, tmp_p
         "",  # a rounded time
         "an event ends at 0.5 s and b.wav lasts 0.100 s: correct the table",
     ]
+
+
+def test_rows_of_the_split_unlabelled(declare: Callable) -> None:
+    declared = declare("path,label,split\na.wav,dog,train\nb.wav,,unlabeled\n")
+    assert [(clip.split, clip.labels, clip.columns.get("unknown")) for clip in declared.clips] == [
+        ("train", ("dog",), None),
+        ("unlabelled", (), "*"),
+    ]
+    assert declared.task == "multiclass"
+    with pytest.raises(AudiotagError, match="line 3: a clip of the split unlabeled has no label, received 'cat'"):
+        declare("path,label,split\na.wav,dog,train\nb.wav,cat,unlabeled\n")
