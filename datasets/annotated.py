@@ -113,7 +113,7 @@ def declare(
             nowhere += outside
     if nowhere:
         progress.say(f"{root}: events that lie in no clip, between two or at a recording's end: {nowhere}")
-    clips = _treat_empty(root, clips, unannotated, background)
+    clips = _treat_empty(root, clips, lengths, unannotated, background)
     names = sorted({label for clip in clips for label in clip.labels})
     if not names:
         raise AudiotagError(f"{place or root} has no event that can be used: does --label name the column of classes?")
@@ -132,11 +132,14 @@ def declare(
     )
 
 
-def _treat_empty(root: Path, clips: Sequence[Clip], unannotated: str, background: str | None) -> list[Clip]:
+def _treat_empty(
+    root: Path, clips: Sequence[Clip], lengths: Mapping[str, float | None], unannotated: str, background: str | None
+) -> list[Clip]:
     """Clips in which none of the events counts: left out, of the class of background, or as they are."""
 
     def is_empty(clip: Clip) -> bool:
-        return not (clip.labels or clip.fault or UNKNOWN in clip.columns)
+        wrong = clip.fault or lengths[clip.source] is None  # stands in clips.csv with its reason
+        return not (clip.labels or wrong or UNKNOWN in clip.columns)
 
     if unannotated == "leave-out":
         if count := sum(map(is_empty, clips)):

@@ -17,8 +17,9 @@ def label(
 ) -> tuple[list[Clip], list[Event]]:
     """Give clips of one recording the classes that sound in them, and when.
 
-    An event counts in every clip that holds `least_overlap` seconds of it, or all of it. One that would count nowhere,
-    a short one on the edge of two clips, counts in the clip that holds most of it, the earlier of two equal ones.
+    An event counts in every clip that holds `least_overlap` seconds of it, or all of it, or nothing but it. One that
+    would count nowhere, a short one on the edge of two clips, counts in the clip that holds most of it, the earlier of
+    two equal ones.
 
     Args:
         clips: with an end, in the order of their starts and of their ends, all times the recording's own.
@@ -44,7 +45,7 @@ def label(
             touched = range(len(clips) - 1, len(clips))
         overlaps = {index: min(offset, ends[index]) - max(onset, starts[index]) for index in touched}
         wanted = min(least, offset - onset)
-        counted = [index for index, overlap in overlaps.items() if overlap >= wanted]
+        counted = [index for index, overlap in overlaps.items() if overlap >= min(wanted, ends[index] - starts[index])]
         if not counted and overlaps:
             counted = [max(overlaps, key=lambda index: (overlaps[index], -index))]
         if not counted:

@@ -167,12 +167,48 @@ def test_whatever_is_wrong_is_rejected_with_its_reason(
     assert contents(declared)["late.wav#0.000"] == ("dog",)
 
 
+@pytest.mark.parametrize("unannotated", ["negative", "leave-out"])
+def test_a_recording_that_cannot_be_opened_is_rejected_by_the_build(
+    site: Path, tmp_path: Path, unannotated: str
+) -> None:
+    for name, text in (("empty", ""), ("full", "0\t1\twind\n")):
+        (site / f"{name}.wav").write_text("no sound")
+        (site / f"{name}.txt").write_text(text)
+    declared = declare(site, unannotated=unannotated)
+    assert {clip.clip_id: (clip.labels, clip.fault) for clip in declared.clips if ".wav#" not in clip.clip_id} == {
+        "empty.wav": ((), ""),
+        "full.wav": (("wind",), ""),
+    }
+    report = records.build(declared, tmp_path / "data", workers=1)
+    assert report.rejected == 2
+
+
+def test_an_event_before_the_recording(noises: Noises, tmp_path: Path) -> None:
+    noises(tmp_path, "a.wav", seconds=2.0)
+    (tmp_path / "a.eaf").write_text(
+        "<ANNOTATION_DOCUMENT><TIME_ORDER><TIME_SLOT TIME_SLOT_ID='1' TIME_VALUE='-500'/>"
+        "<TIME_SLOT TIME_SLOT_ID='2' TIME_VALUE='500'/></TIME_ORDER><TIER TIER_ID='x'><ANNOTATION>"
+        "<ALIGNABLE_ANNOTATION ANNOTATION_ID='a' TIME_SLOT_REF1='1' TIME_SLOT_REF2='2'><ANNOTATION_VALUE>dog"
+        "</ANNOTATION_VALUE></ALIGNABLE_ANNOTATION></ANNOTATION></TIER></ANNOTATION_DOCUMENT>"
+    )
+    with pytest.raises(AudiotagError, match="no event that can be used"):
+        declare(tmp_path)
+    noises(tmp_path, "b.wav", seconds=2.0)
+    (tmp_path / "b.txt").write_text("0\t1\tdog\n")
+    assert [clip.fault for clip in declare(tmp_path).clips] == [
+        "a.eaf tier x annotation a: an event begins before its recording, -0.5 to 0.5 s",
+        "",
+    ]
+
+
 def test_rows_of_recordings_that_are_not_there_are_rejected(site: Path, tmp_path: Path) -> None:
     table = tmp_path / "all.csv"
     table.write_text("path,onset,offset,label\na.wav,0,1,dog\nC:\\gone\\c.wav,0,1,cat\n")
     faults = {clip.clip_id: clip.fault for clip in declare(site, annotations=table).clips if clip.fault}
     assert "there is no recording of this name" in faults["C:\\gone\\c.wav"]
     assert faults["night/b.wav"] == "no annotations belong to it"
+    report = records.build(declare(site, annotations=table), tmp_path / "data", workers=1)
+    assert (report.clips, report.rejected) == (5, 2)
     table.write_text("path,onset,offset,label\nc.wav,0,1,cat\n")
     with pytest.raises(AudiotagError, match=r"these are of none \(all\.csv line 2: no recording is c\.wav"):
         declare(site, annotations=table)
@@ -181,9 +217,13 @@ def test_rows_of_recordings_that_are_not_there_are_rejected(site: Path, tmp_path
         declare(site, annotations=table)
 
 
-def test_unlabelled_recordings_are_a_split_of_their_own(noises: Noises, site: Path, tmp_path: Path) -> None:
+def test_unlabelled_recordings_are_a_split_of_their_own(
+    noises: Noises, site: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     noises(site, "c.wav", "Unlabeled/d.wav", seconds=2.5)
+    (site / "Unlabeled" / "d.txt").write_text("0\t1\tdog\n")
     faults = {clip.source: clip.fault for clip in declare(site).clips}
+    assert "annotations of the split unlabelled are not used: 1 recordings" in capsys.readouterr().err
     assert faults["c.wav"] and not faults["Unlabeled/d.wav"]
     declared = declare(site, unlabelled=True)
     assert {clip.source for clip in declared.clips if clip.split == "unlabelled"} == {"c.wav", "Unlabeled/d.wav"}

@@ -31,7 +31,8 @@ def expected(clips: list[Clip], events: list[Event], least: int) -> tuple[dict[s
     for event in events:
         frames = sounding(event)
         overlap = {clip.clip_id: int(frames[round(1000 * clip.start) : round(1000 * clip.end)].sum()) for clip in clips}
-        enough = [name for name, count in overlap.items() if count and (count >= least or count == frames.sum())]
+        length = round(1000 * (clips[0].end - clips[0].start))
+        enough = [name for name, count in overlap.items() if count and count >= min(least, frames.sum(), length)]
         most = max(overlap, key=lambda name: (overlap[name], -int(name)))
         if not overlap[most]:
             nowhere.append(event)

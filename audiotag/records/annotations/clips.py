@@ -41,11 +41,13 @@ class Cutting:
             marks: what is marked in it.
 
         Returns:
-            The clips, and the number of events that no clip holds anything of.
+            The clips, and the number of events that no clip holds anything of. A recording that cannot be opened stays
+            one clip with all labels, which the build rejects.
         """
         whole = self.bare(recording, length)
         if not is_readable(recording, length):
-            return whole, 0
+            labels = tuple(dict.fromkeys(mark.label for mark in marks if mark.label))
+            return [replace(clip, labels=labels) for clip in whole], 0
         marks = [mark for mark in marks if not mark.nothing]
         faults = [(mark, reason) for mark in marks if (reason := _fault(mark, length))]
         wrong = {id(mark) for mark, _ in faults}
@@ -60,6 +62,8 @@ def _fault(mark: Annotation, length: float) -> str:
     span = f"{mark.onset:g} to {mark.offset:g} s"
     if mark.offset < mark.onset:
         return f"{mark.place}: an event ends before it begins, {span}"
+    if mark.onset < 0:
+        return f"{mark.place}: an event begins before its recording, {span}"
     if is_beyond(mark.onset, mark.offset, length):
         return f"{mark.place}: an event ends after its recording, {span} of {length:.3f} s"
     return "" if mark.label else f"{mark.place}: an event has no label, {span}"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from audiotag import audio, progress
 from audiotag.errors import AudiotagError
+from audiotag.records import sources
 from audiotag.records.annotations.annotation import Annotation
 from audiotag.records.annotations.matching import Matching, same_name
 from audiotag.records.annotations.reading import READERS, read
@@ -54,8 +55,11 @@ def collect(
     if annotations is not None and not annotations.is_dir():
         raise AudiotagError(f"annotations are a folder or a table, received {annotations}: no such file or folder")
     folder = root if annotations is None else annotations.resolve()
-    files = search.others if folder == root else audio.search(folder).others
-    files = [path for path in files if path.suffix.lower() in READERS]
+    search = search if folder == root else audio.search(folder)
+    files = [path for path in search.others if path.suffix.lower() in READERS]
+    rest = replace(search, others=tuple(path for path in search.others if path.suffix.lower() not in READERS))
+    if left_out := rest.left_out():
+        progress.say(f"left out of {folder}, no annotations either: {left_out}")
     return _of_files(recordings, folder, files, label, keep, anywhere=folder != root)
 
 
@@ -86,21 +90,25 @@ def _of_files(
     anywhere: bool,
 ) -> Collected:
     matching = Matching(recordings)
-    files_of: dict[str, list[str]] = {}
+    names = [path.relative_to(folder).as_posix() for path in files]
+    recording_of = {name: matching.of_file(name, anywhere and "/" not in name) for name in names}
+    others = [name for name in names if recording_of[name] is None]
+
+    def read_file(name: str) -> list[Annotation] | str:
+        try:
+            return read(folder / name, label, keep)
+        except AudiotagError as error:
+            return str(error)
+
     marks: dict[str, list[Annotation]] = {}
     faults: dict[str, str] = {}
-    others = []
-    for path in files:
-        name = path.relative_to(folder).as_posix()
-        recording = matching.of_file(name, anywhere and "/" not in name)
-        if recording is None:
-            others.append(name)
-            continue
+    files_of: dict[str, list[str]] = {}
+    contents = sources.in_threads("Reading annotations", [name for name in names if recording_of[name]], read_file)
+    for name, own in contents.items():
+        recording = recording_of[name]
         files_of.setdefault(recording, []).append(name)
-        try:
-            own = read(path, label, keep)
-        except AudiotagError as error:
-            faults.setdefault(recording, str(error))
+        if isinstance(own, str):
+            faults.setdefault(recording, own)
             continue
         owners = _owners(own, recording, matching)
         if not own or any(owner == recording for owner, _ in owners):

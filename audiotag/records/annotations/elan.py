@@ -36,7 +36,7 @@ def read(path: Path, label: str | None = None, keep: Sequence[str] = ()) -> list
                 text = mark.findtext("ANNOTATION_VALUE") or ""
                 onset, offset = (int(value) / 1000 for value in span)
                 annotations += [Annotation(onset, offset, each, place=place) for each in split_cell(text) or ("",)]
-    except (ElementTree.ParseError, KeyError, ValueError, OSError) as error:
+    except (ElementTree.ParseError, KeyError, ValueError, OverflowError, OSError) as error:
         raise AudiotagError(f"{path} is no file of ELAN ({type(error).__name__}: {error}): save it again") from error
     return annotations
 

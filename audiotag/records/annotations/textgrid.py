@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,5 +31,7 @@ def read(path: Path, label: str | None = None, keep: Sequence[str] = ()) -> list
         for number, (onset, *offset, text) in enumerate(entries[tier], 1):
             place = f"{path.name} tier {tier} entry {number}"
             span = (float(onset), float(offset[0] if offset else onset))
+            if not all(map(math.isfinite, span)):
+                raise AudiotagError(f"{place}: times are seconds, received {span[0]} to {span[1]}: save {path} again")
             annotations += [Annotation(*span, name, place=place) for name in split_cell(text)]
     return annotations

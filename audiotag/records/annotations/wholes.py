@@ -45,19 +45,22 @@ def wholes(
     of_folder = _splits_of_folders(root, collected.recordings)
     stated = {name: _split(name, own) for name, own in collected.marks.items()}
     usual = splits.recognise(sorted(set(stated.values())))
-    without = []
+    without, annotated = [], 0
     for name in collected.recordings:
         marks, fault = collected.marks.get(name), collected.faults.get(name, "")
         split = stated.get(name) or of_folder.get(_top(name), "")
         split = usual.get(split, split)
         own = {**columns, **_group(name, marks or (), group_by)}
         if split == splits.UNLABELLED or (unlabelled and marks is None and not fault):
+            annotated += bool(marks)
             yield Clip(name, name, (), splits.UNLABELLED, columns={**own, UNKNOWN: ALL})
             continue
         if marks is None and not fault:
             without.append(name)
             fault = "no annotations belong to it"
         yield Clip(name, name, (), split, columns=own, fault=fault)
+    if annotated:
+        progress.say(f"{root}: annotations of the split unlabelled are not used: {annotated} recordings have some")
     if without:
         progress.say(f"{root}: rejected, no annotations belong to them ({len(without)}): {named(without)}")
     present = set(collected.recordings)

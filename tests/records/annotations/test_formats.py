@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import sys
+from io import StringIO
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from audiotag import audio
 from audiotag.errors import AudiotagError
 from audiotag.records.annotations.reading import read
+from audiotag.tagging import formats
+from audiotag.tagging.files import FileTags
+from audiotag.tagging.tags import Tag
 
 Span = tuple[float, float, str]
 
@@ -302,3 +311,60 @@ def test_bytes_that_are_no_text_are_one_line(tmp_path: Path, content: bytes, suf
     with pytest.raises(AudiotagError) as raised:
         read(file(tmp_path, f"a{suffix}", content))
     assert "\n" not in str(raised.value) and f"a{suffix}" in str(raised.value)
+
+
+def test_parquet(tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    rows = {"path": ["a.wav", "b.wav"], "onset": [0.5, None], "offset": [1.25, None], "label": [["dog", "cat"], None]}
+    pandas.DataFrame(rows).to_parquet(tmp_path / "all.parquet")
+    marks = read(tmp_path / "all.parquet")
+    assert [(mark.recording, mark.onset, mark.offset, mark.label, mark.nothing) for mark in marks] == [
+        ("a.wav", 0.5, 1.25, "dog", False),
+        ("a.wav", 0.5, 1.25, "cat", False),
+        ("b.wav", 0.0, 0.0, "", True),
+    ]
+    assert marks[0].place == "all.parquet row 1"
+
+
+@pytest.mark.parametrize(("format", "suffix"), [("raven", ".txt"), ("audacity", ".txt"), ("csv", ".csv")])
+def test_what_audiotag_tags_can_be_corrected_and_read_again(tmp_path: Path, format: str, suffix: str) -> None:
+    tags = (Tag("dog", 0.9, 0.25, 1.5), Tag("wind, strong", 0.5, 3.0, 10.125))
+    audio.write(tmp_path / "a.wav", np.zeros(80, np.float32), 8000)
+    result = FileTags(tmp_path / "a.wav", tags)
+    text = StringIO()
+    formats.write([result], format, text)
+    assert spans(file(tmp_path, f"a.wav{suffix}", text.getvalue())) == [
+        (0.25, 1.5, "dog"),
+        (3.0, 10.125, "wind, strong"),
+    ]
+
+
+TEXTS = {
+    "a.txt": f"{RAVEN}\tSpecies\n1\tSpectrogram 1\t1\t0.5\t1.5\t0\t8000\tdog\n",
+    "b.txt": "0.5\t1.5\tdog\n\\\t100.0\t200.0\n2.0\t2.0\tcat\n",
+    "a.csv": "path,onset,offset,label\na.wav,0.5,1.5,dog\n",
+    "a.TextGrid": SHORT,
+    "a.eaf": ELAN.replace("LAST", "ts2"),
+}
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    name=st.sampled_from(sorted(TEXTS)),
+    place=st.floats(0, 1),
+    removed=st.integers(0, 12),
+    added=st.binary(max_size=6) | st.sampled_from([b"\t", b"\n", b'"', b"-", b"1e999", b"nan", b"&e;", b"\0", b"\xff"]),
+)
+def test_a_damaged_file_is_read_or_one_line(
+    tmp_path: Path, name: str, place: float, removed: int, added: bytes
+) -> None:
+    content = TEXTS[name].encode()
+    begin = round(place * len(content))
+    path = file(tmp_path, name, content[:begin] + added + content[begin + removed :])
+    try:
+        marks = read(path, "sounds;species" if name == "a.eaf" else None)
+    except AudiotagError as error:
+        assert "\n" not in str(error)
+    else:
+        assert all(math.isfinite(mark.onset) and math.isfinite(mark.offset) for mark in marks)
