@@ -120,7 +120,7 @@ def declare(
     clips = _split(root, clips, lengths, group_by)
     return Declaration(
         name=root.name,
-        version=fingerprint([seconds, *sorted(map(repr, clips))])[:12],
+        version=fingerprint([seconds, *sorted(map(_row, clips))])[:12],
         task="multilabel",
         licence=LICENCE,
         citation=CITATION,
@@ -130,6 +130,13 @@ def declare(
         root=root,
         pad=pad,
     )
+
+
+def _row(clip: Clip) -> str:
+    """What a change of makes another data set."""
+    events = [(event.onset, event.offset, event.label) for event in clip.events]
+    own = (clip.clip_id, clip.source, clip.labels, clip.split, clip.start, clip.end, clip.fault)
+    return repr((*own, *sorted(clip.columns.items()), *events))
 
 
 def _treat_empty(
@@ -149,12 +156,18 @@ def _treat_empty(
 
 
 def _split(root: Path, clips: Sequence[Clip], lengths: Mapping[str, float | None], group_by: str | None) -> list[Clip]:
-    """Splits are drawn unless they are stated for all that can be used; unlabelled clips keep theirs."""
+    """Splits are drawn unless they are stated; unlabelled clips keep theirs."""
     unlabelled = [clip for clip in clips if UNKNOWN in clip.columns]
     labelled = [clip for clip in clips if UNKNOWN not in clip.columns]
-    if any(not clip.split and not clip.fault for clip in labelled):
+    usable = [clip for clip in labelled if not clip.fault]
+    if without := [clip for clip in usable if not clip.split]:
+        if len(without) < len(usable):
+            raise AudiotagError(
+                f"every recording has a split or none has, {without[0].source} of {root} has none: state it, or "
+                "remove the column of splits to have them drawn"
+            )
         unusable = {clip.clip_id for clip in labelled if clip.fault or lengths[clip.source] is None}
         return [*drawing.draw(labelled, root, group_by, unusable), *unlabelled]
     if group_by is not None:
-        drawing.check_groups([clip for clip in labelled if not clip.fault], group_by)
+        drawing.check_groups(usable, group_by)
     return [clip if clip.split else replace(clip, split="train") for clip in (*labelled, *unlabelled)]

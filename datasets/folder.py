@@ -160,7 +160,8 @@ def declare(
     rows = []
     for clip in clips:
         own = (clip.clip_id, clip.source, clip.labels, clip.split, clip.start, clip.end)
-        rows.append(repr((*own, *sorted(clip.columns.items()), *clip.events)))
+        events = [(event.onset, event.offset, event.label) for event in clip.events]
+        rows.append(repr((*own, *sorted(clip.columns.items()), *events)))
     return Declaration(
         name=root.name,
         version=fingerprint([seconds, *sorted(rows)])[:12],

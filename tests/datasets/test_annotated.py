@@ -100,6 +100,10 @@ def test_one_table_of_all(site: Path, tmp_path: Path) -> None:
         "a.wav": ("train", "x"),
         "night/b.wav": ("validation", "y"),
     }
+    (site / "a.txt").write_text("onset\toffset\tlabel\tsplit\n0\t1\tdog\ttrain\n")
+    (site / "night" / "b.txt").write_text("")
+    with pytest.raises(AudiotagError, match=r"every recording has a split or none has, night/b\.wav of .* has none"):
+        declare(site)
     with pytest.raises(AudiotagError, match="no annotation has a column 'place'"):
         declare(site, annotations=table, group_by="place")
     table.write_text("path,onset,offset,label,split\na.wav,0,1,dog,train\na.wav,1,2,dog,test\n")
