@@ -14,6 +14,10 @@ class AudioError(AudiotagError):
     """A sound file or waveform that cannot be used; the message is the reason written to `clips.csv`."""
 
 
+class UnreachableError(AudiotagError):
+    """A remote file that cannot be had now: nothing is known about the file itself."""
+
+
 class AudioWarning(UserWarning):
     """What a user should know of a recording that is used all the same; the command line prints it as one line."""
 

@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from audiotag import storage
 from audiotag.errors import AudiotagError
 
 RECIPE = "recipe.toml"
@@ -57,7 +58,7 @@ def recipe(run: Path) -> dict[str, Any]:
 def data_folder(run: Path) -> Path:
     """Where the recipe's data set lies: where it was, or where it moved together with the run."""
     fields = recipe(run)
-    places = [Path(fields["data"])] if "data" in fields else []
+    places = [storage.place(fields["data"])] if "data" in fields else []
     places += [run / fields["data_relative"]] if "data_relative" in fields else []
     for place in places:
         if place.is_dir():

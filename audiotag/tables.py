@@ -64,7 +64,7 @@ def read(
     """
     import pandas
 
-    path = Path(path)
+    path = storage.place(path)
     if path.suffix == ".parquet":
         columns = parquet(path)
         _check_columns(path, columns.column_names, required, optional)
@@ -174,7 +174,8 @@ def parquet(path: Path) -> pyarrow.Table:
     """
     arrow = parquet_library(path)
     try:
-        return arrow.parquet.read_table(path)
+        with storage.downloaded(path) as local:
+            return arrow.parquet.read_table(local)
     except FileNotFoundError as error:
         raise AudiotagError(f"no such file: {path}") from error
     except (OSError, ValueError) as error:
@@ -196,7 +197,7 @@ def text(path: Path, encoding: str | None = None) -> str:
         UnicodeDecodeError: it is damaged, or no text.
         OSError: it cannot be read.
     """
-    content = path.read_bytes()
+    content = storage.read_bytes(path)
     if encoding is None and content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encoding = "utf-16"
     try:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from audiotag import audio, progress
+from audiotag import audio, progress, storage
 from audiotag.errors import AudiotagError
 from audiotag.labels import Labels
 from audiotag.records import Clip, Declaration, drawing, sources
@@ -17,7 +17,6 @@ from audiotag.records.annotations.collecting import collect
 from audiotag.records.annotations.wholes import FOLDER, SPLITS, wholes
 from audiotag.records.cutting import length_of
 from audiotag.records.declaration import UNKNOWN
-from audiotag.storage import fingerprint
 
 LICENCE = "not stated: the licence of your recordings"
 CITATION = "your own recordings"
@@ -76,7 +75,7 @@ def declare(
             `seconds` and `hop` are those of the sound that is heard.
         pad: how a shorter recording is filled up: "zero" or "repeat" itself, with its events.
     """
-    root = Path(source).resolve()
+    root = storage.place(source).resolve()
     hop = seconds if hop is None else hop
     if not root.is_dir():
         raise AudiotagError(f"source must be a folder of recordings, received {source}: no such folder")
@@ -89,15 +88,15 @@ def declare(
         raise AudiotagError(f"unannotated clips are negative or leave-out, received {unannotated!r}: choose one")
     if background is not None and unannotated == "leave-out":
         raise AudiotagError(f"clips without an event are {background!r} or left out, received both: choose one")
-    place = None if annotations is None else Path(annotations)
+    place = None if annotations is None else storage.place(annotations)
     if place is not None and not place.exists():
-        place = root / place
+        place = root / annotations
     audio.Recording(root, channel, speed)  # refuses what no recording can be read with
     way = {"read_channel": channel or "", "read_speed": f"{speed:g}"} if channel is not None or speed != 1 else {}
     keep = (*SPLITS, *([group_by] if group_by not in (None, FOLDER) else []))
     collected = collect(root, place, label, keep)
     lengths = sources.in_threads(
-        "Opening the recordings", collected.recordings, lambda recording: length_of(root / recording)
+        "Measuring the recordings", collected.recordings, lambda recording: length_of(root / recording)
     )
     cutting = Cutting(seconds, hop, least_overlap)
     clips: list[Clip] = []
@@ -120,7 +119,7 @@ def declare(
     clips = _split(root, clips, lengths, group_by)
     return Declaration(
         name=root.name,
-        version=fingerprint([seconds, *sorted(map(_row, clips))])[:12],
+        version=storage.fingerprint([seconds, *sorted(map(_row, clips))])[:12],
         task="multilabel",
         licence=LICENCE,
         citation=CITATION,

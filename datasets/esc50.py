@@ -30,7 +30,7 @@ def declare(source: str | Path | None = None, subset: Literal["esc10"] | None = 
         raise AudiotagError(f"subset must be 'esc10' or left out, received {subset!r}")
     if source is None:
         source = storage.fetch_archive(URL, "ESC-50", name="ESC-50-master.zip") / "ESC-50-master"
-    root = Path(source).resolve()
+    root = storage.place(source).resolve()
     path = root / "meta" / "esc50.csv"
     table = tables.read(path, (*COLUMNS, "esc10") if subset else COLUMNS)
     if subset:
@@ -43,10 +43,12 @@ def declare(source: str | Path | None = None, subset: Literal["esc10"] | None = 
         if names.setdefault(target, category) != category:
             place = tables.place(table, position)
             raise AudiotagError(f"{path} {place}: target {target} is both {names[target]} and {category}")
-    files = {file.stem: file.name for file in sorted((root / "audio").glob("*"), reverse=True)}
+    present = {file.name for file in (root / "audio").glob("*")}
+    files = {Path(name).stem: name for name in sorted(present, reverse=True)}
 
     def clip(filename: str, category: str, fold: int, recording: str) -> records.Clip:
-        if not storage.inside(root / "audio", filename).is_file():
+        path = storage.inside(root / "audio", filename)
+        if filename not in present and ("/" not in filename or not path.is_file()):
             filename = files.get(Path(filename).stem, filename)
         columns = {"recording": recording} if recording else {}
         return records.Clip(Path(filename).stem, f"audio/{filename}", (category,), f"fold{fold}", columns=columns)

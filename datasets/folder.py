@@ -6,14 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from audiotag import audio
+from audiotag import audio, storage
 from audiotag.errors import AudiotagError
 from audiotag.labels import Labels
-from audiotag.records import Clip, Declaration, clip_tables, drawing, splits
+from audiotag.records import Clip, Declaration, clip_tables, drawing, sources, splits
 from audiotag.records.cutting import is_readable, length_of, pieces
 from audiotag.records.declaration import ALL, UNKNOWN, is_beyond
 from audiotag.records.recordings import Recordings
-from audiotag.storage import fingerprint
 
 LICENCE = "not stated: the licence of your recordings"
 CITATION = "your own recordings"
@@ -128,7 +127,8 @@ def declare(
             `seconds` are those of the clip that is heard.
         pad: how a shorter recording is filled up: "repeat" itself or "zero".
     """
-    root = Path(source).resolve()
+    source = storage.place(source)
+    root = source.resolve()
     if not root.is_dir():
         raise AudiotagError(f"source must be a folder of recordings, received {source}: no such folder")
     if not seconds >= 0.001:
@@ -136,13 +136,14 @@ def declare(
     if table is None and group_by is not None:
         raise AudiotagError(f"groups are a column of a table, received group_by {group_by!r} without one: name a table")
     if table is None:
-        declared = _clips_of_folders(Path(source), allow_class_names)
+        declared = _clips_of_folders(source, allow_class_names)
     else:
-        path = Path(table) if Path(table).is_file() else root / table
-        declared = clip_tables.read(Path(source), path, group_by)
+        path = storage.place(table)
+        declared = clip_tables.read(source, path if storage.is_file(path) else root / table, group_by)
     audio.Recording(root, channel, speed)  # refuses what no recording can be read with
     way = {"read_channel": channel or "", "read_speed": f"{speed:g}"} if channel is not None or speed != 1 else {}
-    lengths = {name: length_of(root / name) for name in dict.fromkeys(clip.source for clip in declared)}
+    names = list(dict.fromkeys(clip.source for clip in declared))
+    lengths = sources.in_threads("Measuring the recordings", names, lambda name: length_of(root / name))
     clips: list[Clip] = []
     unusable: set[str] = set()
     for clip in declared:
@@ -164,7 +165,7 @@ def declare(
         rows.append(repr((*own, *sorted(clip.columns.items()), *events)))
     return Declaration(
         name=root.name,
-        version=fingerprint([seconds, *sorted(rows)])[:12],
+        version=storage.fingerprint([seconds, *sorted(rows)])[:12],
         task="multiclass"
         if all(len(clip.labels) == 1 for clip in clips if clip.split != splits.UNLABELLED)
         else "multilabel",

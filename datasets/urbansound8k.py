@@ -26,7 +26,7 @@ def declare(source: str | Path | None = None) -> records.Declaration:
     """
     if source is None:
         raise AudiotagError(f"UrbanSound8K is not downloaded: unpack {PAGE} and name its folder with --source")
-    root = Path(source).resolve()
+    root = storage.place(source).resolve()
     path = root / "metadata" / "UrbanSound8K.csv"
     table = tables.read(path, COLUMNS)
     if table.empty:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from audiotag import storage
 from audiotag.audio.formats import DECODED_BY_PYAV, SUFFIXES
 
 
@@ -44,11 +45,26 @@ class Search:
         return "; ".join(phrases)
 
 
+def _search_remote(folder: Path) -> Search:
+    """Search behind an address, where nothing is a link."""
+    sounds, others, hidden = [], [], []
+    for address in storage.retried(folder, lambda: folder.fs.find(folder.path)):
+        relative = address[len(folder.path) :].lstrip("/")
+        parts = relative.split("/")
+        if any(part.startswith(".") for part in parts):
+            hidden.append(folder / relative)
+        elif PurePosixPath(relative).suffix.lower() in SUFFIXES + DECODED_BY_PYAV:
+            sounds.append(folder / relative)
+        else:
+            others.append(folder / relative)
+    return Search(*(tuple(sorted(paths, key=str)) for paths in (sounds, others, hidden)), ())
+
+
 def search(folder: str | Path) -> Search:
     """Search a folder, however deep; links to folders are followed, but for those that lead back.
 
     Args:
-        folder: where to search.
+        folder: where to search; a folder of this machine, or an address as `storage.place` gives it.
     """
     sounds: list[Path] = []
     others: list[Path] = []
@@ -76,5 +92,7 @@ def search(folder: str | Path) -> Search:
             else:
                 others.append(path)
 
+    if storage.is_remote(folder):
+        return _search_remote(folder)
     walk(Path(folder), frozenset())
     return Search(*(tuple(sorted(paths)) for paths in (sounds, others, hidden, unread)))

@@ -6,15 +6,16 @@ import math
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import soxr
 
+from audiotag import storage
 from audiotag.audio import channels
-from audiotag.audio.decoders import Decoder, opened
+from audiotag.audio.decoders import Decoder, opened, reasons
 from audiotag.audio.waveforms import check_level, check_sample_rate
 from audiotag.errors import AudioError, AudiotagError, AudioWarning
 
@@ -43,7 +44,7 @@ class Recording:
     on_read: Callable[[float], None] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "path", Path(self.path))
+        object.__setattr__(self, "path", storage.place(self.path))
         channels.check(self.channel)
         if not 1e-3 <= self.speed <= 1e3:
             raise AudiotagError(
@@ -83,7 +84,7 @@ def info(path: str | Path) -> AudioInfo:
     Raises:
         AudioError: missing, empty, not audio, truncated or with an absurd header.
     """
-    with opened(Path(path)) as file:
+    with opened(_at_hand(storage.place(path))) as file:
         seconds = None if file.samples is None else file.samples / file.sample_rate
         return AudioInfo(file.sample_rate, file.channels, file.samples, seconds)
 
@@ -94,7 +95,7 @@ def seconds(path: str | Path) -> float:
     Raises:
         AudioError: as of `info`, and where decoding fails.
     """
-    path = Path(path)
+    path = _at_hand(storage.place(path))
     if (known := info(path).seconds) is not None:
         return known
     status = path.stat()
@@ -190,7 +191,13 @@ def stream(source: Source, sample_rate: int) -> Iterator[np.ndarray]:
 
 
 def _as_recording(source: Source) -> Recording:
-    return source if isinstance(source, Recording) else Recording(Path(source))
+    return source if isinstance(source, Recording) else Recording(source)
+
+
+def _at_hand(path: Path) -> Path:
+    """A file of this machine: a remote one is fetched, and kept as long as there is room."""
+    with reasons(path.name):
+        return storage.local_file(path)
 
 
 def _past_the_end(name: str, lasts: float, start: float) -> AudioError:
@@ -230,6 +237,7 @@ class _Played:
 
 @contextmanager
 def _playing(recording: Recording, sample_rate: int) -> Iterator[_Played]:
+    recording = replace(recording, path=_at_hand(recording.path))
     with opened(recording.path) as decoder:
         played = _Played(recording, decoder)
         if played.rate < _LOW_RATE * sample_rate:

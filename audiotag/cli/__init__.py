@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -89,6 +90,8 @@ def run(program: Callable[..., Any], arguments: list[str], name: str = "audiotag
             return _complain(f"{message}{'' if message.endswith(('.', '?')) else '.'} Try '{command} --help'.")
         if (number := _disk_error(error)) is not None:
             return _complain(f"{os.strerror(number)}; {_remedy(number)}, then run it again")
+        if reason := _unreachable(error):
+            return _complain(reason)
         raise
 
 
@@ -101,6 +104,13 @@ def _disk_error(error: Exception) -> int | None:
     if not type(error).__module__.startswith("tensorflow."):
         return None
     return next((number for number in _REMEDIES if os.strerror(number) in str(error)), None)
+
+
+def _unreachable(error: Exception) -> str:
+    """Why a remote shard did not come, where TensorFlow asked for it; "" where it is another error."""
+    within = type(error).__module__.startswith("tensorflow.")
+    message = re.search(r"UnreachableError: (.*)", str(error)) if within else None
+    return message[1].strip() if message else ""
 
 
 @contextmanager

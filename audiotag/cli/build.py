@@ -13,7 +13,7 @@ import typer
 import typer.main
 from typer.core import TyperCommand
 
-from audiotag.cli import options
+from audiotag.cli import engines, options
 from audiotag.errors import AudiotagError, suggest
 
 _DATASET = "audiotag.dataset"
@@ -56,8 +56,8 @@ def _help_of(parameter: Any, ctx: typer.Context) -> tuple[str, str]:
 def build(
     context: typer.Context,
     dataset: Annotated[str, typer.Argument(help="A dataset's name or .py file, or a folder with a folder a class.")],
-    out: Annotated[Path, typer.Option(help="Folder of the finished data set.")],
-    source: Annotated[Path | None, typer.Option(help="Where the recordings lie, if not to be downloaded.")] = None,
+    out: Annotated[str, typer.Option(help="Folder of the finished data set, or its address.")],
+    source: Annotated[str | None, typer.Option(help="Where the recordings lie, if not to be downloaded.")] = None,
     variants: Annotated[int, typer.Option(help="Augmented views of every clip, beside the untouched one.")] = 0,
     augment: Annotated[str, typer.Option(help="none, light, standard, strong, or a .py file.")] = "standard",
     noise: Annotated[Path | None, typer.Option(help="Folder of background noises to mix in.")] = None,
@@ -65,6 +65,9 @@ def build(
     front_end: Annotated[str, typer.Option(help="efficientat, passt, yamnet, panns, librosa …")] = "efficientat",
     seed: Annotated[int, typer.Option(help="Seed of the augmentation.")] = 0,
     workers: Annotated[int | None, typer.Option(help="Worker processes. Default: one a core.")] = None,
+    engine: engines.Name = "local",
+    runner: engines.Runner = None,
+    beam_option: engines.BeamOptions = None,
     resume: Annotated[bool, typer.Option(help="Go on where an interrupted build stopped.")] = True,
     keep_waveforms: Annotated[
         bool, typer.Option("--keep-waveforms", help="Store waveforms too, for teachers that need them.")
@@ -96,14 +99,15 @@ def build(
     A dataset's own options go at the end: `audiotag build esc50 --out data/esc10 --subset esc10`;
     `audiotag build esc50 --help` lists them.
     """
-    from audiotag import records
+    from audiotag import records, storage
     from audiotag.augment import policy
     from audiotag.records import checks, class_list, declaration
 
+    chosen_engine = engines.beam(engine, runner, beam_option, workers)
     own = [name for parameter in context.command.params for name in parameter.opts if name.startswith("--")]
     chosen = _dataset_options(context.args, declaration.parameters(dataset), own)
     if source is not None:
-        if Path(dataset).is_dir():
+        if storage.place(dataset).is_dir():
             raise AudiotagError(
                 f"the recordings lie in the folder {dataset}, received --source {source} too: choose one"
             )
@@ -121,7 +125,8 @@ def build(
         policy=policy(augment, noise=noise, impulse_responses=impulse_responses),
         variants=variants,
         seed=seed,
-        workers=workers,
+        workers=None if chosen_engine else workers,
+        engine=chosen_engine,
         resume=resume,
         keep_waveforms=keep_waveforms,
         log_mel=log_mel,

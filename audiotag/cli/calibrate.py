@@ -32,7 +32,7 @@ def calibrate(
         Path | None,
         typer.Option(help="Recordings without the classes, for false-alarms. Default: silence and made noise."),
     ] = None,
-    data: Annotated[Path | None, typer.Option(help="Another data set than the run's.")] = None,
+    data: Annotated[str | None, typer.Option(help="Another data set than the run's.")] = None,
     split: Annotated[str | None, typer.Option(help="Splits to fit on. Default: the run's validation.")] = None,
     labels: sources.Labels = None,
     front_end: sources.FrontEnd = None,

@@ -36,7 +36,7 @@ def compare(
     ] = None,
     csv: Annotated[Path | None, typer.Option(help="Write every class and metric to this file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
-    data: Annotated[Path | None, typer.Option(help="A built data set, to score what was not evaluated.")] = None,
+    data: Annotated[str | None, typer.Option(help="A built data set, to score what was not evaluated.")] = None,
     split: Annotated[str, typer.Option(help="Its splits.")] = "test",
 ) -> None:
     """Tell what one run does better or worse than another.
@@ -71,7 +71,7 @@ def compare(
         _show(comparison, rows, names if names[0] != names[1] else (str(first), str(second)), csv, Console())
 
 
-def _predictions(source: Path, data: Path | None, split: str) -> Predictions:
+def _predictions(source: Path, data: str | None, split: str) -> Predictions:
     """What a run or a file holds; else what the source says of a data set."""
     from audiotag import metrics
 

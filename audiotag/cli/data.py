@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,7 +12,7 @@ from audiotag.startup import import_tensorflow_quietly
 
 
 def verify(
-    path: Annotated[Path, typer.Argument(help="A built data set.")],
+    path: Annotated[str, typer.Argument(help="A built data set.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print the problems as JSON.")] = False,
 ) -> int:
     """Check every shard and record of a data set.

@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
+from audiotag import storage
 from audiotag.cli import sources
 from audiotag.startup import import_tensorflow_quietly
 
 
 def embed(
     paths: Annotated[list[Path], typer.Argument(help="Sound files and folders of them.", metavar="PATH...")],
-    out: Annotated[Path, typer.Option(help="The table: .npz or .parquet.")],
+    out: Annotated[Path, typer.Option(help="The table: .npz or .parquet.", parser=storage.here, metavar="<path>")],
     model: Annotated[
         str, typer.Option(help="A published name, a .keras file, a run folder or module:model.")
     ] = "mn04_as",

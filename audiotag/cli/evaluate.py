@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from audiotag import storage
 from audiotag.startup import import_tensorflow_quietly
 
 
@@ -19,9 +20,12 @@ def evaluate(
             metavar="SOURCE",
         ),
     ],
-    data: Annotated[Path | None, typer.Option(help="A built data set. Default: the run's.")] = None,
+    data: Annotated[str | None, typer.Option(help="A built data set. Default: the run's.")] = None,
     split: Annotated[str | None, typer.Option(help="Splits. Default: test, else the validation of the run.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder of the report. Default: the run, else new")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the report. Default: the run, else new", parser=storage.here, metavar="<path>"),
+    ] = None,
     slice_by: Annotated[
         list[str] | None, typer.Option(help="Column of clips.csv to slice by; again for more. Default: fitting ones.")
     ] = None,
@@ -31,7 +35,7 @@ def evaluate(
         Path | None, typer.Option(help="Recordings without any class. Default: silence and made noise.")
     ] = None,
     recordings: Annotated[
-        Path | None, typer.Option("--source", help="Folder of the recordings. Default: where the build found them.")
+        str | None, typer.Option("--source", help="Folder of the recordings. Default: where the build found them.")
     ] = None,
     truth: Annotated[Path | None, typer.Option(help="Table of labels, for a table of scores without --data.")] = None,
     labels: Annotated[Path | None, typer.Option(help="Classes of a model that does not name them.")] = None,

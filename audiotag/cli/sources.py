@@ -24,7 +24,10 @@ FrontEnd = Annotated[str | None, typer.Option("--front-end", help="Log-mel of su
 SampleRate = Annotated[int | None, typer.Option("--sample-rate", help="Of the waveforms of such a model, Hz.")]
 Task = Annotated[str | None, typer.Option("--task", help="Of such a model: multilabel or multiclass.")]
 Outputs = Annotated[str | None, typer.Option("--outputs", help="What such a model gives: scores or logits.")]
-Data = Annotated[Path | None, typer.Option("--data", help="A data set that says all this: built for such a model.")]
+Data = Annotated[
+    str | None,
+    typer.Option("--data", help="A data set that says all this: built for such a model."),
+]
 
 Channel = Annotated[
     str | None,
@@ -38,7 +41,7 @@ Speed = Annotated[
 ]
 
 
-def open_model(models: list[str], data: Path | None, **stated: Any) -> Scorer:
+def open_model(models: list[str], data: str | None, **stated: Any) -> Scorer:
     """What scores sound, of the command line; arguments as of `audiotag.scorers.open`, tables of scores refused."""
     from audiotag import records, scorers
 

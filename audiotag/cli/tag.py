@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from audiotag import storage
 from audiotag.cli import sources
 from audiotag.startup import import_tensorflow_quietly
 
@@ -25,7 +26,10 @@ def tag(
     channel: sources.Channel = None,
     speed: sources.Speed = None,
     format: Annotated[str, typer.Option(help="table, csv, jsonl, audacity or raven.")] = "table",
-    out: Annotated[Path | None, typer.Option(help="Folder for a file a recording, in that format.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for a file a recording, in that format.", parser=storage.here, metavar="<path>"),
+    ] = None,
     data: sources.Data = None,
     labels: sources.Labels = None,
     front_end: sources.FrontEnd = None,

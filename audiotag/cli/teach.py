@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from audiotag.cli import sources
+from audiotag.cli import engines, sources
 from audiotag.errors import AudiotagError
 from audiotag.startup import import_tensorflow_quietly
 
@@ -15,7 +15,7 @@ _SHOWN = 10  # classes named when the teacher does not know them
 
 
 def teach(
-    data: Annotated[Path, typer.Argument(help="A built data set.")],
+    data: Annotated[str, typer.Argument(help="A built data set.")],
     teacher: Annotated[
         list[str],
         typer.Option(
@@ -32,6 +32,9 @@ def teach(
     splits: Annotated[str | None, typer.Option(help="Splits to teach, such as 'fold1..4'. Default: all.")] = None,
     batch_size: Annotated[int, typer.Option(help="Examples a step.")] = 32,
     resume: Annotated[bool, typer.Option(help="Go on where an interrupted run stopped.")] = True,
+    engine: engines.Name = "local",
+    runner: engines.Runner = None,
+    beam_option: engines.BeamOptions = None,
     sample_rate: sources.SampleRate = None,
     outputs: sources.Outputs = None,
 ) -> None:
@@ -43,6 +46,7 @@ def teach(
     from audiotag import distill, records
     from audiotag.records import teachers
 
+    on_beam = engines.beam(engine, runner, beam_option)
     opened = records.open(data)
     matched: dict[str, Any] = {"name": name, "label_map": label_map}
     logits = [source for source in teacher if Path(source).suffix in (".npz", ".npy")]
@@ -53,12 +57,14 @@ def teach(
             raise AudiotagError(
                 f"imported logits serve the clips that they name, received --splits {splits}: leave it out"
             )
+        if on_beam:
+            raise AudiotagError("imported logits are copied by this process: leave out --engine beam")
         folder = distill.import_logits(opened, Path(logits[0]), ids, labels=labels, **matched)
     elif ids is not None:
         raise AudiotagError(f"--ids names the rows of a .npy of logits, received {ids} with {teacher[0]}: leave it out")
     else:
         stated = {"labels": labels, "sample_rate": sample_rate, "outputs": outputs}
-        options = {"splits": splits, "batch_size": batch_size, "resume": resume}
+        options = {"splits": splits, "batch_size": batch_size, "resume": resume, "engine": on_beam}
         folder = distill.teach(opened, teacher, **matched, **stated, **options)
     _report(folder, teachers.read(folder))
 

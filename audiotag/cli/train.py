@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from audiotag import storage
 from audiotag.cli import options
 from audiotag.errors import AudiotagError
 from audiotag.startup import import_tensorflow_quietly
@@ -16,7 +17,12 @@ from audiotag.training.recipe import Recipe
 
 @options.of(Recipe)
 def train(
-    out: Annotated[Path, typer.Option(help="Run folder: new, empty, or of the same recipe to go on with.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="Run folder: new, empty, or of the same recipe to go on with.", parser=storage.here, metavar="<path>"
+        ),
+    ],
     model_options: Annotated[
         list[str] | None,
         typer.Option("--option", help="NAME=VALUE of the model, again for more: head=frames, pooling=max …"),

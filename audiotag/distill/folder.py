@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,9 @@ import numpy as np
 from audiotag import progress, storage
 from audiotag.errors import AudiotagError
 from audiotag.records import example, teachers, tfrecord
+from audiotag.records.journal import FinishedShard, Journal
+from audiotag.records.manifest import INCOMPLETE
+from audiotag.records.plan import ShardPlan
 from audiotag.scorers.vocabulary import first_few
 
 if TYPE_CHECKING:
@@ -22,6 +26,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 Outputs = Callable[[Path], Iterable[np.ndarray | None]]
 """From a record shard to the logits (classes,) of each of its records, in order, NaN for a class that the teacher does
 not know; None where there are none."""
+Elsewhere = Callable[[Journal, Sequence[ShardPlan], Callable[[int], None]], Iterator[FinishedShard]]
+"""From a journal, shards to make and what counts the records done, to the shards as they are finished."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,15 @@ def check_known(teacher: str, missing: Sequence[str], data: Data) -> None:
         )
 
 
-def write(data: Data, teacher: Teacher, splits: list[str], outputs: Outputs, *, resume: bool = True) -> Path:
+def write(
+    data: Data,
+    teacher: Teacher,
+    splits: list[str],
+    outputs: Outputs,
+    *,
+    resume: bool = True,
+    elsewhere: Elsewhere | None = None,
+) -> Path:
     """Write a teacher's shards, going on where an interrupted run stopped.
 
     Each shard appears whole and is then entered in `teacher.json`, so that a killed run loses one shard's work at
@@ -74,6 +88,7 @@ def write(data: Data, teacher: Teacher, splits: list[str], outputs: Outputs, *, 
         splits: which splits to write; others that are there already stay.
         outputs: computes a shard's logits.
         resume: keep finished shards (True), or compute all again.
+        elsewhere: makes the shards by other processes instead. Default: this one does, by `outputs`.
 
     Returns:
         The folder.
@@ -85,18 +100,39 @@ def write(data: Data, teacher: Teacher, splits: list[str], outputs: Outputs, *, 
     manifest = _earlier(folder, data, teacher)
     manifest |= {"classes_known": len(data.labels) - len(teacher.without), "classes_without": list(teacher.without)}
     manifest |= {"notes": list(teacher.notes)}
-    shards = [shard for split in splits for shard in data.shards(split)]
-    finished = {shard for shard in shards if resume and _is_whole(folder / shard.name, manifest)}
-    done = sum(manifest["shards"][shard.name]["examples"] for shard in finished)
-    total = sum(data.count(split) for split in splits)
+    journal = Journal(folder / INCOMPLETE, storage.fingerprint([data.fingerprint, teacher.sha256]))
+    if resume:  # what other processes had finished when a run was killed
+        manifest["shards"] |= {name: _entry(made) for name, made in journal.load(folder).items()}
+    shards = [shard for split in splits for shard in data.selected_shards(split)]
+    waiting = [shard for shard in shards if not (resume and _is_whole(folder / shard.name, manifest))]
+    total = sum(shard.examples for shard in shards)
+    done = total - sum(shard.examples for shard in waiting)
     with progress.bar(f"Teaching {data.name} by {teacher.name}", total, "records", done=done) as advance:
-        for shard in shards:
-            if shard not in finished:
-                manifest["shards"][shard.name] = _write_shard(folder / shard.name, data.keys(shard), outputs(shard))
+        if elsewhere is None:
+            for shard in waiting:
+                written, known = write_shard(folder / shard.name, data.keys(shard.name), outputs(Path(shard.name)))
+                manifest["shards"][shard.name] = {
+                    "examples": written.examples,
+                    "known": known,
+                    "sha256": written.sha256,
+                }
                 _save(folder, manifest, data)
-                advance(manifest["shards"][shard.name]["examples"])
+                advance(shard.examples)
+        else:
+            _save(folder, manifest, data)  # before the journal forgets what it had
+            journal.start({})
+            plans = [ShardPlan(shard.name, shard.split, (), shard.examples) for shard in waiting]
+            with closing(elsewhere(journal, plans, advance)) as shards_made:
+                for made in shards_made:
+                    manifest["shards"][made.shard.name] = _entry(made)
+                    _save(folder, manifest, data)
     _save(folder, manifest, data)
+    storage.delete_folder(journal.folder)
     return folder
+
+
+def _entry(made: FinishedShard) -> dict[str, Any]:
+    return {"examples": made.shard.examples, "known": made.shard.examples, "sha256": made.shard.sha256}
 
 
 def _earlier(folder: Path, data: Data, teacher: Teacher) -> dict[str, Any]:
@@ -126,11 +162,13 @@ def _is_whole(path: Path, manifest: dict[str, Any]) -> bool:
     return entry is not None and path.exists() and storage.sha256(path) == entry["sha256"]
 
 
-def _write_shard(path: Path, keys: list[tuple[str, int]], logits: Iterable[np.ndarray | None]) -> dict[str, Any]:
+def write_shard(
+    path: Path, keys: list[tuple[str, int]], logits: Iterable[np.ndarray | None]
+) -> tuple[tfrecord.Written, int]:
+    """Write a shard of outputs; gives also of how many of its records the teacher has any."""
     rows = list(logits)
     records = (example.encode_teacher(*key, row) for key, row in zip(keys, rows, strict=True))
-    written, known = tfrecord.write(path, records), sum(row is not None for row in rows)
-    return {"examples": written.examples, "known": known, "sha256": written.sha256}
+    return tfrecord.write(path, records), sum(row is not None for row in rows)
 
 
 def _save(folder: Path, manifest: dict[str, Any], data: Data) -> None:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from audiotag.distill import folder
+from audiotag.distill import folder, opening, workers
 from audiotag.errors import AudiotagError
 
 if TYPE_CHECKING:
     from audiotag.records import Data
+    from audiotag.records.engines import Engine
     from audiotag.scorers.opening import Source
-    from audiotag.scorers.scorer import Scorer
 
 
 def teach(
@@ -26,6 +25,7 @@ def teach(
     splits: str | None = None,
     batch_size: int = 32,
     resume: bool = True,
+    engine: Engine | None = None,
     **stated: Any,
 ) -> Path:
     """Store a teacher's logits for every record, augmented views included ("consistent teaching", arXiv 2308.11957).
@@ -42,6 +42,8 @@ def teach(
         splits: expression of the splits to judge. Default: all.
         batch_size: records at a time. Default 32.
         resume: keep the shards that an interrupted run finished (True), or compute all again.
+        engine: what teaches the shards instead of this process, such as `records.engines.on_beam("--runner=…")`; its
+            workers open the teacher themselves, which must have a name or a file then. Default: this process.
         stated: labels, front_end, sample_rate, task and outputs of a teacher that does not state them; see
             `scorers.open`.
 
@@ -55,20 +57,15 @@ def teach(
     Example:
         >>> audiotag.distill.teach(audiotag.records.open("data/esc10"), "runs/teacher")
     """
-    from audiotag.scorers.reading import Reading
-
     if batch_size < 1:
         raise AudiotagError(f"batch_size must be at least 1, received {batch_size}")
-    members = _members(data, teacher, stated, label_map)
-    mean = _in_classes_of(data, members, label_map)
-    reading, known = Reading(mean, data), np.isin(data.labels.names, mean.labels.names)
-
-    def logits_of(shard: Path) -> Iterator[np.ndarray]:
-        for _, raw in reading.outputs(batch_size, shards=[shard], variants=None):
-            logits = np.full((len(raw), len(known)), np.nan, np.float32)
-            logits[:, known] = mean.logits_of(raw)
-            yield from logits
-
+    sources = list(teacher) if isinstance(teacher, list | tuple) else [teacher]
+    opened = opening.opened(data, sources, stated, label_map)
+    members, mean, reading, known = opened.members, opened.mean, opened.reading, opened.known
+    elsewhere = None
+    if engine is not None:
+        teaching = workers.Teaching.of(data, name or mean.name, sources, label_map, stated, batch_size, mean.sha256)
+        elsewhere = partial(workers.make_shards, engine, teaching)
     origin = f"models {mean.name}"
     if len(members) == 1:
         origin = f"function {members[0].path}" if members[0].kind == "function" else f"model {members[0].name}"
@@ -82,38 +79,7 @@ def teach(
             notes=[*mean.notes, *reading.notes],
         ),
         data.select(splits or "all"),
-        logits_of,
+        lambda shard: opened.outputs(shard, batch_size),
         resume=resume,
+        elsewhere=elsewhere,
     )
-
-
-def _members(
-    data: Data, teacher: Source | Sequence[Source], stated: dict[str, Any], table: str | Path | None
-) -> list[Scorer]:
-    """The teachers; a published one that does not suit the data set is refused before its weights are fetched."""
-    from audiotag import models, scorers
-    from audiotag.scorers import keras_models
-    from audiotag.scorers.reading import Reading
-
-    sources = list(teacher) if isinstance(teacher, list | tuple) else [teacher]
-    if not sources:
-        raise AudiotagError("teaching needs a teacher, received an empty list: name a run, a .keras file or a model")
-    members = []
-    for source in sources:
-        if not any(stated.values()) and isinstance(source, str) and source in models.PRESETS:
-            Reading(_in_classes_of(data, [keras_models.unfetched(models.preset(source))], table), data)
-        members.append(scorers.open(source, data, **stated))
-        if not isinstance(members[-1], scorers.Scorer):
-            raise AudiotagError(
-                f"a teacher scores sound, {source} is a table of scores: import logits from a .npz or .npy"
-            )
-    return members
-
-
-def _in_classes_of(data: Data, members: Sequence[Scorer], table: str | Path | None) -> Scorer:
-    """The mean of the teachers in the classes of the data set that they know: all of them, where classes compete."""
-    from audiotag.scorers import ensemble
-
-    mean = ensemble.of(members, data.labels, data.name, data.task, table)
-    folder.check_known(mean.name, [label for label in data.labels if label not in mean.labels.names], data)
-    return mean

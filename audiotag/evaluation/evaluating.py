@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from audiotag import records, run_folder, scorers
+from audiotag import records, run_folder, scorers, storage
 from audiotag.clip_format import describe_speed
 from audiotag.errors import AudiotagError
 from audiotag.evaluation import evaluated, sections
@@ -77,7 +77,7 @@ def evaluate(
     sources = list(source) if isinstance(source, list | tuple) else [source]
     if not sources:
         raise AudiotagError("nothing to evaluate: name a run folder, a model or a table of scores")
-    recordings = Path(recordings) if isinstance(recordings, str) else recordings
+    recordings = storage.place(recordings) if isinstance(recordings, str) else recordings
     stated = {"labels": labels, "sample_rate": sample_rate, "outputs": outputs}
     scored = [_scored(each, data, split, recordings, truth, stated) for each in sources]
     folder = _out(sources, scored, out)
@@ -103,7 +103,7 @@ def _scored(
 ) -> Scored:
     """Scores of one source on the data set that is named, or that its run names."""
     if isinstance(data, str | Path):
-        data = records.open(Path(data))
+        data = records.open(data)
     subject = scorers.open(source, data, **stated)
     run = subject.path if subject.kind == "run" else None
     if data is None and run is not None:

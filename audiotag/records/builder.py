@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import time
-from collections.abc import Collection, Container, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,18 +15,18 @@ from audiotag.augment import policy as named_policy
 from audiotag.clip_format import ClipFormat
 from audiotag.errors import AudiotagError
 from audiotag.frontend import LogMelConfig, preset
-from audiotag.records import sources
+from audiotag.records import sources, staging, worker
 from audiotag.records.checks import check, describe
 from audiotag.records.declaration import Declaration, read_clip
+from audiotag.records.engines import Engine
+from audiotag.records.engines.local import Local
 from audiotag.records.journal import FinishedShard, Journal
-from audiotag.records.manifest import CLIPS, LABELS, MANIFEST, RECORDS, Manifest, write_clips
+from audiotag.records.manifest import CLIPS, LABELS, RECORDS, Manifest, write_clips
 from audiotag.records.plan import Job, Plan, ShardPlan
-from audiotag.records.pool import make_shards
 from audiotag.records.renewal import Former
 from audiotag.records.stored import StoredLogMel
 
-FORMER = "former"
-"""Where a data set lies for the moment in which another takes its place."""
+Stage = staging.Beside | staging.InPlace
 
 
 @dataclass(frozen=True)
@@ -60,28 +59,32 @@ def build(
     variants: int = 0,
     seed: int = 0,
     workers: int | None = None,
+    engine: Engine | None = None,
     resume: bool = True,
     keep_waveforms: bool = False,
     log_mel: str = "float16",
     allow: Collection[str] = (),
 ) -> BuildReport:
-    """Build a data set in worker processes.
+    """Build a data set in worker processes, or on another engine.
 
     Shards appear in a hidden `.NAME.incomplete` folder beside `out`, which is renamed at the end. A build that was
-    interrupted, even by `kill -9` or a full disk, goes on when it is run again. The bytes depend on the declaration,
-    front end, policy, variants and seed only.
+    interrupted, even by `kill -9` or a full disk, goes on when it is run again. Behind an address they appear in their
+    place, with a hidden journal, and `dataset.json` last. The bytes depend on the declaration, front end, policy,
+    variants and seed only.
 
     A data set that is there is not built again, but for recordings that are new, have changed since, or were rejected
     and can be used now: the shards that hold them are made again.
 
     Args:
         declaration: what to build; see `declare`.
-        out: folder of the data set; it must not exist, or hold the same data set.
+        out: folder of the data set, or address (`s3://bucket/esc10`); it must not exist, or hold the same data set.
         front_end: name or configuration. Default "efficientat".
         policy: augmentation of variants 1, 2 …; needed where `variants` is not 0, else unused. Default: none.
         variants: augmented views of every clip, beside the untouched one, not negative. Default 0.
         seed: of the augmentation, not negative. Default 0.
-        workers: worker processes. Default: one a core.
+        workers: worker processes on this machine. Default: one a core.
+        engine: what makes the shards instead, such as `engines.on_beam("--runner=FlinkRunner", …)`; the bytes are the
+            same. Default: worker processes on this machine.
         resume: go on with an interrupted build of the same data set; False starts anew. Default True.
         keep_waveforms: store the waveform of every view beside its log-mel, in 16 bits (64 kB a second at 32 kHz), for
             teachers that take waveforms or have another front end. Default False.
@@ -100,20 +103,22 @@ def build(
     front_end = preset(front_end)
     policy = policy if policy and variants else named_policy("none")
     _check(policy, variants, seed, workers)
-    out, target = Path(out), Path(out).resolve()
-    folder = target.with_name(f".{target.name}.incomplete")
+    if engine is not None and workers is not None:
+        raise AudiotagError(f"workers={workers} are processes of the engine local: give another one its own options")
+    engine = engine or Local(workers)
+    out, root = storage.place(out), storage.place(declaration.root).absolute()
+    stage = staging.of(out)
     clip_format = ClipFormat(
         declaration.labels, front_end, declaration.task, declaration.seconds, declaration.pad, declaration.speed
     )
     if clip_format.frames < 1:
         raise AudiotagError(f"{declaration.seconds:g} s are too short for a frame of {front_end.describe()}: use more")
-    records, root = folder / "data" / RECORDS, Path(declaration.root).absolute()
     stored = StoredLogMel.of(log_mel, front_end)
     waveforms = keep_waveforms or stored.kind == "waveform"
-    job = Job(records, root, declaration.read, clip_format, policy, variants, seed, waveforms, stored)
+    job = Job(stage.data / RECORDS, root, declaration.read, clip_format, policy, variants, seed, waveforms, stored)
     with _disk_errors(out):
         plan = Plan(declaration, job, sources.survey(root, [clip.source for clip in declaration.clips]))
-        former = Former(out) if out.exists() and not (out.is_dir() and not any(out.iterdir())) else None
+        former = Former(out) if stage.is_taken() else None
         if former:
             former.check(plan)
         changed = former.changed(plan) if former else set()
@@ -121,37 +126,25 @@ def build(
         if existed:
             manifest = former.manifest
         else:
+            if former:
+                stage.check_renewal(len(changed))
             check(declaration, plan.surveyed, allow)
             for line in describe(declaration):
                 progress.say(line)
-            with _claimed(folder):
+            with stage.claimed():
                 kept = former.kept(plan, changed) if former else {}
                 if former:
                     progress.say(
                         f"{out}: taking up recordings that are new, have changed or can be used now ({len(changed)}): "
                         f"{len(kept)} of {len(plan.shards)} shards are kept"
                     )
-                journal = Journal(folder / "journal.jsonl", plan.description)
-                finished = _make(plan, journal, workers, resume, out, kept)
-                manifest = _finish(plan, finished, target)
-                if former:
-                    _carry(folder / FORMER, target)
-                    target.replace(folder / FORMER)
-                records.parent.replace(target)
-        _carry(folder / FORMER, target)
-        shutil.rmtree(folder, ignore_errors=True)
+                journal = Journal(stage.journal, storage.fingerprint(plan.description))
+                finished = _make(plan, journal, engine, resume, stage, kept)
+                manifest = _finish(plan, finished, stage)
+                stage.publish(renewed=former is not None)
+        stage.clear()
     clips, examples = len(declaration.clips), sum(shard.examples for shard in manifest.shards)
     return BuildReport(out, clips, clips - examples // (1 + variants), examples, time.monotonic() - started, existed)
-
-
-def _carry(former: Path, target: Path) -> None:
-    """What others have put beside the records of a data set, a teacher's logits for one, goes over to the new one."""
-    for path in former.iterdir() if former.is_dir() else ():
-        place = target / path.name
-        if path.name not in (MANIFEST, LABELS, CLIPS, sources.SOURCES, RECORDS) and not place.exists():
-            path.replace(place)
-            progress.say(f"{place} belongs to the records as they were before: make it again, or delete it")
-    shutil.rmtree(former, ignore_errors=True)
 
 
 def _check(policy: Policy, variants: int, seed: int, workers: int | None) -> None:
@@ -174,52 +167,35 @@ def _disk_errors(out: Path) -> Iterator[None]:
         ) from error
 
 
-@contextmanager
-def _claimed(folder: Path) -> Iterator[None]:
-    """Hold the folder against a second build of the same data set; the claim ends with this process."""
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        yield
-        return
-    with (folder / "lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise AudiotagError(f"another process is building into {folder}: wait for it or end it") from error
-        yield
-
-
 def _make(
-    plan: Plan, journal: Journal, workers: int | None, resume: bool, out: Path, kept: Mapping[str, FinishedShard]
+    plan: Plan, journal: Journal, engine: Engine, resume: bool, stage: Stage, kept: Mapping[str, FinishedShard]
 ) -> dict[str, FinishedShard]:
-    """Make every shard that an earlier run had not finished, and that `out` does not hold as it is to be."""
-    if workers is None:
-        workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    records, views, shards = plan.job.folder, 1 + plan.job.variants, plan.shards
-    records.mkdir(parents=True, exist_ok=True)
-    finished = journal.load(records) if resume else {}
+    """Make every shard that an earlier run had not finished, and that the data set does not hold as it is to be."""
+    shards = plan.shards
+    finished = journal.load(plan.job.folder) if resume else {}
     finished = {
         shard.name: finished[shard.name] for shard in shards if _is_current(finished.get(shard.name), shard, plan)
     }
-    _clean(records, finished)
+    stage.clean(finished)
     for name, made in kept.items():
         if name not in finished:
-            _link(out / RECORDS / name, records / name)
+            stage.keep(name)
             finished[name] = made
     journal.start(finished)
     waiting = [shard for shard in shards if shard.name not in finished]
-    done = views * sum(len(shard.clips) for shard in shards if shard.name in finished)
-    total = views * sum(len(shard.clips) for shard in shards)
+    done = sum(shard.views for shard in shards if shard.name in finished)
+    total = sum(shard.views for shard in shards)
     with (
-        progress.bar(f"Building {out.name}", total, "views", done=done) as advance,
-        closing(make_shards(plan.job, waiting, min(workers, len(waiting)), advance)) as shards_made,
+        progress.bar(f"Building {stage.out.name}", total, "views", done=done) as advance,
+        closing(engine.make_shards(worker.work_of(plan.job, journal), waiting, advance)) as shards_made,
     ):
         for made in shards_made:
             finished[made.shard.name] = made
-            journal.add(made)
-    _clean(records, finished)
+    stage.clean(finished)
+    present = sources.survey(plan.job.folder, list(finished))
+    for name, made in finished.items():  # a worker of an earlier run, on another machine, may write and delete too
+        if name not in present or present[name].bytes != made.shard.bytes:
+            raise AudiotagError(f"{name} has gone while {stage.out} was built: run the same build again")
     return {shard.name: finished[shard.name] for shard in shards}
 
 
@@ -231,27 +207,12 @@ def _is_current(made: FinishedShard | None, shard: ShardPlan, plan: Plan) -> boo
     return set(made.sources) == set(now) and all(source.is_as(now[name]) for name, source in made.sources.items())
 
 
-def _link(path: Path, target: Path) -> None:
-    """A shard that is in two places: one file where the file system can do it, else a copy."""
-    try:
-        os.link(path, target)
-    except OSError:
-        shutil.copyfile(path, target)
-
-
-def _clean(records: Path, keep: Container[str]) -> None:
-    """Delete what a killed run left half-written."""
-    for path in records.parent.rglob("*"):
-        if path.is_file() and not (path.parent == records and path.name in keep):
-            path.unlink()
-
-
-def _finish(plan: Plan, finished: Mapping[str, FinishedShard], target: Path) -> Manifest:
-    """Write the tables and the manifest of a data set that is going to lie at `target`."""
-    declaration, data = plan.declaration, plan.job.folder.parent
+def _finish(plan: Plan, finished: Mapping[str, FinishedShard], stage: Stage) -> Manifest:
+    """Write the tables and the manifest of the data set."""
+    declaration, data = plan.declaration, stage.data
     rejected = {clip_id: reason for made in finished.values() for clip_id, reason in made.rejected.items()}
     if len(rejected) == len(declaration.clips):
-        shutil.rmtree(data.parent, ignore_errors=True)
+        stage.discard()
         first = declaration.clips[0].clip_id
         raise AudiotagError(
             f"all {len(rejected)} clips were rejected, {first!r} because: {rejected[first]}. "
@@ -264,11 +225,16 @@ def _finish(plan: Plan, finished: Mapping[str, FinishedShard], target: Path) -> 
     sources.write(data, {name: used[name] for name in plan.surveyed if name in used})
     declaration.labels.write(data / LABELS)
     write_clips(data, declaration.clips, rejected)
-    recordings = ""
-    if declaration.read is read_clip:  # else `source` is no sound file
-        recordings = Path(os.path.relpath(plan.job.root, target)).as_posix()
+    recordings = _place_of_recordings(plan, stage.target) if declaration.read is read_clip else ""
     files = {name: storage.sha256(data / name) for name in (LABELS, CLIPS)}
     shards = tuple(made.shard for made in finished.values())
     manifest = Manifest(plan.description, declaration.licence, declaration.citation, files, shards, recordings)
     manifest.write(data)
     return manifest
+
+
+def _place_of_recordings(plan: Plan, target: Path) -> str:
+    """Where the sound files lie, seen from the data set; a store is told nothing of the folders of this machine."""
+    if storage.is_remote(plan.job.root):
+        return str(plan.job.root)
+    return "" if storage.is_remote(target) else Path(os.path.relpath(plan.job.root, target)).as_posix()

@@ -6,7 +6,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from audiotag import audio
+from audiotag import audio, storage
 from audiotag.clip_format import describe_speed
 from audiotag.errors import AudioError, AudiotagError
 from audiotag.records import sources
@@ -98,7 +98,7 @@ def _counted(names: Sequence[str], counts: Mapping[str, int]) -> str:
 
 def _unusable(declaration: Declaration, recordings: list[str]) -> dict[str, str]:
     """Reason by recording, as far as the beginning of a file gives it away."""
-    if declaration.read is not read_clip:
+    if declaration.read is not read_clip or storage.is_remote(declaration.root):  # workers fetch them, once
         return {}
 
     def reason(name: str) -> str:

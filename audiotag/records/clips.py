@@ -11,12 +11,12 @@ import numpy as np
 
 from audiotag import audio
 from audiotag.errors import AudiotagError
-from audiotag.records.declaration import CLIP_COLUMNS, READ_COLUMNS, UNKNOWN, Clip, read_clip
+from audiotag.records.declaration import CLIP_COLUMNS, READ_COLUMNS, UNKNOWN, Clip, Declaration, read_clip
 
 if TYPE_CHECKING:
     import pandas
 
-    from audiotag.records import Data, Declaration
+    from audiotag.records import Data
 
 _TOGETHER = 64  # records parsed at once
 
@@ -85,7 +85,7 @@ def recorded(data: Data, source: Declaration | Path, sample_rate: int) -> Callab
         cannot be read, saying how else to go on.
     """
     samples = round(data.seconds * sample_rate)
-    if isinstance(source, Path):
+    if not isinstance(source, Declaration):
         rows = data.clips.set_index("clip_id")
         ends = rows["end"].astype(object).where(rows["end"].notna(), None)
         ways = rows[[column for column in READ_COLUMNS if column in rows]].to_dict("records")

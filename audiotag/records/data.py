@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Collection, Iterator, Sequence
 from functools import cache, cached_property
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,18 +34,18 @@ def open(path: str | Path) -> Data:
     Raises:
         AudiotagError: there is none, its build was interrupted, or its manifest is damaged.
     """
-    return Data(Path(path))
+    return Data(storage.place(path))
 
 
 class Data(HoldsClipFormat):
     """A data set on disk; nothing but its manifest and labels is read before it is needed.
 
     Args:
-        path: folder of the data set.
+        path: folder of the data set, or its address.
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = Path(path)
+        self.path = storage.place(path)
         self.manifest = Manifest.read(self.path)
         description = self.manifest.description
         self.name: str = description["name"]
@@ -71,7 +72,8 @@ class Data(HoldsClipFormat):
         """`clips.csv`: every declared clip with its split, labels (one cell), status and reason."""
         import pandas
 
-        table = pandas.read_csv(self.path / CLIPS, dtype=str, keep_default_na=False)
+        content = io.BytesIO(storage.read_bytes(self.path / CLIPS))
+        table = pandas.read_csv(content, dtype=str, keep_default_na=False)
         return table.assign(start=table["start"].astype(float), end=pandas.to_numeric(table["end"]).astype(float))
 
     def rows(self, clip_ids: Sequence[str] | np.ndarray) -> pandas.DataFrame:
@@ -106,8 +108,9 @@ class Data(HoldsClipFormat):
     @property
     def recordings(self) -> Path | None:
         """Root folder of the sound files that it was built from; None where they are not there, or are none."""
-        folder = self.path.resolve() / self.manifest.recordings
-        return folder if self.manifest.recordings and folder.is_dir() else None
+        stated = self.manifest.recordings
+        folder = storage.place(stated) if "://" in stated else self.path.resolve() / stated
+        return folder if stated and folder.is_dir() else None
 
     @property
     def teachers(self) -> list[str]:
@@ -166,7 +169,7 @@ class Data(HoldsClipFormat):
 
     def _shard(self, shard: str | Path) -> Shard:
         by_name = {listed.name: listed for listed in self.manifest.shards}
-        name = Path(shard).name
+        name = PurePath(str(shard)).name
         if name not in by_name:
             raise AudiotagError(f"{self.name} has no shard {name!r}: {suggest(name, by_name)}")
         return by_name[name]
@@ -278,6 +281,14 @@ class Data(HoldsClipFormat):
         parse = parser.examples_of(self.clip_format, self.stored, waveforms=waveforms, masked=self.masked)
         return parser.batches(self.path, chosen, parse, batch_size)
 
+    def _files(self, selected: Sequence[Shard], teacher: str | None) -> Iterator[tuple[Path, int | None, str]]:
+        """Path, bytes and checksum of shards, and of a teacher's beside them, whose bytes nothing states."""
+        for shard in selected:
+            yield self.path / RECORDS / shard.name, shard.bytes, shard.sha256
+        if teacher is not None and storage.is_remote(self.path):
+            for name, entry in teachers.card(self, teacher)["shards"].items():
+                yield self.teacher_folder(teacher) / name, None, entry["sha256"]
+
     def _chosen(self, shard: Shard, views: list[int], clip_ids: Collection[str] | None) -> np.ndarray:
         """Which records of a shard are of some variants and clips (None: of any clip)."""
         if clip_ids is None and len(views) == 1 + self.variants:
@@ -310,7 +321,7 @@ class Data(HoldsClipFormat):
         Example:
             >>> data.read("fold1..4", batch_size=64, shuffle=True, balance=True, teacher="passt_s", mixup=0.3)
         """
-        from audiotag.records import pipeline
+        from audiotag.records import fetching, pipeline
 
         reading = pipeline.Reading(**options)
         if reading.jitter and not self.waveforms:
@@ -345,6 +356,7 @@ class Data(HoldsClipFormat):
             record_bytes=self.stored.record_bytes(self.clip_format, self.waveforms),
             teacher_shards=[] if reading.teacher is None else teachers.shards(self, reading.teacher, selected),
             weights=weights,
+            fetch=fetching.fetcher(self._files(selected, reading.teacher)),
         )
         return pipeline.read(records, reading)
 

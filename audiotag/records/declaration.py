@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 import math
 import re
@@ -34,7 +33,7 @@ ALL = "*"
 """In `UNKNOWN`: every class. The clip is unlabelled, a teacher may label it."""
 
 DATASET_MODULE = "audiotag_dataset_"
-"""Dataset files are imported under names that begin so, and worker processes import them again by path."""
+"""Dataset files are imported under names that begin so, and by workers again from their text."""
 
 # Line ends, and the surrogates by which Python shows file names that are not valid Unicode.
 _NOT_ONE_LINE = re.compile("[\n\r\0\ud800-\udfff]")
@@ -252,16 +251,22 @@ def load_file(path: Path) -> ModuleType:
     name = f"{DATASET_MODULE}{path.stem}_{storage.fingerprint(str(path))[:8]}"
     if name in sys.modules:
         return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
+    module = import_text(name, str(path), path.read_bytes())
+    if not callable(getattr(module, "declare", None)):
+        raise AudiotagError(f"a dataset file defines declare(...) -> Declaration, {path} does not")
+    return module
+
+
+def import_text(name: str, path: str, text: str | bytes) -> ModuleType:
+    """Import a dataset file from its text: a worker on another machine does not have the file."""
+    module = ModuleType(name)
+    module.__file__ = path
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        exec(compile(text, path, "exec"), module.__dict__)
     except BaseException:
         del sys.modules[name]
         raise
-    if not callable(getattr(module, "declare", None)):
-        raise AudiotagError(f"a dataset file defines declare(...) -> Declaration, {path} does not")
     return module
 
 
@@ -277,13 +282,13 @@ def parameters(dataset: str | Path) -> dict[str, inspect.Parameter]:
 
 def function_of(dataset: str | Path) -> Callable[..., Declaration]:
     """The `declare` of a data set: a name, a `.py` file, or a folder of recordings."""
-    path = Path(dataset)
-    if path.is_file() and path.suffix != ".py":
+    path = storage.place(dataset)
+    if not storage.is_remote(path) and path.is_file() and path.suffix != ".py":
         remedy = "put it into a folder a class (my_sounds/dog/1.wav) and build my_sounds"
         if path.suffix.lower() in (".csv", ".tsv", ".txt", ".parquet"):
             remedy = f"audiotag build folder --source DIR --table {path}"
         raise AudiotagError(f"a data set is a name, a .py file or a folder, {dataset} is another file: {remedy}")
-    name = "folder" if path.is_dir() else str(dataset)
+    name = "folder" if path.is_dir() else str(path)
     return load_file(storage.find_in_library("datasets", name)).declare
 
 
@@ -295,8 +300,8 @@ def declare(dataset: str | Path, **options: Any) -> Declaration:
         options: keyword arguments of the file's `declare`; an unknown one is an error that suggests the nearest.
     """
     function = function_of(dataset)
-    if Path(dataset).is_dir():
-        options["source"] = Path(dataset)
+    if (folder := storage.place(dataset)).is_dir():
+        options["source"] = folder
     known = inspect.signature(function).parameters
     for option in options:
         if option not in known:

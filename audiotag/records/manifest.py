@@ -16,6 +16,7 @@ from audiotag.records.declaration import CLIP_COLUMNS, Clip
 from audiotag.records.plan import FORMAT
 
 MANIFEST, LABELS, CLIPS, RECORDS, TEACHERS = "dataset.json", "labels.csv", "clips.csv", "records", "teachers"
+INCOMPLETE = ".incomplete"
 _MADE_WITH = ("audiomentations", "librosa", "numpy", "scipy", "soundfile", "soxr")
 
 
@@ -76,10 +77,10 @@ class Manifest:
         Raises:
             AudiotagError: the folder is no data set, an unfinished one, or its manifest was damaged or edited.
         """
-        folder = Path(folder)
-        if not (folder / MANIFEST).is_file():
+        if not storage.is_file(folder / MANIFEST):
             resolved = folder.resolve()
-            begun = resolved.with_name(f".{resolved.name}.incomplete").is_dir()
+            beside = resolved.with_name(f".{resolved.name}{INCOMPLETE}")
+            begun = (resolved / INCOMPLETE if storage.is_remote(folder) else beside).is_dir()
             remedy = "its build was interrupted: run it again" if begun else "make one with `audiotag build`"
             raise AudiotagError(f"{folder} is not a data set (it has no {MANIFEST}): {remedy}")
         value = storage.read_json(folder / MANIFEST)

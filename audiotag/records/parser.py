@@ -15,6 +15,7 @@ from audiotag import storage
 from audiotag.clip_format import ClipFormat
 from audiotag.errors import AudiotagError
 from audiotag.frontend import log_mel
+from audiotag.records import fetching
 from audiotag.records.example import FULL_SCALE
 from audiotag.records.manifest import RECORDS, Shard
 from audiotag.records.stored import StoredLogMel
@@ -191,6 +192,8 @@ def batches(folder: Path, chosen: Chosen, parse: Parse, batch_size: int) -> Iter
         for batch in dataset.as_numpy_iterator():
             yielded += len(batch["clip_id"])
             yield batch | {"clip_id": [clip_id.decode() for clip_id in batch["clip_id"].tolist()]}
+    except tf.errors.UnknownError as error:
+        raise fetching.reason(error) or error from error
     except (tf.errors.DataLossError, tf.errors.InvalidArgumentError, tf.errors.NotFoundError) as error:
         raise _damage(folder, chosen) from error
     if yielded != sum(np.count_nonzero(flags) for flags in chosen.values()):
@@ -198,25 +201,28 @@ def batches(folder: Path, chosen: Chosen, parse: Parse, batch_size: int) -> Iter
 
 
 def _serialized(folder: Path, chosen: Chosen) -> tf.data.Dataset:
-    paths = [str(folder / RECORDS / shard.name) for shard in chosen]
+    paths = {shard: folder / RECORDS / shard.name for shard in chosen}
+    fetch = fetching.fetcher((path, shard.bytes, shard.sha256) for shard, path in paths.items())
+    numbered = tf.data.Dataset.from_tensor_slices([str(path) for path in paths.values()]).enumerate()
+    files = fetching.ahead(numbered, fetch)
     if all(flags.all() for flags in chosen.values()):
-        return tf.data.TFRecordDataset(paths, buffer_size=_BUFFER)
+        return files.flat_map(lambda index, file: tf.data.TFRecordDataset(file, buffer_size=_BUFFER))
     ends = tf.constant(np.cumsum([len(flags) for flags in chosen.values()]))
-    paths, every_flag = tf.constant(paths), tf.constant(np.concatenate(list(chosen.values())))
+    every_flag = tf.constant(np.concatenate(list(chosen.values())))
 
-    def chosen_of_shard(index: tf.Tensor) -> tf.data.Dataset:
+    def chosen_of_shard(index: tf.Tensor, file: tf.Tensor) -> tf.data.Dataset:
         begin = tf.where(index > 0, ends[index - 1], 0)
-        records = tf.data.TFRecordDataset(paths[index], buffer_size=_BUFFER)
+        records = tf.data.TFRecordDataset(file, buffer_size=_BUFFER)
         flagged = tf.data.Dataset.zip(records, tf.data.Dataset.from_tensor_slices(every_flag[begin : ends[index]]))
         return flagged.filter(lambda record, flag: flag).map(lambda record, flag: record)
 
-    return tf.data.Dataset.range(len(chosen)).flat_map(chosen_of_shard)
+    return files.flat_map(chosen_of_shard)
 
 
 def _damage(folder: Path, shards: Iterable[Shard]) -> AudiotagError:
     """The error about the first shard that is not what the manifest says."""
     for shard in shards:
         path = folder / RECORDS / shard.name
-        if not path.is_file() or storage.sha256(path) != shard.sha256:
+        if not storage.is_file(path) or storage.sha256(path) != shard.sha256:
             return AudiotagError(f"{path} is missing or damaged: run `audiotag verify {folder}`")
     return AudiotagError(f"the records of {folder} are not what its manifest says: run `audiotag verify {folder}`")

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from audiotag.clip_format import ClipFormat
 from audiotag.errors import AudiotagError, suggest
-from audiotag.records import balance, targets
+from audiotag.records import balance, fetching, targets
 from audiotag.records.parser import log_mel_of, parse_teachers, stored_examples_of
 from audiotag.records.stored import StoredLogMel
 from audiotag.startup import keep_freed_memory
@@ -111,6 +111,7 @@ class Records:
             balanced. None: each once.
         examples: records of an epoch.
         record_bytes: size of a record in memory, about.
+        fetch: where the files are remote, what fetches one.
     """
 
     clip_format: ClipFormat
@@ -123,6 +124,7 @@ class Records:
     weights: np.ndarray | None
     examples: int
     record_bytes: int
+    fetch: fetching.Fetch | None = None
 
 
 def read(records: Records, options: Reading) -> tf.data.Dataset:
@@ -178,8 +180,13 @@ def _epochs_of_records(records: Records, options: Reading) -> Any:
         tf.compat.v1.get_default_graph().seed = None
         drawn = times_drawn(epoch)
 
-        def shard_of_records(shard: tf.Tensor) -> tf.data.Dataset:
-            files = [tf.data.TFRecordDataset(some[shard], buffer_size=_FILE_BUFFER) for some in paths]
+        def with_files(order: tf.Tensor) -> tf.data.Dataset:
+            numbered = tf.data.Dataset.from_tensor_slices(order)
+            named = numbered.map(lambda shard: (shard, tuple(some[shard] for some in paths)))
+            return fetching.ahead(named, records.fetch)
+
+        def shard_of_records(shard: tf.Tensor, names: tuple[tf.Tensor, ...]) -> tf.data.Dataset:
+            files = [tf.data.TFRecordDataset(name, buffer_size=_FILE_BUFFER) for name in names]
             # A teacher's shard that ends early must not end the records silently: an empty record has a wrong key.
             files[1:] = [file.concatenate(tf.data.Dataset.from_tensors("").repeat()) for file in files[1:]]
             serialized = tf.data.Dataset.zip(tuple(files))
@@ -191,9 +198,9 @@ def _epochs_of_records(records: Records, options: Reading) -> Any:
 
         order = tf.range(shards, dtype=tf.int64)
         if not options.shuffle:
-            return tf.data.Dataset.from_tensor_slices(order).flat_map(shard_of_records)
+            return with_files(order).flat_map(shard_of_records)
         scores = tf.random.stateless_uniform([shards], _seed(options, epoch, _SHARD_ORDER), dtype=tf.float64)
-        serialized = tf.data.Dataset.from_tensor_slices(tf.gather(order, tf.argsort(scores))).interleave(
+        serialized = with_files(tf.gather(order, tf.argsort(scores))).interleave(
             shard_of_records,
             cycle_length=min(_OPEN_SHARDS, shards),
             block_length=1,

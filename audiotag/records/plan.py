@@ -64,11 +64,12 @@ class Job:
 
 @dataclass(frozen=True)
 class ShardPlan:
-    """One unit of work: the clips whose records go into one file."""
+    """One unit of work: the clips whose records go into one file, and how many records they make at most."""
 
     name: str
     split: str
     clips: tuple[Clip, ...]
+    views: int
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,8 @@ def plan_shards(clips: Iterable[Clip], variants: int, example_bytes: int) -> lis
         for clip, shard in zip(splits[split], indices, strict=True):
             members[shard].append(clip)
         for index, chosen in enumerate(members):
-            plans.append(ShardPlan(f"{split}-{index:05d}-of-{count:05d}.tfrecord", split, tuple(chosen)))
+            views = len(chosen) * (1 + variants)
+            plans.append(ShardPlan(f"{split}-{index:05d}-of-{count:05d}.tfrecord", split, tuple(chosen), views))
     return plans
 
 

@@ -22,8 +22,10 @@ class Recordings:
     """
 
     def __init__(self, root: str | Path) -> None:
-        self._given = Path(os.path.abspath(root))
+        root = storage.place(root)
+        self._given = root if storage.is_remote(root) else Path(os.path.abspath(root))
         self.root = self._given.resolve()
+        self._names: dict[str, str] = {}
 
     @cached_property
     def names(self) -> list[str]:
@@ -57,11 +59,18 @@ class Recordings:
         Raises:
             AudiotagError: a path outside the root.
         """
+        if (name := self._names.get(cell)) is None:  # many rows are of one recording
+            name = self._names[cell] = self._find(cell)
+        return name
+
+    def _find(self, cell: str) -> str:
         if re.search("[\n\r\0]", cell):
             raise AudiotagError(f"a path is one line of text, received {cell!r}: correct the cell")
         windows = PureWindowsPath(cell)
         if windows.drive and os.name != "nt":
             return self._on_disk(self._after_root(windows))
+        if storage.is_remote(self.root):
+            return self._on_disk(self._inside(cell.removeprefix(f"{self.root}/")))
         path = Path(cell)
         if path.is_absolute():
             for root in (self.root, self._given):
@@ -82,10 +91,15 @@ class Recordings:
         return {unicodedata.normalize("NFC", name): name for name in names}
 
     def _relative(self, paths: Iterable[Path]) -> list[str]:
+        if storage.is_remote(self.root):
+            return sorted(str(path).removeprefix(f"{self.root}/") for path in paths)
         return sorted(path.relative_to(self.root).as_posix() for path in paths)
 
-    def _inside(self, path: Path) -> str:
-        return storage.inside(self.root, str(path)).relative_to(self.root).as_posix()
+    def _inside(self, path: Path | str) -> str:
+        if not storage.is_remote(self.root) and not Path(path).is_absolute() and ".." not in Path(path).parts:
+            return Path(path).as_posix()
+        inside = storage.inside(self.root, str(path))
+        return str(inside).removeprefix(f"{self.root}/") if storage.is_remote(inside) else self._relative([inside])[0]
 
     def _after_root(self, path: PureWindowsPath) -> str:
         names = [part.casefold() for part in path.parts]
@@ -97,6 +111,6 @@ class Recordings:
         return self._inside(Path(*path.parts[last + 1 :]))
 
     def _on_disk(self, relative: str) -> str:
-        if os.path.lexists(self.root / relative):
+        if not storage.is_remote(self.root) and os.path.lexists(self.root / relative):
             return relative
         return self._by_spelling.get(unicodedata.normalize("NFC", relative), relative)

@@ -11,12 +11,12 @@ from pathlib import Path
 from audiotag import storage, tables
 from audiotag.errors import AudiotagError
 from audiotag.labels import split_cell
-from audiotag.records import sources
+from audiotag.records import sources, worker
 from audiotag.records.declaration import CLIP_COLUMNS, Clip
-from audiotag.records.journal import FinishedShard
+from audiotag.records.engines.local import Local
+from audiotag.records.journal import FinishedShard, Journal
 from audiotag.records.manifest import CLIPS, MANIFEST, RECORDS, Manifest, row_of
 from audiotag.records.plan import Job, Plan, ShardPlan, difference
-from audiotag.records.pool import make_shards
 from audiotag.records.sources import Source
 
 
@@ -32,7 +32,7 @@ class Former:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        if not path.is_dir() or not (path / MANIFEST).is_file():
+        if not storage.is_file(path / MANIFEST):
             raise AudiotagError(f"{path} exists and is not a data set: choose another folder to build in, or delete it")
         self.manifest = Manifest.read(path, check=False)
 
@@ -60,9 +60,10 @@ class Former:
         apart = {key for key in keys if self._differs(key, plan)}
         if apart and ("clips" not in apart or apart - {"clips", "version"}):
             raise self._other(plan)
+        present = sources.survey(self.path / RECORDS, [shard.name for shard in self.manifest.shards])
         for shard in self.manifest.shards:
-            path = self.path / RECORDS / shard.name
-            if not path.is_file() or path.stat().st_size != shard.bytes:
+            file = present.get(shard.name)
+            if file is None or file.bytes != shard.bytes:
                 raise AudiotagError(
                     f"{self.path} is damaged ({shard.name} is missing or cut off): delete it and build it again"
                 )
@@ -147,13 +148,11 @@ def _cells(clip: Clip) -> list[str]:
 
 def _usable(clips: Sequence[Clip], job: Job) -> set[str]:
     """The recordings of those clips that can be read: they are, into a folder that is thrown away."""
-    if not clips:
+    if not clips or storage.is_in_memory(job.root):  # which worker processes do not see
         return set()
     with tempfile.TemporaryDirectory() as folder:
-        trial = [ShardPlan("trial", "trial", tuple(clips))]
-        rejected = {
-            clip_id
-            for made in make_shards(replace(job, folder=Path(folder)), trial, 1, lambda views: None)
-            for clip_id in made.rejected
-        }
+        work = worker.work_of(replace(job, folder=Path(folder)), Journal(Path(folder), "trial"))
+        trial = [ShardPlan("trial", "trial", tuple(clips), len(clips))]
+        tried = Local(1).make_shards(work, trial, lambda views: None)
+        rejected = {clip_id for made in tried for clip_id in made.rejected}
     return {clip.source for clip in clips if clip.clip_id not in rejected}

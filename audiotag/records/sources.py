@@ -16,6 +16,8 @@ from audiotag import progress, storage, tables
 SOURCES = "sources.csv"
 _TOGETHER = 64  # files that a thread looks at before it takes others
 _SAMPLED = 4096  # bytes
+_STORE_SUMS = ("md5Hash", "ETag", "etag", "content_md5")  # Google's, Amazon's, Microsoft's
+_LISTED = 64  # remote files that are asked for one by one
 
 Result = TypeVar("Result")
 
@@ -41,6 +43,9 @@ class Source:
 
 def look(path: Path) -> Source | None:
     """Size and time of a file; None: there is none."""
+    if storage.is_remote(path):
+        state = storage.state(path)
+        return None if state is None else Source(state.bytes, state.modified)
     try:
         status = path.stat()
     except (OSError, ValueError):
@@ -61,20 +66,45 @@ def survey(root: Path, names: Iterable[str]) -> dict[str, Source]:
         names: relative to it.
     """
     names = list(dict.fromkeys(names))
+    if storage.is_remote(root) and len(names) > _LISTED:
+        return _listed(root, names)
     looked = in_threads("Looking at the recordings", names, lambda name: look(root / name))
     return {name: source for name, source in looked.items() if source is not None}
 
 
+def _listed(root: Path, names: Sequence[str]) -> dict[str, Source]:
+    """What a store's listing says of files: a request for a thousand of them, not one for each."""
+    listing = storage.retried(root, lambda: root.fs.find(root.path, detail=True))
+    states = {path: storage.state_of(info) for path, info in listing.items()}
+    known = ((name, states.get((root / name).path)) for name in names)
+    return {name: Source(state.bytes, state.modified) for name, state in known if state is not None}
+
+
 def same_bytes(root: Path, surveyed: Mapping[str, Source]) -> list[list[str]]:
-    """Groups of recordings that are copies of one another; only files of one size and of like samples are read."""
+    """Groups of recordings that are copies of one another; only files of one size and of like samples are read.
+
+    Of remote ones, only those of one size to which the store gives one checksum, where it gives any.
+    """
+    alike = _alike_by_store(root) if storage.is_remote(root) else _sample
     groups = _groups({name: source.bytes for name, source in surveyed.items() if source.bytes})
-    for what, key in (("Comparing the recordings", _sample), ("Reading recordings that look alike", _checksum)):
+    for what, key in (("Comparing the recordings", alike), ("Reading recordings that look alike", _checksum)):
         names = list(chain.from_iterable(groups))
         keys = in_threads(
             what, names, lambda name, key=key: key(root / name, surveyed[name].bytes, surveyed[name].modified)
         )
         groups = [part for group in groups for part in _groups({name: keys[name] for name in group if keys[name]})]
     return groups
+
+
+def _alike_by_store(root: Path) -> Callable[[Path, int, int], object]:
+    """What tells remote files apart without fetching them: the checksums that a listing gives."""
+    listed = storage.retried(root, lambda: root.fs.find(root.path, detail=True))
+
+    def mark(path: Path, size: int, modified: int) -> object:
+        info = listed.get(path.path, {})
+        return next((info[key] for key in _STORE_SUMS if info.get(key)), None) or _sample(path, size, modified)
+
+    return mark
 
 
 def in_threads(what: str, names: Sequence[str], function: Callable[[str], Result]) -> dict[str, Result]:
@@ -122,7 +152,7 @@ def _groups(keys: Mapping[str, object]) -> list[list[str]]:
 def _sample(path: Path, size: int, modified: int) -> bytes:
     """Bytes from the middle and the end of a file: recordings of one length differ there, if not in their headers."""
     try:
-        with path.open("rb") as file:
+        with storage.local_file(path, known=storage.State(size, modified)).open("rb") as file:
             file.seek(size // 2)
             middle = file.read(_SAMPLED)
             file.seek(max(size - _SAMPLED, 0))
@@ -135,6 +165,6 @@ def _sample(path: Path, size: int, modified: int) -> bytes:
 def _checksum(path: Path, size: int, modified: int) -> str:
     """The checksum of a file; its size and time say which state of it."""
     try:
-        return storage.sha256(path)
+        return storage.sha256(storage.local_file(path, known=storage.State(size, modified)))
     except OSError:
         return ""

@@ -75,8 +75,8 @@ def walk(path: Path, *, check: bool = True) -> Iterator[Record]:
         path: a TFRecord file.
         check: compare checksums of the data (those of the lengths always are).
     """
-    size = Path(path).stat().st_size
-    with Path(path).open("rb") as file:
+    size = path.stat().st_size
+    with path.open("rb") as file:
         while (offset := file.tell()) < size:
             header = file.read(12)
             if len(header) < 12:

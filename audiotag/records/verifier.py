@@ -14,7 +14,7 @@ from audiotag.errors import AudiotagError
 from audiotag.labels import split_cell
 from audiotag.records import teachers, tfrecord
 from audiotag.records.data import Data
-from audiotag.records.manifest import CLIPS, LABELS, MANIFEST, RECORDS, TEACHERS
+from audiotag.records.manifest import CLIPS, INCOMPLETE, LABELS, MANIFEST, RECORDS, TEACHERS
 from audiotag.records.sources import SOURCES
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def verify(path: str | Path) -> list[Problem]:
     Raises:
         AudiotagError: the folder is no data set, or its manifest or labels cannot be read at all.
     """
-    data = Data(Path(path))
+    data = Data(storage.place(path))
     problems = _tables(data)
     if any(problem.shard == CLIPS for problem in problems):
         return problems  # without the table of clips nothing can be said about the records
@@ -83,7 +83,7 @@ def verify(path: str | Path) -> list[Problem]:
 def _tables(data: Data) -> list[Problem]:
     problems = []
     for name, expected in data.manifest.files.items():
-        if not (data.path / name).is_file():
+        if not storage.is_file(data.path / name):
             problems.append(Problem(name, None, "", "the file is missing"))
         elif storage.sha256(data.path / name) != expected:
             problems.append(Problem(name, None, "", "the file does not have its checksum: it was damaged or edited"))
@@ -115,9 +115,17 @@ def _shard(
 ) -> Iterator[Problem]:
     """Problems of one file of records."""
     path = data.path / file
-    if not path.is_file():
+    if not storage.is_file(path):
         yield Problem(file, None, "", "the shard is missing")
         return
+    with storage.downloaded(path) as local:
+        yield from _records(local, file, checksum, check, keys, advance)
+
+
+def _records(
+    path: Path, file: str, checksum: str, check: Check, keys: Sequence[Key], advance: Callable[[int], None]
+) -> Iterator[Problem]:
+    """Problems of the records of a file that is there."""
     whole = storage.sha256(path) == checksum
     if not whole:
         yield Problem(file, None, "", "the shard does not have its checksum")
@@ -210,5 +218,6 @@ def _strays(data: Data, taught: dict[str, Any]) -> list[Problem]:
     known = {MANIFEST, LABELS, CLIPS, SOURCES} | {f"{RECORDS}/{shard.name}" for shard in data.manifest.shards}
     for name, card in taught.items():
         known |= {f"{TEACHERS}/{name}/{file}" for file in (teachers.CARD, *card["shards"])}
-    files = (path.relative_to(data.path).as_posix() for path in sorted(data.path.rglob("*")) if path.is_file())
+    relative = (path.relative_to(data.path) for path in sorted(data.path.rglob("*")) if path.is_file())
+    files = (path.as_posix() for path in relative if INCOMPLETE not in path.parts)  # teaching has been interrupted
     return [Problem(file, None, "", "the file does not belong to the data set") for file in files if file not in known]

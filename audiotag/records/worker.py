@@ -1,28 +1,22 @@
-"""A worker process of a build: reads clips, augments them, computes log-mel and writes one shard after another."""
+"""What a worker of any engine does: it reads clips, augments them, computes log-mel and writes a shard."""
 
 from __future__ import annotations
 
 import math
-import os
-import pickle
-import signal
 import tempfile
-import traceback
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from multiprocessing.connection import Connection
-from pathlib import Path
 
 import numpy as np
 
-from audiotag import audio
-from audiotag.errors import AudioError, AudiotagError, AudioWarning
+from audiotag import audio, storage
+from audiotag.errors import AudioError, AudiotagError, UnreachableError
 from audiotag.frontend import log_mel
 from audiotag.records import sources, tfrecord
-from audiotag.records.declaration import UNKNOWN, Clip, Event, load_file
+from audiotag.records.declaration import UNKNOWN, Clip, Event
+from audiotag.records.engines.work import Work
 from audiotag.records.example import encode_example
-from audiotag.records.journal import FinishedShard
+from audiotag.records.journal import FinishedShard, Journal
 from audiotag.records.manifest import Shard
 from audiotag.records.plan import Job, ShardPlan, arrange
 
@@ -30,50 +24,23 @@ NEXT_STEP = "run the same build again to go on: the finished shards are kept"
 _MEMORY = 64 << 20  # bytes of a shard held in memory; the rest waits in an unnamed file beside the shards
 
 
-def main(dataset_files: Sequence[Path], pickled_job: bytes, connection: Connection) -> None:
-    """Run a worker: a shard to make comes through the connection, numbers of views done and the finished shard go back.
+def work_of(job: Job, journal: Journal) -> Work:
+    """What an engine does to build shards."""
+    parts = {"the declaration's read": job.read, "the policy": job.policy}
+    return Work(make_shard, job, journal, (job.folder, job.root), parts)
 
-    So do what is to be known of recordings and an error for which the build cannot go on. The worker ends when the
-    other end is closed, so that it does not outlive a killed build.
+
+def make_shard(
+    job: Job, journal: Journal, plan: ShardPlan, advance: Callable[[int], None], notes: Sequence[str] = ()
+) -> FinishedShard:
+    """Compute and write one shard, then enter it in the journal.
 
     Args:
-        dataset_files: modules that the job's functions come from, imported here by path.
-        pickled_job: a `Job`.
-        connection: to the build.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    warnings.simplefilter("always", AudioWarning)
-    show = warnings.showwarning
-
-    def tell(message: Warning | str, category: type[Warning], *place: object, **options: object) -> None:
-        if issubclass(category, AudioWarning):
-            connection.send(AudioWarning(str(message)))
-        else:
-            show(message, category, *place, **options)
-
-    warnings.showwarning = tell
-    os.dup2(2, 1)  # what a dataset file prints must not mix with the output of `--json`
-    from threadpoolctl import threadpool_limits
-
-    try:
-        with threadpool_limits(1):
-            for path in dataset_files:
-                load_file(path)
-            job = pickle.loads(pickled_job)
-            while True:
-                connection.send(_make_shard(job, connection.recv(), connection.send))
-    except (EOFError, BrokenPipeError, ConnectionResetError):
-        return
-    except AudiotagError as error:
-        connection.send(AudiotagError(f"{error}; {NEXT_STEP}"))
-    except BaseException as error:
-        failure = AudiotagError(f"{type(error).__name__}: {error}; {NEXT_STEP}")
-        failure.add_note(traceback.format_exc())
-        connection.send(failure)
-
-
-def _make_shard(job: Job, plan: ShardPlan, advance: Callable[[int], None]) -> FinishedShard:
-    """Compute and write one shard; `advance` is called with the number of views done, clip after clip.
+        job: what is the same for every shard.
+        journal: of the build.
+        plan: what goes into the shard.
+        advance: called with the number of views done, clip after clip.
+        notes: filled meanwhile with what is to be known of the recordings; entered with the shard.
 
     Raises:
         AudiotagError: the shard cannot be written, or the policy refuses its input.
@@ -83,7 +50,8 @@ def _make_shard(job: Job, plan: ShardPlan, advance: Callable[[int], None]) -> Fi
     accepted: list[str] = []
     places: list[tuple[int, int]] = []
     try:
-        with tempfile.SpooledTemporaryFile(_MEMORY, dir=job.folder) as spool:
+        beside = None if storage.is_remote(job.folder) else job.folder
+        with tempfile.SpooledTemporaryFile(_MEMORY, dir=beside) as spool:
             for clip in plan.clips:
                 source = sources.look(job.root / clip.source)
                 try:
@@ -106,14 +74,16 @@ def _make_shard(job: Job, plan: ShardPlan, advance: Callable[[int], None]) -> Fi
             clip_index, variant, _ = arrange(accepted, job.variants, 1)
             order = (clip_index * (1 + job.variants) + variant).tolist()
             written = tfrecord.write(job.folder / plan.name, (take(*places[row]) for row in order))
+        shard = Shard(plan.name, plan.split, written.examples, written.bytes, written.sha256)
+        finished = FinishedShard(shard, rejected, used, tuple(dict.fromkeys(notes)))
+        journal.add(finished)
     except (BrokenPipeError, ConnectionResetError):
         raise
     except OSError as error:
         raise AudiotagError(
             f"cannot write {job.folder / plan.name} ({error.strerror or error}): make room on the disk"
         ) from error
-    shard = Shard(plan.name, plan.split, written.examples, written.bytes, written.sha256)
-    return FinishedShard(shard, rejected, used)
+    return finished
 
 
 def examples(job: Job, clip: Clip) -> Iterator[bytes]:
@@ -154,6 +124,8 @@ def _read(job: Job, clip: Clip) -> np.ndarray:
         raise AudioError(clip.fault)
     try:
         waveform = np.asarray(job.read(job.root, clip, job.clip_format.front_end.sample_rate), np.float32)
+    except UnreachableError:
+        raise
     except Exception as error:
         raise AudioError(_describe(error)) from error
     if waveform.ndim != 1 or not len(waveform):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import os
 import shutil
 import tarfile
 import zipfile
@@ -15,19 +14,8 @@ from typing import IO
 
 from audiotag import progress
 from audiotag.errors import AudiotagError
+from audiotag.storage.cache import cache_folder
 from audiotag.storage.files import inside, sha256, write_atomically
-
-CACHE_VARIABLE = "AUDIOTAG_CACHE"
-
-
-def cache_folder() -> Path:
-    """Where downloads are kept: `AUDIOTAG_CACHE`, else the platform's user cache."""
-    chosen = os.environ.get(CACHE_VARIABLE)
-    if chosen:
-        return Path(chosen).expanduser()
-    import pooch
-
-    return Path(pooch.os_cache("audiotag"))
 
 
 def fetch(url: str, *, sha256_hex: str | None = None, name: str | None = None) -> Path:

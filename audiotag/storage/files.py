@@ -8,10 +8,12 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from audiotag.errors import AudiotagError, suggest
+from audiotag.storage.places import is_remote, place
+from audiotag.storage.remote import downloaded, read_bytes, upload
 
 
 @contextmanager
@@ -19,13 +21,17 @@ def write_atomically(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
     """Open a file that appears under `path` only when the block ends well: a torn write is never seen.
 
     Args:
-        path: the file to write; its folder is made if missing.
+        path: the file to write; its folder is made if missing. A remote one is sent when the block has ended well.
         mode: "w" (UTF-8 text, newlines as given) or "wb".
     """
+    text = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
+    if is_remote(path):
+        with upload(path, mode, **text) as file:
+            yield file
+        return
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
-    text = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
     try:
         with temporary.open(mode, **text) as file:
             yield file
@@ -51,7 +57,7 @@ def write_json(path: Path, value: Any) -> None:
 def read_json(path: Path) -> Any:
     """Read JSON; a missing or broken file is one clear error."""
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        return json.loads(read_bytes(place(path)).decode())
     except FileNotFoundError as error:
         raise AudiotagError(f"no such file: {path}") from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
@@ -60,7 +66,7 @@ def read_json(path: Path) -> Any:
 
 def sha256(path: Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal."""
-    with Path(path).open("rb") as file:
+    with downloaded(place(path)) as local, local.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -72,10 +78,19 @@ def fingerprint(value: Any) -> str:
 
 def inside(root: Path, relative: str) -> Path:
     """The file `relative` under `root`; an absolute path or one that leaves `root` through `..` is refused."""
+    if is_remote(root):
+        normal = PurePosixPath(os.path.normpath(relative))
+        if not normal.is_absolute() and ".." not in normal.parts:
+            return root / normal.as_posix()
+        raise _outside(root, relative)
     path = Path(os.path.normpath(Path(root) / relative))
     if Path(relative).is_absolute() or not Path(os.path.abspath(path)).is_relative_to(os.path.abspath(root)):
-        raise AudiotagError(f"a path must stay inside {root}, received {relative!r}: use a relative path without '..'")
+        raise _outside(root, relative)
     return path
+
+
+def _outside(root: Path, relative: str) -> AudiotagError:
+    return AudiotagError(f"a path must stay inside {root}, received {relative!r}: use a relative path without '..'")
 
 
 def library(kind: str) -> Path:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from audiotag import records
+from audiotag import records, storage
 from audiotag.errors import AudiotagError, suggest
 from audiotag.run_folder import LAST, NO_VALIDATION
 from audiotag.training.schedule import Schedule
@@ -24,7 +24,7 @@ class Recipe:
     `audiotag train` makes its options from the fields and from the lines below, `recipe.toml` holds their values.
 
     Args:
-        data: folder of the built data set.
+        data: folder of the built data set, or its address.
         model: architecture, as `models.build` names it: mn01 … mn40, dymn10, passt_s, crnn …
         model_options: keyword arguments of the architecture.
         weights: weights to start from: published ("audioset" or a name), a .pt, .safetensors or .keras file, a run.
@@ -67,7 +67,7 @@ class Recipe:
         AudiotagError: a value outside its range.
     """
 
-    data: Path | str
+    data: str | Path
     model: str = "mn04"
     model_options: dict[str, Any] = field(default_factory=dict)
     weights: str | Path | None = None
@@ -171,7 +171,7 @@ def resolve(recipe: Recipe, data: records.Data) -> Recipe:
     if recipe.teacher is not None and recipe.teacher not in data.teachers:
         known = suggest(recipe.teacher, data.teachers) if data.teachers else "it has none yet, see `audiotag teach`"
         raise AudiotagError(f"{data.name} has no outputs of a teacher {recipe.teacher!r}: {known}")
-    files = {"data": str(Path(recipe.data).resolve()), "weights": recipe.weights and str(recipe.weights)}
+    files = {"data": str(storage.place(recipe.data).resolve()), "weights": recipe.weights and str(recipe.weights)}
     splits = {"train": train, "validation": validation, "fold": None}
     resolved = dataclasses.replace(recipe, **files, **splits, **implied | choices)
     resolved.schedule(0)  # a rate or a length out of range shows here, before anything is written

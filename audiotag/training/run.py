@@ -57,15 +57,16 @@ def describe(recipe: Recipe, data: records.Data, out: Path) -> dict[str, Any]:
 
     Returns:
         The recipe's fields (None left out), then `data_relative` (the data set seen from the run folder, so that
-        both can move together), `data_name`, `fingerprint` of the data set, `teacher_fingerprint`, `backend`,
-        `versions`.
+        both can move together; none where it lies behind an address), `data_name`, `fingerprint` of the data set,
+        `teacher_fingerprint`, `backend`, `versions`.
     """
     import keras
     import tensorflow as tf
 
     fields = {name: value for name, value in dataclasses.asdict(recipe).items() if value is not None}
+    if not storage.is_remote(data.path):
+        fields["data_relative"] = Path(os.path.relpath(recipe.data, out.resolve())).as_posix()
     described = fields | {
-        "data_relative": Path(os.path.relpath(recipe.data, out.resolve())).as_posix(),
         "data_name": data.name,
         "fingerprint": data.fingerprint,
         "backend": keras.backend.backend(),

@@ -16,7 +16,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from audiotag import models
+from audiotag import cli, models
+from audiotag.errors import UnreachableError
+from audiotag.records import fetching
 
 pytestmark = pytest.mark.usefixtures("eager", "blank_pictures")
 
@@ -335,3 +337,25 @@ def test_networks_are_built_alike_whatever_keras_is_set_to() -> None:
         keras.config.set_dtype_policy(kept[2])
     assert {weight.dtype for weight in network.weights} == {"float32"}
     assert network(np.zeros((1, 100, 64, 1), "float32")).shape == (1, 2)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("train", "data"), ("evaluate", "mn04_as"), ("tag", "1.wav"), ("embed", "1.wav")],
+)
+def test_what_lies_on_this_machine_alone_takes_no_address(refuse: Callable[..., str], command: tuple[str, ...]) -> None:
+    assert "on this machine alone, received the address s3://bucket/out" in refuse(*command, "--out", "s3://bucket/out")
+
+
+def test_a_remote_shard_that_does_not_come_while_training_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    import tensorflow as tf
+
+    def fetch(address: bytes) -> bytes:
+        raise UnreachableError(f"{address.decode()} cannot be reached (timeout)")
+
+    def program(**options: object) -> None:
+        shards = tf.data.Dataset.from_tensors((0, "s3://bucket/a.tfrecord"))
+        list(fetching.ahead(shards, fetch))
+
+    assert cli.run(program, []) == 2
+    assert capsys.readouterr().err == "audiotag: s3://bucket/a.tfrecord cannot be reached (timeout)\n"

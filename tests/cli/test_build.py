@@ -132,3 +132,28 @@ def test_annotated_recordings_and_a_list_of_classes(
     assert "add --classes" in command(*arguments, "--other-classes", "keep", "--out", tmp_path / "other").err
     wrong = command(*arguments, "--unannotated", "background", "--out", tmp_path / "other")
     assert wrong.code == 2 and "unannotated clips are negative or leave-out, received 'background'" in wrong.err
+
+
+@pytest.mark.parametrize(
+    ("options", "phrase"),
+    [
+        (("--engine", "spark"), "there is no engine 'spark': choose one (known: beam, local)"),
+        (("--runner", "FlinkRunner"), "are of Apache Beam: add --engine beam"),
+        (("--engine", "beam", "--runner", "FlinkRunner", "--workers", "2"), "FlinkRunner has workers of its own"),
+    ],
+)
+def test_options_of_engines_are_used_or_refused(
+    refuse: Refuse, folder: Path, tmp_path: Path, options: tuple[str, ...], phrase: str
+) -> None:
+    assert phrase in refuse("build", folder, "--out", tmp_path / "data", *options)
+    assert not (tmp_path / "data").exists()
+
+
+def test_options_of_beam_reach_it(command: Command, folder: Path, tmp_path: Path) -> None:
+    pytest.importorskip("apache_beam", reason='needs pip install "audiotag[beam]"')
+    arguments = ("build", folder, "--seconds", "0.5", "--out")
+    beam = ("--engine", "beam", "--beam-option", "direct_running_mode=in_memory")
+    assert command(*arguments, tmp_path / "local", "--workers", "1").code == 0
+    assert command(*arguments, tmp_path / "beam", *beam).code == 0
+    for path in (tmp_path / "local").rglob("*.*"):
+        assert (tmp_path / "beam" / path.relative_to(tmp_path / "local")).read_bytes() == path.read_bytes()

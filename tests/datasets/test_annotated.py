@@ -337,3 +337,16 @@ def test_all_clips_of_a_long_day_are_as_a_count_of_frames_says(noises: Noises, t
             if missing[index].any():
                 at = np.flatnonzero(missing[index])
                 assert all(position < 25 or position >= 175 for position in at) and len(at) < 50
+
+
+def test_recordings_and_annotations_behind_an_address(site: Path) -> None:
+    upath = pytest.importorskip("upath", reason='needs pip install "audiotag[cloud]"')
+    for file in site.rglob("*.*"):
+        upath.UPath(f"memory://sounds/{file.relative_to(site).as_posix()}").write_bytes(file.read_bytes())
+    declared = declare("memory://sounds")
+    assert contents(declared) == contents(declare(site))
+    assert [clip.events for clip in declared.clips] == [clip.events for clip in declare(site).clips]
+    table = upath.UPath("memory://tables/all.csv")
+    table.write_text("path,onset,offset,label\ns3://other/a.wav,0,1,dog\nb.wav,x,1,dog\n")
+    with pytest.raises(AudiotagError, match=r"memory://tables/all\.csv line 3: onset must be seconds"):
+        declare("memory://sounds", annotations=str(table))

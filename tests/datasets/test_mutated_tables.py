@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from audiotag import cli, progress
 from audiotag.cli.app import app
-from audiotag.records import builder, worker
+from audiotag.records.engines.local import Local
 from audiotag.records.recordings import Recordings
 
 GIGABYTE = 1 << 20  # KiB
@@ -65,9 +65,9 @@ def one_process() -> Iterator[None]:
     """Shards are made in this process, in bounded memory: it takes seconds to start another."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            builder,
+            Local,
             "make_shards",
-            lambda job, shards, workers, advance: (worker._make_shard(job, shard, advance) for shard in shards),
+            lambda self, work, shards, advance: (work.finish(shard, advance) for shard in shards),
         )
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         yield

@@ -38,7 +38,13 @@ def render(root, clip, sample_rate):
         if "WORKER_ID_FILE" in os.environ:
             Path(os.environ["WORKER_ID_FILE"]).write_text(str(os.getpid()))
         if what == "kill-build":
-            os.kill(os.getppid(), signal.SIGKILL)
+            parent = os.getppid()
+            os.kill(parent, signal.SIGKILL)
+            while os.getppid() == parent:  # else the shard might be finished before the death is noticed
+                pass
+        if what == "kill-all":
+            os.kill(int(os.environ["BUILD_ID"]), signal.SIGKILL)
+            os.kill(os.getpid(), signal.SIGKILL)
         if what == "interrupt-build":
             os.kill(os.getppid(), signal.SIGINT)
             os.kill(os.getpid(), signal.SIGINT)
@@ -88,6 +94,11 @@ def dataset_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture
+def small_front_end() -> LogMelConfig:
+    return FRONT_END
+
+
 @pytest.fixture(scope="session")
 def build(dataset_file: Path) -> Callable[..., records.BuildReport]:
     """Build the tones into a folder; keyword arguments of `declare` and of `build`."""
@@ -97,7 +108,7 @@ def build(dataset_file: Path) -> Callable[..., records.BuildReport]:
         given = {"front_end": FRONT_END, "policy": policy, "variants": variants, "seed": seed, "workers": workers}
         given |= {
             key: options.pop(key)
-            for key in ("front_end", "resume", "keep_waveforms", "log_mel", "allow")
+            for key in ("front_end", "resume", "keep_waveforms", "log_mel", "allow", "engine")
             if key in options
         }
         return records.build(records.declare(dataset_file, **options), out, **given)
@@ -123,7 +134,9 @@ def copied(built: Path, tmp_path: Path) -> Path:
 def run_script(dataset_file: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run a build in a script without an `if __name__` guard, in a process of its own."""
 
-    def run(folder: Path, before: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        folder: Path, before: str = "", workers: str = "workers=1", **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         script = folder / "script.py"
         script.write_text(
             # What a shell runs in the background ignores Ctrl-C, and so would all that it starts.
@@ -134,7 +147,7 @@ def run_script(dataset_file: Path) -> Callable[..., subprocess.CompletedProcess[
             f"front_end = LogMelConfig.from_dict({FRONT_END.to_dict()!r})\n"
             "try:\n"
             "    report = records.build(declaration, 'out', front_end=front_end, policy=augment.policy('light'),"
-            " variants=2, workers=1)\n"
+            f" variants=2, {workers})\n"
             "    print('report', report.clips, report.rejected, report.examples)\n"
             "except AudiotagError as error:\n"
             "    print('error', error)\n"

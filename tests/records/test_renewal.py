@@ -16,7 +16,7 @@ import pytest
 from audiotag import audio, records, storage
 from audiotag.errors import AudiotagError
 from audiotag.frontend import LogMelConfig
-from audiotag.records import builder
+from audiotag.records.engines.local import Local
 
 RATE = 8000
 FRONT_END = LogMelConfig(name="small", sample_rate=RATE, window=200, hop=200, fft=256, mels=16, fmax=4000.0)
@@ -198,7 +198,7 @@ def renewed(sounds: Path, tmp_path: Path) -> tuple[Path, Path]:
     return tmp_path / "data", tmp_path / "fresh"
 
 
-@pytest.mark.parametrize("step", [6, 16])  # when a shard is new, and between the two renames at the end
+@pytest.mark.parametrize("step", [10, 19])  # when a shard is new, and between the two renames at the end
 def test_a_renewal_that_is_killed_is_finished_by_the_next_run(
     step: int, sounds: Path, renewed: tuple[Path, Path]
 ) -> None:
@@ -218,14 +218,14 @@ def test_a_renewal_that_is_killed_anywhere_is_finished_by_the_next_run(
 def test_a_recording_that_changes_while_a_build_is_interrupted_is_made_again(
     sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make: Callable = builder.make_shards
+    make: Callable = Local.make_shards
 
     def stopped(*arguments: object) -> object:
         yield from list(make(*arguments))
         raise KeyboardInterrupt
 
     with monkeypatch.context() as trouble:
-        trouble.setattr(builder, "make_shards", stopped)
+        trouble.setattr(Local, "make_shards", stopped)
         with pytest.raises(KeyboardInterrupt):
             build(sounds, tmp_path / "data")
     assert len(list((tmp_path / ".data.incomplete" / "data" / "records").iterdir())) == 4

@@ -26,8 +26,8 @@ def whole(built: Path, shard_checksums: Callable) -> dict[str, str]:
     return shard_checksums(built)
 
 
-def journal_lines(folder: Path) -> list[str]:
-    return (folder / ".out.incomplete" / "journal.jsonl").read_text(encoding="utf-8").splitlines()
+def journaled(folder: Path) -> list[Path]:
+    return list((folder / ".out.incomplete" / "journal").glob("*.json"))
 
 
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs Linux: waits for a process that is no child")
@@ -43,7 +43,7 @@ def test_a_build_killed_half_way_is_finished_by_the_next_run_with_the_same_bytes
     killed = run_script(tmp_path, TROUBLE=f"kill-build:{LAST}", WORKER_ID_FILE=str(id_file))
     assert killed.returncode == -9
     assert not (tmp_path / "out").exists()
-    assert len(journal_lines(tmp_path)) == 1 + len(whole) - 1
+    assert len(journaled(tmp_path)) == len(whole) - 1
     try:
         orphan = os.pidfd_open(int(id_file.read_text(encoding="utf-8")))
     except ProcessLookupError:
@@ -65,7 +65,7 @@ def test_ctrl_c_ends_a_build_quietly_and_leaves_it_resumable(run_script: Callabl
     stopped = run_script(tmp_path, TROUBLE=f"interrupt-build:{LAST}")
     assert stopped.stdout == "interrupted\n"
     assert "Traceback" not in stopped.stderr
-    assert len(journal_lines(tmp_path)) > 1
+    assert len(journaled(tmp_path)) > 0
 
 
 @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs POSIX limits")
@@ -93,43 +93,40 @@ def test_a_killed_worker_is_explained_and_the_build_goes_on_from_there(
         trouble.setenv("TROUBLE", f"kill-worker:{LAST}")
         with pytest.raises(AudiotagError, match=r"fold3-.*was killed, usually because .* out of memory.*run the same"):
             build(tmp_path / "out", sources=SOURCES)
-    assert len(journal_lines(tmp_path)) == len(whole)
+    assert len(journaled(tmp_path)) == len(whole) - 1
     damaged = tmp_path / ".out.incomplete" / "data" / "records" / next(iter(whole))
     damaged.write_bytes(b"flipped" + damaged.read_bytes()[7:])
     build(tmp_path / "out", sources=SOURCES)
     assert shard_checksums(tmp_path / "out") == whole
 
 
-FINISHED = FinishedShard(Shard("a.tfrecord", "train", 1, 4, "0" * 64), {"clip": "no sound, “really”"})
+FINISHED = FinishedShard(Shard("a.tfrecord", "train", 1, 4, "0" * 64), {"clip": "no sound, “really”"}, {}, ("quiet",))
 
 
 def entry(folder: Path) -> FinishedShard:
     (folder / "a.tfrecord").write_bytes(b"data")
     checksum = "3a6eb0790f39ac87c94f3856b2dd2c5d110e6811602261a9a923d3bb23adc8b7"
-    return FinishedShard(Shard("a.tfrecord", "train", 1, 4, checksum), FINISHED.rejected)
+    return FinishedShard(Shard("a.tfrecord", "train", 1, 4, checksum), FINISHED.rejected, {}, FINISHED.notes)
 
 
-def test_a_torn_last_line_of_the_journal_is_passed_over(tmp_path: Path) -> None:
-    journal, finished = Journal(tmp_path / "journal", {"seed": 0}), entry(tmp_path)
-    journal.start({})
+def test_a_torn_file_of_the_journal_is_passed_over_and_deleted(tmp_path: Path) -> None:
+    journal, finished = Journal(tmp_path / "journal", "build"), entry(tmp_path)
     journal.add(finished)
-    with journal.path.open("ab") as file:
-        file.write(b'{"shard": {"name": "b.tfrecord", "spl\xe2\x80')
+    for name, torn in (("b.tfrecord.json", b'{"build": "build", "shard": {"spl\xe2\x80'), (".c.partial", b"{")):
+        (journal.folder / name).write_bytes(torn)
     assert journal.load(tmp_path) == {"a.tfrecord": finished}
     journal.start(journal.load(tmp_path))
-    journal.add(finished)
-    assert journal.path.read_bytes().count(b"\n") == 3
+    assert [path.name for path in journal.folder.iterdir()] == ["a.tfrecord.json"]
 
 
 def test_a_journal_of_another_build_is_not_gone_on_with(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "journal", {"seed": 0})
-    journal.start({"a.tfrecord": entry(tmp_path)})
-    assert Journal(journal.path, {"seed": 1}).load(tmp_path) == {}
-    assert Journal(tmp_path / "none", {"seed": 0}).load(tmp_path) == {}
+    Journal(tmp_path / "journal", "build").start({"a.tfrecord": entry(tmp_path)})
+    assert Journal(tmp_path / "journal", "another").load(tmp_path) == {}
+    assert Journal(tmp_path / "none", "build").load(tmp_path) == {}
 
 
 def test_a_journaled_shard_with_another_checksum_is_made_again(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "journal", {"seed": 0})
+    journal = Journal(tmp_path / "journal", "build")
     journal.start({"a.tfrecord": FINISHED})
     (tmp_path / "a.tfrecord").write_bytes(b"data")
     assert journal.load(tmp_path) == {}

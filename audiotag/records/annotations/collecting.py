@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from audiotag import audio, progress
+from audiotag import audio, progress, storage
 from audiotag.errors import AudiotagError
 from audiotag.records import sources
 from audiotag.records.annotations.annotation import Annotation
@@ -47,10 +47,10 @@ def collect(
         AudiotagError: no recordings, no annotations, a table that cannot be used, a file of two recordings.
     """
     search = audio.search(root)
-    recordings = [path.relative_to(root).as_posix() for path in search.sounds]
+    recordings = _relative(root, search.sounds)
     if not recordings:
         raise AudiotagError(f"{root} holds no sound files ({' '.join(audio.SUFFIXES)}): name the folder of recordings")
-    if annotations is not None and annotations.is_file():
+    if annotations is not None and storage.is_file(annotations):
         return _of_table(recordings, annotations, label, keep)
     if annotations is not None and not annotations.is_dir():
         raise AudiotagError(f"annotations are a folder or a table, received {annotations}: no such file or folder")
@@ -90,7 +90,7 @@ def _of_files(
     anywhere: bool,
 ) -> Collected:
     matching = Matching(recordings)
-    names = [path.relative_to(folder).as_posix() for path in files]
+    names = _relative(folder, files)
     recording_of = {name: matching.of_file(name, anywhere and "/" not in name) for name in names}
     others = [name for name in names if recording_of[name] is None]
 
@@ -133,6 +133,12 @@ def _of_files(
             f"{' and '.join(own)}"
         )
     return Collected(recordings, {name: _without_repetition(own) for name, own in marks.items()}, faults)
+
+
+def _relative(folder: Path, paths: Sequence[Path]) -> list[str]:
+    if storage.is_remote(folder):
+        return [str(path).removeprefix(f"{folder}/") for path in paths]
+    return [path.relative_to(folder).as_posix() for path in paths]
 
 
 def _owners(own: Sequence[Annotation], recording: str, matching: Matching) -> list[tuple[str | None, str]]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from audiotag import tables
+from audiotag import storage, tables
 from audiotag.errors import AudiotagError
 from audiotag.records.annotations import audacity, elan, rows, textgrid
 from audiotag.records.annotations.annotation import Annotation
@@ -55,6 +55,9 @@ def read(path: Path, label: str | None = None, keep: Sequence[str] = ()) -> list
     if reader is None:
         raise AudiotagError(f"annotations are files that end in {', '.join(READERS)}, received {path}: export them so")
     try:
-        return reader(path, label, keep) if path.stat().st_size else []
+        with storage.downloaded(path) as local:
+            return reader(local, label, keep) if local.stat().st_size else []
     except (OSError, UnicodeDecodeError) as error:
         raise AudiotagError(f"{path} cannot be read ({error}): export it again") from error
+    except AudiotagError as error:
+        raise AudiotagError(str(error).replace(str(local), str(path))) from error
