@@ -190,11 +190,32 @@ def write(path: Path, columns: Sequence[str], rows: Iterable[Iterable[Any]]) -> 
         writer.writerows(rows)
 
 
+def text(path: Path, encoding: str | None = None) -> str:
+    """A text file, decoded as `read` decodes CSV.
+
+    Raises:
+        UnicodeDecodeError: it is damaged, or no text.
+        OSError: it cannot be read.
+    """
+    content = storage.read_bytes(path)
+    if encoding is None and content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encoding = "utf-16"
+    try:
+        return content.decode(encoding or "utf-8-sig")
+    except UnicodeDecodeError as error:
+        # What is UTF-8 at first is damaged, and control characters are no text in any encoding.
+        if encoding or not content[: error.start].isascii() or _NO_TEXT.search(content):
+            raise
+        decoded = content.decode("cp1252")
+    progress.say(f"{path} is not in UTF-8, it is read as Windows-1252: save it as UTF-8 if its names look wrong")
+    return decoded
+
+
 def _read_csv(path: Path, names: list[str], encoding: str | None) -> tuple[list[str], list[int], list[list[str]]]:
     """Header, and line and cells of every row. pandas would fill up short rows, and does not know their lines."""
     lines, rows = [], []
     try:
-        file = io.StringIO(_text(path, encoding), newline="")
+        file = io.StringIO(text(path, encoding), newline="")
         skipped, begin, first = 0, 0, file.readline()
         while names and first.startswith("#"):
             skipped, begin, first = skipped + 1, file.tell(), file.readline()
@@ -217,21 +238,6 @@ def _read_csv(path: Path, names: list[str], encoding: str | None) -> tuple[list[
     except (OSError, csv.Error, UnicodeError) as error:
         raise AudiotagError(f"{path} is not a UTF-8 table with commas ({error}): export it as CSV") from error
     return header, lines, rows
-
-
-def _text(path: Path, encoding: str | None) -> str:
-    content = storage.read_bytes(path)
-    if encoding is None and content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        encoding = "utf-16"
-    try:
-        return content.decode(encoding or "utf-8-sig")
-    except UnicodeDecodeError as error:
-        # What is UTF-8 at first is damaged, and control characters are no text in any encoding.
-        if encoding or not content[: error.start].isascii() or _NO_TEXT.search(content):
-            raise
-        text = content.decode("cp1252")
-    progress.say(f"{path} is not in UTF-8, it is read as Windows-1252: save it as UTF-8 if its names look wrong")
-    return text
 
 
 def _separator(header: str) -> str:

@@ -7,6 +7,8 @@ from pathlib import Path
 from audiotag import progress, records, storage, tables
 from audiotag.errors import AudiotagError
 from audiotag.labels import Labels
+from audiotag.records import splits
+from audiotag.records.declaration import ALL, UNKNOWN
 
 PAGE = "https://github.com/turpaultn/DESED"  # its downloaders fetch the recordings of YouTube and the soundscapes
 LICENCE = "each recording its own, in the licence files of its archive; YouTube's belong to the authors of the videos"
@@ -18,11 +20,11 @@ STRONG, WEAK = {"onset", "offset", "event_label"}, {"event_labels"}
 
 
 def declare(source: str | Path | None = None) -> records.Declaration:
-    """Declare DESED; the splits are weak and strong (both for training), validation and test (the public evaluation).
+    """Declare DESED: weak, strong and unlabelled (all for training), validation and test (the public evaluation).
 
     Events of strong labels are kept in seconds; a recording whose row has none is one without any class. Train on
-    strong for events: in weak, nobody knows when the classes sound. unlabel_in_domain is left out, with a line: clips
-    without a label would say that none of the classes sounds in them.
+    strong for events: in weak, nobody knows when the classes sound. Tables of file names alone, unlabel_in_domain, are
+    clips that nobody has labelled: a teacher alone speaks for them.
 
     Args:
         source: folder with `metadata/train/weak.tsv`, `metadata/train/**/soundscapes.tsv`,
@@ -45,21 +47,19 @@ def declare(source: str | Path | None = None) -> records.Declaration:
         folder = place if (root / "audio" / place).is_dir() else place.parent
         table = tables.read(path, ("filename",))
         kinds = set(table.columns) - {"filename"}
-        if kinds not in (STRONG, WEAK):
-            progress.say(f"{path}: {len(table)} rows without labels are left out; they are no clips without any class")
+        if kinds and kinds not in (STRONG, WEAK):
+            progress.say(f"{path}: left out, it has neither strong nor weak labels but {', '.join(sorted(kinds))}")
             continue
         split = {"validation": "validation", "eval": "test"}.get(place.parts[0], "weak" if kinds == WEAK else "strong")
+        split = split if kinds else splits.UNLABELLED
         for position, row in enumerate(table.to_dict("records")):
             name = f"audio/{folder.as_posix()}/{row['filename']}"
-            if kinds == WEAK:
-                events, labels = (), tuple(filter(None, row["event_labels"].split(",")))
-            else:
-                events = _events(row, f"{path} {tables.place(table, position)}")
-                labels = tuple(event.label for event in events)
+            events = _events(row, f"{path} {tables.place(table, position)}") if kinds == STRONG else ()
+            labels = tuple(filter(None, row.get("event_labels", "").split(","))) or tuple(each.label for each in events)
             former = clips.get(name)
             if former:
                 events, labels = (*former.events, *events), tuple(dict.fromkeys((*former.labels, *labels)))
-            columns = {"subset": place.as_posix()}
+            columns = {"subset": place.as_posix()} | ({} if kinds else {UNKNOWN: ALL})
             clips[name] = records.Clip(name.removeprefix("audio/"), name, labels, split, events=events, columns=columns)
     names = sorted({label for clip in clips.values() for label in clip.labels})
     if not names:

@@ -78,6 +78,12 @@ def build(
             help="How log-mel is stored: float16; uint8, half the size; waveform: not at all, it is computed when read."
         ),
     ] = "float16",
+    classes: Annotated[
+        Path | None, typer.Option(help="A table with columns class,as: classes grouped, renamed or (empty) left out.")
+    ] = None,
+    other_classes: Annotated[
+        str | None, typer.Option(help="Classes that the table does not name: keep or leave-out. Default: an error.")
+    ] = None,
     allow_one_class: Annotated[bool, typer.Option("--allow-one-class", help="Build a single class as it is.")] = False,
     allow_commas: Annotated[
         bool, typer.Option("--allow-commas", help="'a, b' is one class, though a and b are classes too.")
@@ -95,7 +101,7 @@ def build(
     """
     from audiotag import records, storage
     from audiotag.augment import policy
-    from audiotag.records import checks, declaration
+    from audiotag.records import checks, class_list, declaration
 
     chosen_engine = engines.beam(engine, runner, beam_option, workers)
     own = [name for parameter in context.command.params for name in parameter.opts if name.startswith("--")]
@@ -107,6 +113,10 @@ def build(
             )
         chosen["source"] = source
     declared = records.declare(dataset, **chosen)
+    if classes is not None:
+        declared = class_list.apply(declared, classes, other_classes)
+    elif other_classes is not None:
+        raise AudiotagError(f"other classes are those of no list, received {other_classes!r} alone: add --classes")
     allowances = (allow_one_class, allow_commas, allow_shared_recordings)
     report = records.build(
         declared,

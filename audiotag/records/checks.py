@@ -77,7 +77,7 @@ def describe(declaration: Declaration) -> Iterator[str]:
         yield f"  unlabelled: {unlabelled} clips; they are learnt from a teacher alone (audiotag teach)"
     if partly := sum(bool(clip.columns.get(UNKNOWN)) for clip in clips) - unlabelled:
         yield f"  clips of which not every class was judged: {partly}; what was not is neither learnt nor measured"
-    if without := sum(not clip.labels and not clip.columns.get(UNKNOWN) for clip in clips):
+    if without := sum(not (clip.labels or clip.fault or clip.columns.get(UNKNOWN)) for clip in clips):
         single = all(len(clip.labels) < 2 for clip in clips)
         because = ", and that alone makes the task multilabel: give them a class, such as background, if it is not"
         yield (
@@ -85,11 +85,6 @@ def describe(declaration: Declaration) -> Iterator[str]:
         )
     if declaration.speed != 1:
         yield f"  recordings are played at {describe_speed(declaration.speed)}, seconds of a clip are those that sound"
-    if any({"onset", "offset"} <= clip.columns.keys() for clip in clips) and not any(clip.events for clip in clips):
-        yield (
-            "  note: the columns onset and offset are kept in clips.csv and are no strong labels: a .py file declares "
-            "those (docs/datasets.md)"
-        )
 
 
 def named(names: Sequence[str]) -> str:
@@ -157,7 +152,7 @@ def _check_commas(names: Sequence[str]) -> None:
 def _check_number(declaration: Declaration) -> None:
     """One class alone is always right: nothing is learnt."""
     name, *others = declaration.labels.names
-    if not others and all(clip.labels for clip in declaration.clips):
+    if not others and all(clip.labels or clip.fault or clip.columns.get(UNKNOWN) for clip in declaration.clips):
         raise AudiotagError(
             f"a network tells classes apart, {declaration.name} has one, {name!r}: add recordings without it as a "
             "class of their own (background), or leave their label empty in a table; --allow-one-class builds it as it "

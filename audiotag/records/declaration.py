@@ -225,7 +225,7 @@ class Declaration:
             self.labels.index(label)
         if UNKNOWN in clip.columns:
             self._check_judged(clip)
-        elif self.task.exclusive and len(clip.labels) != 1:
+        elif self.task.exclusive and len(clip.labels) != 1 and not (clip.fault and not clip.labels):
             raise AudiotagError(
                 f"a {self.task} clip has exactly one label, {clip.clip_id!r} has {len(clip.labels)}: "
                 "give it one, or declare the task multilabel"

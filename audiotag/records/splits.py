@@ -14,7 +14,11 @@ _SPELLINGS = {
     "validation": ("validation", "valid", "val"),
     "development": ("development", "devel", "dev"),
     "test": ("test", "testing", "tst", "eval", "evaluation"),
+    "unlabelled": ("unlabelled", "unlabeled"),
 }
+UNLABELLED = "unlabelled"
+"""The split of clips that nobody has labelled, see `declaration.UNKNOWN`."""
+
 _HELD_OUT = 0.15
 _NAMES = {spelling: name for name, spellings in _SPELLINGS.items() for spelling in spellings}
 
@@ -28,7 +32,8 @@ def recognise(names: Iterable[str]) -> dict[str, str]:
         names: as somebody wrote them.
 
     Returns:
-        By name: "train", "validation", "test", "fold1", "fold2" …; names that stand for none are left out.
+        By name: "train", "validation", "test", "unlabelled", "fold1", "fold2" …; those that stand for none are left
+        out.
     """
     recognised = {}
     for name in names:

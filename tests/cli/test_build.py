@@ -113,6 +113,27 @@ def test_what_is_declared_faulty_is_rejected_and_is_no_failure(
     )
 
 
+def test_annotated_recordings_and_a_list_of_classes(
+    command: Command, tone: Callable, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number, name in enumerate(("a", "b", "c")):
+        tone(tmp_path / "sounds" / f"{name}.wav", 300 + 100 * number, seconds=2.0)
+        (tmp_path / "sounds" / f"{name}.txt").write_text("0.1\t0.9\tbark\n0.5\t1.5\thowl\n1.6\t1.9\train\n")
+    (tmp_path / "classes.csv").write_text("class,as\nbark,dog\nhowl,dog\nrain,rain\n")
+    arguments = ("build", "annotated", "--source", tmp_path / "sounds", "--seconds", "1", "--workers", "1")
+    classes = ("--classes", tmp_path / "classes.csv")
+    assert cli.run(app, [*map(str, (*arguments, *classes)), "--out", str(tmp_path / "data")]) == 0
+    shown = capsys.readouterr()
+    assert "6 clips, 6 examples, 0 rejected" in shown.out
+    assert f"{tmp_path / 'classes.csv'}: bark, howl -> dog" in shown.err
+    assert "multilabel, 2 classes, 6 clips of 1 s, 3 recordings" in shown.err
+    assert "already built" in command(*arguments, *classes, "--out", tmp_path / "data").out
+    assert command(*arguments, "--out", tmp_path / "data").code == 2  # another data set is there
+    assert "add --classes" in command(*arguments, "--other-classes", "keep", "--out", tmp_path / "other").err
+    wrong = command(*arguments, "--unannotated", "background", "--out", tmp_path / "other")
+    assert wrong.code == 2 and "unannotated clips are negative or leave-out, received 'background'" in wrong.err
+
+
 @pytest.mark.parametrize(
     ("options", "phrase"),
     [

@@ -194,3 +194,55 @@ def test_the_tables_of_faults(shared: Callable[[str], Path], noises: Callable[..
     for name, message in (("fsd50k_commas", "separated by ';'.*write 'Guitar;Music'"), ("empty_label", "'nan'")):
         with pytest.raises(AudiotagError, match=message):
             records.build(declare(name), tmp_path / "data")
+
+
+def test_onset_and_offset_are_strong_labels(noises: Callable[..., None], declare: Callable, tmp_path: Path) -> None:
+    noises(tmp_path, "long.wav", seconds=3.0)
+    declared = declare(
+        "path,label,onset,offset,start,end,site\n"
+        "long.wav,dog,0.5,1.5,,,x\nlong.wav,rain,2.0,2.5,,,x\nlong.wav,wind,,,,,x\n"
+        "a.wav,dog,0.02,0.08,0.05,0.1,y\nb.wav,,,,,,y\n",
+        seconds=1.0,
+    )
+    assert {clip.clip_id: (clip.labels, clip.events) for clip in declared.clips} == {
+        "long.wav#0.000": (("dog", "wind"), (records.Event(0.5, 1.0, "dog"),)),
+        "long.wav#1.000": (("dog", "wind"), (records.Event(0.0, 0.5, "dog"),)),
+        "long.wav#2.000": (("rain", "wind"), (records.Event(0.0, 0.5, "rain"),)),
+        "a.wav#0.050": (("dog",), (records.Event(0.0, 0.03, "dog"),)),
+        "b.wav": ((), ()),
+    }
+    assert all(set(clip.columns) == {"site"} for clip in declared.clips)
+
+
+@pytest.mark.parametrize(
+    ("row", "received"),
+    [
+        ("a.wav,dog,0.5,0.2,,", "onset '0.5', offset '0.2'"),
+        ("a.wav,dog,0.2,,,", "onset '0.2', offset ''"),
+        ("a.wav,,0.2,0.5,,", "label ''"),
+        ("a.wav,dog,0.01,0.02,0.05,0.1", "sounds in its clip"),
+        ("a.wav,dog,x,0.02,,", "onset must be seconds"),
+    ],
+)
+def test_events_that_cannot_be_meant_are_refused(declare: Callable, row: str, received: str) -> None:
+    with pytest.raises(AudiotagError, match=f"line 2: .*{received}"):
+        declare(f"path,label,onset,offset,start,end\n{row}\n")
+
+
+def test_an_event_beyond_the_recording_rejects_its_clip(declare: Callable, tmp_path: Path) -> None:
+    declared = declare("path,label,onset,offset\na.wav,dog,0.05,0.12\nb.wav,cat,0.05,0.5\n")
+    assert [clip.fault for clip in declared.clips] == [
+        "",  # a rounded time
+        "an event ends at 0.5 s and b.wav lasts 0.100 s: correct the table",
+    ]
+
+
+def test_rows_of_the_split_unlabelled(declare: Callable) -> None:
+    declared = declare("path,label,split\na.wav,dog,train\nb.wav,,unlabeled\n")
+    assert [(clip.split, clip.labels, clip.columns.get("unknown")) for clip in declared.clips] == [
+        ("train", ("dog",), None),
+        ("unlabelled", (), "*"),
+    ]
+    assert declared.task == "multiclass"
+    with pytest.raises(AudiotagError, match="line 3: a clip of the split unlabeled has no label, received 'cat'"):
+        declare("path,label,split\na.wav,dog,train\nb.wav,cat,unlabeled\n")

@@ -114,3 +114,31 @@ def test_the_folders_of_faults(shared: Callable[[str], Path], tmp_path: Path) ->
     assert records.build(records.declare(repaired), tmp_path / "data", workers=1).rejected == 1
     (repaired / "dog" / "2.wav").write_bytes(bark.read_bytes())
     assert records.build(records.declare(repaired), tmp_path / "data", workers=1).rejected == 0
+
+
+@pytest.mark.parametrize("name", ["unlabelled", "Unlabeled"])
+@pytest.mark.parametrize("around", ["", "train/"])
+def test_a_folder_of_unlabelled_recordings(noises: Noises, tmp_path: Path, name: str, around: str) -> None:
+    files = (f"{around}dog/1.wav", f"{around}cat/2.wav", f"{name}/3.wav", f"{name}/deep/er/4.wav")
+    noises(tmp_path / "sounds", *files)
+    declared = records.declare(tmp_path / "sounds")
+    assert (declared.task, declared.labels.names) == ("multiclass", ("cat", "dog"))
+    assert {clip.source for clip in declared.clips if clip.split == "unlabelled"} == set(files[2:])
+    assert {clip.source: (clip.labels, clip.columns.get("unknown")) for clip in declared.clips} == {
+        files[0]: (("dog",), None),
+        files[1]: (("cat",), None),
+        files[2]: ((), "*"),
+        files[3]: ((), "*"),
+    }
+    report = records.build(declared, tmp_path / "data", workers=1)
+    assert (report.clips, report.rejected) == (4, 0)
+    assert name in records.declare(tmp_path / "sounds", allow_class_names=True).labels.names
+
+
+def test_unlabelled_recordings_alone_or_as_a_class_are_refused(noises: Noises, tmp_path: Path) -> None:
+    noises(tmp_path / "alone", "unlabelled/1.wav")
+    with pytest.raises(AudiotagError, match="holds unlabelled recordings alone"):
+        records.declare(tmp_path / "alone")
+    noises(tmp_path / "inside", "train/unlabelled/1.wav", "train/dog/2.wav")
+    with pytest.raises(AudiotagError, match=r"'unlabelled' of .* is no name of a sound"):
+        records.declare(tmp_path / "inside")

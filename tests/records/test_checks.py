@@ -13,7 +13,7 @@ import pytest
 from audiotag import audio
 from audiotag.errors import AudiotagError
 from audiotag.labels import Labels
-from audiotag.records import Clip, Declaration, Event, checks, sources
+from audiotag.records import Clip, Declaration, checks, sources
 
 
 def declaration(rows: Sequence[tuple[str, str, str]], root: Path = Path(), task: str = "multiclass") -> Declaration:
@@ -137,16 +137,13 @@ def test_of_many_classes_the_most_frequent_and_the_rarest_are_shown() -> None:
     assert line.endswith("class 23 17, 16 more, class 39 1 the rarest")
 
 
-def test_speed_and_columns_that_look_like_strong_labels_are_said() -> None:
+def test_speed_is_said() -> None:
     declared = declaration([("a.wav", "dog", "train"), ("b.wav", "cat", "test")])
-    assert not any("speed" in line or "onset" in line for line in checks.describe(declared))
-    cells = {"onset": "0.5", "offset": "1", "read_speed": "0.1"}
+    assert not any("speed" in line for line in checks.describe(declared))
+    cells = {"read_speed": "0.1"}
     declared = replace(declared, clips=tuple(replace(clip, columns=cells) for clip in declared.clips))
-    *_, speed, onsets = checks.describe(declared)
+    *_, speed = checks.describe(declared)
     assert speed == "  recordings are played at speed 0.1, seconds of a clip are those that sound"
-    assert "are no strong labels: a .py file declares those" in onsets
-    known = tuple(replace(clip, events=(Event(0.5, 1.0, clip.labels[0]),)) for clip in declared.clips)
-    assert not any("onset" in line for line in checks.describe(replace(declared, clips=known)))
 
 
 def test_a_clip_with_a_known_fault_is_said_and_shares_no_recording(tmp_path: Path) -> None:
