@@ -14,7 +14,12 @@ from audiotag.errors import AudiotagError, suggest
 from audiotag.startup import import_tensorflow_quietly
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
+    from audiotag.inspection import Inspection
     from audiotag.records import Declaration
+
+_CLASSES = 40  # that are listed
 
 _Source = Annotated[
     Path | None, typer.Option("--source", help="Folder of the recordings. Default: where the build found them.")
@@ -59,6 +64,62 @@ def verify(
             typer.echo(str(problem))
         typer.echo(f"{path}: {len(problems)} problems" if problems else f"{path}: whole")
     return int(bool(problems))
+
+
+def inspect(
+    context: typer.Context,
+    path: Annotated[Path, typer.Argument(help="A built data set.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the page and the tables. Default: inspection-NAME here.")
+    ] = None,
+    source: _Source = None,
+    dataset: _Dataset = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print inspection.json instead of the lines.")] = False,
+) -> None:
+    """Look into a data set: classes, leaks, copies, levels.
+
+    Clips of every class, recordings in two splits, near-duplicates, silent and clipped clips, low bandwidth, lengths,
+    rejected clips; every finding says what to do. The page inspection.html and the tables beside it say more.
+    """
+    declared = _declared(context, dataset, source)
+    import_tensorflow_quietly()
+    from rich.console import Console
+
+    from audiotag import inspection
+
+    inspected = inspection.inspect(path, out, source=declared or source)
+    if as_json:
+        typer.echo((inspected.out / inspection.inspecting.SUMMARY).read_text(encoding="utf-8"), nl=False)
+    else:
+        _show(inspected, Console())
+
+
+def _show(inspected: Inspection, console: Console) -> None:
+    """Print the classes, of many the extremes, then the findings and where the page is."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    from audiotag.inspection import inspecting
+
+    classes = inspected.tables["classes"]
+    console.print(Text(f"{inspected.document.title}: {inspected.document.lead}"))
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for column in classes:
+        table.add_column(str(column), justify="left" if column == "class" else "right", overflow="fold")
+    ordered = classes.sort_values("all", ascending=False, kind="stable")
+    half = _CLASSES // 2
+    parts = [classes] if len(classes) <= _CLASSES else [ordered.head(half), ordered.tail(half)]
+    for part in parts:
+        for row in part.itertuples(index=False):
+            table.add_row(Text(row[0]), *map(str, row[1:]))
+        table.add_section()
+    console.print(table)
+    for line in inspected.findings:
+        console.print(Text(line))
+    if not inspected.findings:
+        console.print(Text("nothing to be said against it"))
+    console.print(Text(str(inspected.out / inspecting.PAGE), style="bold"), soft_wrap=True)
 
 
 def _declared(context: typer.Context, dataset: str | None, source: Path | None) -> Declaration | None:
