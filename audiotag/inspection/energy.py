@@ -15,6 +15,7 @@ SILENCE = -70.0
 
 _RANGE = 1e-7  # of the energy of the loudest band: what is below is rounding and leakage of windows
 _OCCUPIED, _EMPTY = 15.0, 3.0  # dB above that, or above the front end's floor
+_FALL = 40.0  # dB, over the width of an edge; what decoders and dithers leave above it is less
 _SOLID, _EDGE = 0.08, 0.05  # of the bands: all occupied below the edge; how wide a resampler's edge is
 _LOW = 0.75  # of the highest frequency: an edge above is usual
 
@@ -53,6 +54,21 @@ def level(energy: np.ndarray | float, config: LogMelConfig, samples: int) -> np.
         return 10 * np.log10(np.asarray(energy) / noise_energy(config, samples))
 
 
+def usually_exceeded(bands: np.ndarray) -> np.ndarray:
+    """The energy that a band has in its loudest tenth of frames at least: single clicks, which hold all frequencies, do
+    not count.
+
+    Args:
+        bands: (batch, frames, mels); every third frame tells enough.
+
+    Returns:
+        (batch, mels).
+    """
+    some = bands[:, ::3] if bands.shape[1] > 60 else bands
+    place = some.shape[1] - 1 - some.shape[1] // 10
+    return np.partition(some, place, axis=1)[:, place]
+
+
 def edge(bands: np.ndarray, config: LogMelConfig) -> float | None:
     """Frequency in Hz above which a clip holds nothing, where it was recorded so: a sharp edge, far below the top.
 
@@ -60,7 +76,7 @@ def edge(bands: np.ndarray, config: LogMelConfig) -> float | None:
     telephone, ends like a cliff.
 
     Args:
-        bands: (mels,) mean energies.
+        bands: (mels,) energies.
         config: the front end.
 
     Returns:
@@ -74,8 +90,10 @@ def edge(bands: np.ndarray, config: LogMelConfig) -> float | None:
         return None
     top, mels = int(occupied[-1]), len(bands)
     solid, steep = max(round(_SOLID * mels), 2), max(round(_EDGE * mels), 1)
-    rest = above[top + steep :]
-    if top < solid or above[top - solid : top + 1].min() < _OCCUPIED or not len(rest) or rest.max() > _EMPTY:
+    beneath, rest = above[max(top - solid, 0) : top + 1], above[top + steep :]
+    if top < solid or beneath.min() < _OCCUPIED or not len(rest):
+        return None
+    if rest.max() > max(_EMPTY, float(np.median(beneath)) - _FALL):
         return None
     low, high = hertz_to_mel(np.array([config.fmin, config.fmax]), config.mel_scale)
     frequency = float(mel_to_hertz(low + (high - low) * (top + 1.5) / (mels + 1), config.mel_scale))

@@ -12,6 +12,7 @@ _SMOOTHED = 0.25  # seconds
 _FLAT = 0.05  # nepers of energy: where less moves, it is the rounding of a steady sound
 _LOWEST, _FREQUENCIES = 1.0, 32  # Hz, and how many frequencies of the course of a band from there on
 _BLOCK = 2048
+_SHARED = 2 / 3
 
 
 def textures(log_mel: np.ndarray, frames_per_second: float, nepers: float) -> np.ndarray:
@@ -83,16 +84,16 @@ def candidates(prints: np.ndarray, least: float, most: int) -> np.ndarray:
     return pairs[np.lexsort((pairs[:, 1], pairs[:, 0], -cosines))]
 
 
-def similarity(first: np.ndarray, second: np.ndarray) -> tuple[float, int]:
+def similarity(first: np.ndarray, second: np.ndarray, least_frames: float) -> tuple[float, int]:
     """The correlation of two textures at the shift where it is highest: near 1 for copies, near 0 for other sounds.
 
     Args:
         first: (frames, bands).
         second: the same shape.
+        least_frames: in which something moves, that both must share; so must they two thirds of all that they have.
 
     Returns:
-        The correlation, and the shift: frame t of the first is frame t + shift of the second. It is up to half of the
-        frames.
+        The correlation, and the shift: frame t of the first is frame t + shift of the second.
     """
     frames, length = len(first), 2 * len(first)
     spectra = np.fft.rfft(first, length, axis=0).conj() * np.fft.rfft(second, length, axis=0)
@@ -102,10 +103,40 @@ def similarity(first: np.ndarray, second: np.ndarray) -> tuple[float, int]:
     ]
     shifts = np.arange(-(frames // 2), frames // 2 + 1)
     begin, end = np.maximum(-shifts, 0), np.minimum(frames, frames - shifts)
-    overlaps = (energies[0][end] - energies[0][begin]) * (energies[1][end + shifts] - energies[1][begin + shifts])
-    correlations = products[shifts % length] / np.sqrt(np.maximum(overlaps, 1e-12))
+    overlaps = energies[0][end] - energies[0][begin], energies[1][end + shifts] - energies[1][begin + shifts]
+    enough = np.ones(len(shifts), bool)
+    for overlap, energy in zip(overlaps, energies, strict=True):
+        enough &= overlap >= max(_SHARED * energy[-1], least_frames)
+    if not enough.any():
+        return 0.0, 0
+    correlations = np.where(enough, products[shifts % length] / np.sqrt(np.maximum(overlaps[0] * overlaps[1], 1)), 0)
     best = int(correlations.argmax())
     return float(np.clip(correlations[best], 0.0, 1.0)), int(shifts[best])
+
+
+def agreement(first: np.ndarray, second: np.ndarray, shift: int, tolerance: int) -> float:
+    """The largest correlation, but for its sign, of two waveforms near a shift.
+
+    Args:
+        first: (samples,).
+        second: the same shape.
+        shift: sample t of the first is about sample t + shift of the second.
+        tolerance: how far the shift may be off, samples.
+
+    Returns:
+        0 to 1: of copies near 1, even where noise was added or the level changed.
+    """
+    samples, length = len(first), 2 * len(first)
+    spectra = np.fft.rfft(first, length).conj() * np.fft.rfft(second, length)
+    products = np.fft.irfft(spectra, length)
+    best = 0.0
+    near = np.arange(max(shift - tolerance, 1 - samples), min(shift + tolerance, samples - 1) + 1)
+    begin, end = max(-shift, 0), min(samples, samples - shift)
+    energy = float(np.square(first[begin:end], dtype=np.float64).sum())
+    energy *= float(np.square(second[begin + shift : end + shift], dtype=np.float64).sum())
+    if energy and len(near):
+        best = float(np.abs(products[near % length]).max()) / energy**0.5
+    return min(best, 1.0)
 
 
 def _in_bands(log_mel: np.ndarray, bands: int) -> np.ndarray:

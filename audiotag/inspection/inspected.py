@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +16,7 @@ from audiotag.inspection import energy, sounds
 from audiotag.inspection.fingerprints import fingerprints, textures
 from audiotag.labels import split_cell
 from audiotag.records import Data, Declaration
-from audiotag.records.clips import clip_of
+from audiotag.records.clips import clip_of, recorded, stored
 from audiotag.report.illustration import illustrate
 from audiotag.report.section import Exhibit
 
@@ -65,6 +65,22 @@ class Inspected:
     def silent(self) -> np.ndarray:
         """Clips of which no frame is louder than noise at -70 dBFS, (clips,) bool."""
         return (self.clips["loudest"] < energy.SILENCE).to_numpy()
+
+    @cached_property
+    def _read(self) -> Callable[[str], np.ndarray] | None:
+        if self.source is None:
+            return None
+        return recorded(self.data, self.source, self.data.front_end.sample_rate)
+
+    def waveform(self, clip_id: str) -> np.ndarray | None:
+        """A clip's waveform at the data set's rate, (samples,) float32; None: it is not at hand.
+
+        Raises:
+            AudiotagError: its recording cannot be read.
+        """
+        if self._read is not None:
+            return self._read(clip_id)
+        return next(stored(self.data, [clip_id])).waveform if self.data.waveforms else None
 
     def exhibits(self, exhibits: Sequence[Exhibit]) -> tuple[Exhibit, ...]:
         """Exhibits with picture and sound."""
@@ -120,7 +136,7 @@ def _records(data: Data, clip_ids: list[str]) -> tuple[pandas.DataFrame, np.ndar
             frames = bands.sum(axis=2)
             columns["noise_level"][rows] = energy.level(frames.mean(axis=1), config, samples)
             columns["loudest"][rows] = energy.level(frames.max(axis=1), config, samples)
-            edges = [energy.edge(mean, config) for mean in bands.mean(axis=1)]
+            edges = [energy.edge(louder, config) for louder in energy.usually_exceeded(bands)]
             columns["edge"][rows] = [np.nan if frequency is None else frequency for frequency in edges]
             columns["digest"][rows] = [hashlib.blake2b(clip.tobytes(), digest_size=16).hexdigest() for clip in values]
             own = fingerprints(textures(values, rate, unit), rate)

@@ -23,7 +23,7 @@ def measure(inspected: Inspected) -> Section:
         most = formats.names([f"{name} {count}" for name, count in classes.items()], _NAMED)
         lowest = counts["nothing above kHz"].min()
         conclusions.append(
-            f"bandwidth: {len(table)} of {len(inspected.clips)} clips hold nothing above {lowest:g} to "
+            f"narrow clips: {len(table)} of {len(inspected.clips)}, nothing above {lowest:g} to "
             f"{counts['nothing above kHz'].max():g} kHz, where {top / 1000:g} kHz are heard "
             f"({formats.names(table['clip_id'].tolist(), _NAMED)}; {most}): a network learns the edge where one "
             "class has it more often than others; take recordings of a higher rate, or build all with a front end that "
@@ -39,7 +39,7 @@ def measure(inspected: Inspected) -> Section:
             else "Every clip reaches up there, or fades as sounds do: none ends at an edge."
         ),
         conclusions=tuple(conclusions),
-        tables=(Table.of(counts, "Where they end"), Table.of(table.head(20), "Clips")) if len(table) else (),
+        tables=(_shown(counts, "Where they end"), _shown(table.head(20), "Clips")) if len(table) else (),
         exhibits=exhibits,
         values={"bandwidth": table},
     )
@@ -57,6 +57,10 @@ def narrow(inspected: Inspected) -> pandas.DataFrame:
         columns={"ends": "nothing above kHz", "source": "known from"}
     )
     return table.sort_values("nothing above kHz", kind="stable", ignore_index=True)
+
+
+def _shown(table: pandas.DataFrame, title: str) -> Table:
+    return Table.of(table.assign(**{"nothing above kHz": table["nothing above kHz"].map(formats.tenth)}), title)
 
 
 def _exhibit(row: dict) -> Exhibit:

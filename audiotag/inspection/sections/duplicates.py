@@ -5,14 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pandas
 
+from audiotag.errors import AudiotagError
 from audiotag.inspection import energy
-from audiotag.inspection.fingerprints import candidates, similarity, textures
+from audiotag.inspection.fingerprints import agreement, candidates, similarity, textures
 from audiotag.inspection.inspected import Inspected
 from audiotag.report import formats
 from audiotag.report.section import Exhibit, Section, Table
 
-_ALIKE, _SAME = 0.45, 0.5  # of fingerprints, where a pair is looked at; of textures, where it is one sound
+_ALIKE, _SAME = 0.45, 0.75  # of fingerprints, where a pair is looked at; of textures, where it is one sound
+_PERHAPS, _AGREE = 0.5, 0.2  # of textures, where waveforms decide; of waveforms, where a pair is one sound
+_TOLERANCE = 0.05  # seconds
 _LOOKED_AT = 2000  # pairs
+_LEAST_SECONDS = 0.3  # in which something moves: less tells nothing of a sound
 _COPIES = 2000  # pairs of identical clips that are named
 _LISTED, _NAMED, _SEEN = 40, 2, 3
 _TOGETHER = 64
@@ -25,23 +29,21 @@ def measure(inspected: Inspected) -> Section:
     inside, conclusions = table[table["across splits"] == "no"], []
     if len(across):
         conclusions.append(
-            f"near-duplicates: {len(across)} pairs of clips are one sound in two splits ({_pairs(across)}): put both "
-            "into one split, or leave one out; the score on the one is what was learnt of the other"
+            f"near-duplicates in two splits: {len(across)} ({_pairs(across)}): put both into one split, or leave "
+            "one out; what is measured on the one has been learnt of the other"
         )
     if len(inside):
         conclusions.append(
-            f"near-duplicates: {len(inside)} pairs of clips are one sound within a split ({_pairs(inside)}): leave one "
-            "out where that is not meant"
+            f"near-duplicates within a split: {len(inside)} ({_pairs(inside)}): leave one out where that is not meant"
         )
     disputed = table[table["labels"] != table["other labels"]]
     if len(disputed):
         conclusions.append(
-            f"near-duplicates: {len(disputed)} pairs of one sound have different labels ({_pairs(disputed)}): "
-            "correct the one that is wrong"
+            f"near-duplicates of different labels: {len(disputed)} ({_pairs(disputed)}): correct the one that is wrong"
         )
     how = (
-        "Pairs whose fine structure in time and frequency agrees, whatever the level, and with a shift of up to half a "
-        "clip. The similarity is a correlation: 1 for copies, below 0.3 for different sounds."
+        "Pairs whose fine structure in time and frequency agrees, whatever the level, and with a shift of up to a "
+        "third of a clip. The similarity is a correlation: 1 for copies, below 0.3 for different sounds."
         if len(table)
         else "None: no two clips share their fine structure in time and frequency, at any level or shift."
     )
@@ -67,16 +69,17 @@ def duplicates(inspected: Inspected) -> tuple[pandas.DataFrame, bool]:
     """
     sounding = np.flatnonzero(~inspected.silent)
     clips = inspected.clips.iloc[sounding]
-    found = _copies(clips["digest"].to_numpy(), sounding)
+    one_sound = _copies(clips["digest"].to_numpy(), sounding)
     pairs = candidates(inspected.prints[sounding], _ALIKE, _LOOKED_AT)
     complete = len(pairs) < _LOOKED_AT
     pairs = [(int(sounding[one]), int(sounding[other])) for one, other in pairs.tolist()]
-    pairs = [pair for pair in pairs if pair not in found]
+    pairs = [pair for pair in pairs if pair not in one_sound]
+    least = _LEAST_SECONDS * inspected.frames_per_second
     of_rows = _textures(inspected, sorted({row for pair in pairs for row in pair}))
     for first, second in pairs:
-        value, shift = similarity(of_rows[first].astype(np.float32), of_rows[second].astype(np.float32))
-        if value >= _SAME:
-            found[first, second] = value, shift
+        value, shift = similarity(of_rows[first].astype(np.float32), of_rows[second].astype(np.float32), least)
+        if value >= _SAME or (value >= _PERHAPS and _agree(inspected, first, second, shift)):
+            one_sound[first, second] = value, shift
     ids, splits, labels = (inspected.clips[name].to_numpy() for name in ("clip_id", "split", "labels"))
     rows = [
         (
@@ -84,12 +87,25 @@ def duplicates(inspected: Inspected) -> tuple[pandas.DataFrame, bool]:
             splits[one] if splits[one] == splits[other] else f"{splits[one]} + {splits[other]}",
             *(labels[one], labels[other], "no" if splits[one] == splits[other] else "yes"),
         )
-        for (one, other), (value, shift) in found.items()
+        for (one, other), (value, shift) in one_sound.items()
     ]
     columns = ["clip_id", "other", "similarity", "shift", "splits", "labels", "other labels", "across splits"]
     table = pandas.DataFrame(rows, columns=columns)
     order = ["across splits", "similarity"]
     return table.sort_values(order, ascending=[False, False], kind="stable", ignore_index=True), complete
+
+
+def _agree(inspected: Inspected, first: int, second: int, shift: int) -> bool:
+    """Whether the waveforms of two clips agree; False where they are not at hand."""
+    ids, rate = inspected.clips["clip_id"], inspected.data.front_end.sample_rate
+    try:
+        waveforms = [inspected.waveform(ids[row]) for row in (first, second)]
+    except AudiotagError:
+        return False
+    if any(waveform is None for waveform in waveforms):
+        return False
+    samples = round(shift * rate / inspected.frames_per_second)
+    return agreement(*waveforms, samples, round(_TOLERANCE * rate)) >= _AGREE
 
 
 def _copies(digests: np.ndarray, rows: np.ndarray) -> dict[tuple[int, int], tuple[float, int]]:

@@ -27,13 +27,13 @@ def measure(inspected: Inspected) -> Section | None:
     if filled.any():
         how = "played again" if data.pad == "repeat" else "silent"
         conclusions.append(
-            f"lengths: {filled.sum()} clips are shorter than half of the {length:g} s that the network hears, the rest "
-            f"is {how} ({_some(inspected, filled)}): build with --seconds nearer to {seconds[known].median():.2g}"
+            f"short clips: {filled.sum()} ({_some(inspected, filled)}), shorter than half of the {length:g} s that the "
+            f"network hears, the rest is {how}: build with --seconds nearer to {seconds[known].median():.2g}"
         )
     if cut.any():
         conclusions.append(
-            f"lengths: {cut.sum()} clips are longer than {length:g} s, and what comes after is not in the records "
-            f"({_some(inspected, cut)}): cut them into several clips, or build with more --seconds"
+            f"long clips: {cut.sum()} ({_some(inspected, cut)}), longer than {length:g} s, and what comes after is "
+            "not in the records: cut them into several clips, or build with more --seconds"
         )
     return Section(
         "Lengths",

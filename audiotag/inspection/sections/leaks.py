@@ -20,7 +20,7 @@ def measure(inspected: Inspected) -> Section | None:
     conclusions = []
     for known_by, own in table.groupby("known by", sort=False):
         conclusions.append(
-            f"leaks: {len(own)} recordings are in two splits, known by {known_by} "
+            f"recordings in two splits: {len(own)}, by {known_by} "
             f"({formats.names(own['recording'].tolist(), _NAMED)}): put all clips of a recording into one split and "
             "build again, else what is measured has been learnt by heart"
         )
@@ -40,7 +40,7 @@ def leaks(inspected: Inspected) -> pandas.DataFrame:
     checksums = {name: source.sha256 for name, source in sources.read(inspected.data.path).items()}
     clips = inspected.clips.assign(checksum=inspected.clips["source"].map(checksums).fillna(""))
     rows, seen = [], set()
-    for column, known_by in (("source", "path"), ("recording", "the column recording"), ("checksum", "its bytes")):
+    for column, known_by in (("source", "path"), ("recording", "the column recording"), ("checksum", "bytes")):
         for mark, own in clips[clips[column] != ""].groupby(column, sort=True):
             splits = tuple(dict.fromkeys(own["split"]))
             if len(splits) > 1 and (clip_ids := frozenset(own["clip_id"])) not in seen:

@@ -12,7 +12,7 @@ from audiotag.report.chart import Axis, Line, Plot
 from audiotag.report.section import Exhibit, Section, Table
 
 _QUIET, _WIDE = -60.0, 30.0  # dBFS; dB between a quiet and a loud class
-_SEEN, _NAMED = 4, 3
+_SEEN, _NAMED, _LISTED = 4, 3, 20
 _CLIPPED = 1e-4  # of the samples
 
 
@@ -25,20 +25,20 @@ def measure(inspected: Inspected) -> Section:
     table, conclusions = by_class(inspected, levels), []
     if silent.any():
         conclusions.append(
-            f"silent: {silent.sum()} clips have nothing louder than {energy.SILENCE:g} dBFS "
-            f"({_some(inspected, silent)}): leave them out, or record them again"
+            f"silent clips: {silent.sum()} ({_some(inspected, silent)}), nothing in them is louder than "
+            f"{energy.SILENCE:g} dBFS: leave them out, or record them again"
         )
     if quiet.any():
         conclusions.append(
-            f"quiet: {quiet.sum()} clips are below {_QUIET:g} dBFS ({_some(inspected, quiet)}): listen whether they "
-            "hold what their label says"
+            f"quiet clips: {quiet.sum()} ({_some(inspected, quiet)}), below {_QUIET:g} dBFS: listen whether they hold "
+            "what their label says"
         )
     if clipped.any():
         order = np.argsort(-clips["clipped"].fillna(0).to_numpy(), kind="stable")
         worst = [clips["clip_id"][row] for row in order if clipped[row]]
         conclusions.append(
-            f"clipped: {clipped.sum()} clips were cut off at a limit ({formats.names(worst, _NAMED)}): turn the level "
-            "of the recording down, and take others where the class allows; the distortion is learnt as part of it"
+            f"clipped clips: {clipped.sum()} ({formats.names(worst, _NAMED)}), cut off at a limit: record with less "
+            "gain, and leave them out where others do; the distortion is learnt as part of the class"
         )
     defined = table["median"].dropna()
     if len(defined) > 1 and defined.max() - defined.min() > _WIDE:
@@ -54,7 +54,7 @@ def measure(inspected: Inspected) -> Section:
         "Levels",
         how=_HOW[inspected.heard],
         conclusions=tuple(conclusions),
-        tables=(Table.of(table, "By class"), *_listed(values)),
+        tables=(_shown(table, "By class"), *_listed(values)),
         figures=_distribution(levels),
         exhibits=inspected.exhibits(shown),
         values=values | {"levels": table},
@@ -84,12 +84,13 @@ def by_class(inspected: Inspected, levels: np.ndarray) -> pandas.DataFrame:
 
 def _listed(tables: dict[str, pandas.DataFrame]) -> list[Table]:
     titles = {"silent": "Silent clips", "clipped": "Clipped clips"}
-    return [Table.of(_rounded(table.head(20)), titles[name]) for name, table in tables.items() if len(table)]
+    return [_shown(table.head(_LISTED), titles[name]) for name, table in tables.items() if len(table)]
 
 
-def _rounded(table: pandas.DataFrame) -> pandas.DataFrame:
-    digits = {"peak": 3, "level": 1, "noise_level": 1, "clipped": 5}
-    return table.replace([np.inf, -np.inf], np.nan).round(digits)
+def _shown(table: pandas.DataFrame, title: str) -> Table:
+    ways = dict.fromkeys(("level", "noise_level", "lowest", "median", "highest"), formats.tenth)
+    ways["clipped"] = lambda share: formats.percent(share, 2) if np.isfinite(share) else None
+    return Table.of(table.assign(**{name: table[name].map(ways[name]) for name in table if name in ways}), title)
 
 
 def _distribution(levels: np.ndarray) -> tuple[Plot, ...]:

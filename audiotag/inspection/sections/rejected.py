@@ -24,7 +24,7 @@ def measure(inspected: Inspected) -> Section | None:
         "Rejected clips",
         how="Clips that were declared and are not in the records; all of them are in rejected.csv.",
         conclusions=(
-            f"rejected: {clips} of {every} clips are not in the records ({names}): repair what the reasons name, and "
+            f"rejected clips: {clips} of {every} ({names}), not in the records: repair what the reasons name, and "
             "run the same build again",
         ),
         tables=(Table.of(table.head(_LISTED)),),
