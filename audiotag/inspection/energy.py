@@ -16,7 +16,9 @@ SILENCE = -70.0
 _RANGE = 1e-7  # of the energy of the loudest band: what is below is rounding and leakage of windows
 _OCCUPIED, _EMPTY = 15.0, 3.0  # dB above that, or above the front end's floor
 _FALL = 40.0  # dB, over the width of an edge; what decoders and dithers leave above it is less
-_SOLID, _EDGE = 0.08, 0.05  # of the bands: all occupied below the edge; how wide a resampler's edge is
+_VALLEY = 15.0  # dB: between the harmonics of a tone it is deeper
+_SOLID, _EDGE = 0.12, 0.05  # of the bands: all occupied below the edge; how wide a resampler's edge is
+_LOWEST = 2500.0  # Hz: nobody records at a lower rate, and voices and engines end there by themselves
 _LOW = 0.75  # of the highest frequency: an edge above is usual
 
 
@@ -93,8 +95,9 @@ def edge(bands: np.ndarray, config: LogMelConfig) -> float | None:
     beneath, rest = above[max(top - solid, 0) : top + 1], above[top + steep :]
     if top < solid or beneath.min() < _OCCUPIED or not len(rest):
         return None
-    if rest.max() > max(_EMPTY, float(np.median(beneath)) - _FALL):
+    usual = float(np.median(beneath))
+    if rest.max() > max(_EMPTY, usual - _FALL) or beneath[:-steep].min() < usual - _VALLEY:
         return None
     low, high = hertz_to_mel(np.array([config.fmin, config.fmax]), config.mel_scale)
     frequency = float(mel_to_hertz(low + (high - low) * (top + 1.5) / (mels + 1), config.mel_scale))
-    return frequency if frequency <= _LOW * config.fmax else None
+    return frequency if _LOWEST <= frequency <= _LOW * config.fmax else None

@@ -41,29 +41,32 @@ class Sound:
 
 def measure(waveform: np.ndarray, sample_rate: int, file_rate: int = 0) -> Sound:
     """What a waveform sounds like."""
-    magnitudes = np.abs(waveform)
-    peak = float(magnitudes.max(initial=0.0))
+    peak = float(np.abs(waveform).max(initial=0.0))
     power = float(np.mean(np.square(waveform, dtype=np.float64)))
     level = 10 * np.log10(power) if power else -np.inf
-    return Sound(len(waveform) / sample_rate, peak, float(level), clipping(magnitudes), file_rate)
+    return Sound(len(waveform) / sample_rate, peak, float(level), clipping(waveform), file_rate)
 
 
-def clipping(magnitudes: np.ndarray) -> float:
-    """Share of the samples that a limit has cut off.
+def clipping(waveform: np.ndarray) -> float:
+    """Share of the samples that a limit has cut off, above or below.
 
     The top thousandth below the peak holds more samples than the two hundredths beneath it; of a sine it holds a third
     as many, of noise hardly any. Decoders of lossy formats go beyond full scale where the recording was cut off.
 
     Args:
-        magnitudes: (samples,), full scale 1.
+        waveform: (samples,), full scale 1.
     """
-    peak = float(magnitudes.max(initial=0.0))
-    top = int(np.count_nonzero(magnitudes >= _PLATEAU * peak))
-    beneath = int(np.count_nonzero(magnitudes >= _BENEATH * peak)) - top
-    beyond = int(np.count_nonzero(magnitudes > 1.0))
-    if peak >= _LEAST_PEAK and top >= _LEAST_SAMPLES and top > beneath:
-        return max(top, beyond) / len(magnitudes)
-    return beyond / len(magnitudes) if beyond >= _LEAST_BEYOND else 0.0
+    cut = 0
+    for side in (waveform, -waveform):
+        peak = float(side.max(initial=0.0))
+        top = int(np.count_nonzero(side >= _PLATEAU * peak))
+        beneath = int(np.count_nonzero(side >= _BENEATH * peak)) - top
+        beyond = int(np.count_nonzero(side > 1.0))
+        if peak >= _LEAST_PEAK and top >= _LEAST_SAMPLES and top > beneath:
+            cut += max(top, beyond)
+        elif beyond >= _LEAST_BEYOND:
+            cut += beyond
+    return cut / max(len(waveform), 1)
 
 
 def measure_all(source: Declaration | Path, clips: Sequence[Clip], sample_rate: int) -> dict[str, Sound]:
