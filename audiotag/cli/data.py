@@ -118,7 +118,7 @@ def _show(inspected: Inspection, console: Console) -> None:
     for line in inspected.findings:
         console.print(Text(line))
     if not inspected.findings:
-        console.print(Text("nothing to be said against it"))
+        console.print(Text("no findings"))
     console.print(Text(str(inspected.out / inspecting.PAGE), style="bold"), soft_wrap=True)
 
 

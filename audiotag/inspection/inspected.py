@@ -12,6 +12,7 @@ import numpy as np
 import pandas
 
 from audiotag import progress
+from audiotag.errors import AudiotagError
 from audiotag.inspection import energy, sounds
 from audiotag.inspection.fingerprints import fingerprints, textures
 from audiotag.labels import split_cell
@@ -39,6 +40,7 @@ class Inspected:
         prints: (clips, values) float16, fingerprints in the order of the rows.
         rejected: the rows of `clips.csv` that are not in the records.
         heard: what the columns of the sound come from: "recordings", "waveforms" or "" for nothing.
+        unread: clips whose recordings cannot be read now.
     """
 
     data: Data
@@ -47,6 +49,7 @@ class Inspected:
     prints: np.ndarray
     rejected: pandas.DataFrame
     heard: str
+    unread: tuple[str, ...] = ()
 
     @property
     def frames_per_second(self) -> float:
@@ -95,28 +98,35 @@ def measure(data: Data, source: Declaration | Path | None = None) -> Inspected:
         source: folder of its recordings, or its declaration. Default: the recordings where the build found them.
 
     Raises:
-        AudiotagError: a shard is missing or damaged.
+        AudiotagError: a shard is missing or damaged, or nothing can be read from the source that is named.
     """
-    source = data.recordings if source is None else source
+    given, source = source, data.recordings if source is None else source
     accepted = data.clips["status"] == "ok"
     clips = data.clips[accepted].reset_index(drop=True)
     recording = clips["recording"] if "recording" in clips else pandas.Series("", clips.index, dtype=object)
     table = clips[["clip_id", "source"]].assign(recording=recording, split=clips["split"], labels=clips["labels"])
     measured, prints, kept = _records(data, clips["clip_id"].tolist())
     table = table.join(measured)
-    heard = kept
+    heard, unread = kept, ()
     if source is not None:
         rows = clips.iloc[_evenly(len(clips), MOST_HEARD)]
         cells = rows.assign(end=[str(end) if end == end else "" for end in rows["end"]]).to_dict("records")
         of_recordings = sounds.measure_all(source, list(map(clip_of, cells)), data.front_end.sample_rate)
+        if given is not None and not of_recordings:
+            root = given if isinstance(given, Path) else given.root
+            raise AudiotagError(
+                f"no clip of {data.name} can be read from {root}: name the recordings that it was built from"
+            )
         heard = of_recordings or kept
+        if of_recordings:
+            unread = tuple(clip_id for clip_id in rows["clip_id"] if clip_id not in of_recordings)
     columns = pandas.DataFrame(
         [vars(heard[clip_id]) if clip_id in heard else {} for clip_id in table["clip_id"]],
         columns=["seconds", "peak", "level", "clipped", "rate"],
         dtype=float,
     )
     origin = "" if not heard else "waveforms" if heard is kept else "recordings"
-    return Inspected(data, source, table.join(columns), prints, data.clips[~accepted], origin)
+    return Inspected(data, source, table.join(columns), prints, data.clips[~accepted], origin, unread)
 
 
 def _records(data: Data, clip_ids: list[str]) -> tuple[pandas.DataFrame, np.ndarray, dict[str, sounds.Sound]]:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas
 import pytest
 
-from audiotag import storage
+from audiotag import records
 from audiotag.errors import AudiotagError
 from audiotag.inspection import Inspection, inspect
 from audiotag.records import Data
@@ -90,12 +90,8 @@ def test_counts_of_classes_are_those_of_the_table(faulty: Data, found: Inspectio
     assert table["all"].sum() == (rows["status"] == "ok").sum()
 
 
-def test_a_data_set_is_not_written_into(faulty: Data, found: Inspection) -> None:
-    assert [
-        path.name
-        for path in faulty.path.iterdir()
-        if path.name not in storage.read_json(faulty.path / "dataset.json")["files"]
-    ] != []
+def test_nothing_is_written_into_a_data_set(faulty: Data, found: Inspection) -> None:
+    assert records.verify(faulty.path) == []  # which names files that do not belong to it
     with pytest.raises(AudiotagError, match="beside a data set"):
         inspect(faulty.path, faulty.path / "inspection")
     assert not (faulty.path / "inspection").exists()
@@ -110,6 +106,8 @@ def test_tables_lie_beside_the_page(found: Inspection) -> None:
     assert [row["clip_id"] for row in summary["tables"]["silent"]] == ["silent"]
 
 
-def test_a_folder_of_recordings_that_is_not_there_is_refused(clean: Data, tmp_path: Path) -> None:
+def test_recordings_that_are_not_there_are_refused(clean: Data, tmp_path: Path) -> None:
+    with pytest.raises(AudiotagError, match="no clip of noises can be read from"):
+        inspect(clean.path, tmp_path / "out", source=tmp_path)
     with pytest.raises(AudiotagError, match="no folder of recordings"):
         inspect(clean.path, tmp_path, source=tmp_path / "nowhere")

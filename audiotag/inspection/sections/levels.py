@@ -40,6 +40,11 @@ def measure(inspected: Inspected) -> Section:
             f"clipped clips: {clipped.sum()} ({formats.names(worst, _NAMED)}), cut off at a limit: record with less "
             "gain, and leave them out where others do; the distortion is learnt as part of the class"
         )
+    if inspected.unread:
+        conclusions.append(
+            f"recordings that cannot be read now: those of {len(inspected.unread)} clips "
+            f"({formats.names(list(inspected.unread), _NAMED)}): `audiotag verify --deep` says why"
+        )
     defined = table["median"].dropna()
     if len(defined) > 1 and defined.max() - defined.min() > _WIDE:
         loud, soft = table["class"][defined.idxmax()], table["class"][defined.idxmin()]
