@@ -46,7 +46,7 @@ def energies(values: np.ndarray, config: LogMelConfig) -> np.ndarray:
 @lru_cache(4)
 def noise_energy(config: LogMelConfig, samples: int) -> float:
     """Energy of a frame, all bands together, of white noise at 0 dBFS."""
-    noise = 0.1 * np.random.default_rng(0).standard_normal(samples)
+    noise = 0.1 * np.random.default_rng(0).standard_normal(max(samples, config.sample_rate))
     return 100 * float(energies(log_mel(noise.astype(np.float32), config), config).sum(axis=1).mean())
 
 

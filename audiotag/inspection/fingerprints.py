@@ -49,6 +49,8 @@ def fingerprints(texture: np.ndarray, frames_per_second: float) -> np.ndarray:
     courses = _in_bands(texture, _BANDS)
     first = max(round(_LOWEST * courses.shape[1] / frames_per_second), 1)
     spectra = np.abs(np.fft.rfft(courses, axis=1)[:, first : first + _FREQUENCIES])
+    if not spectra.shape[1]:  # too short to vary
+        return np.zeros((len(texture), 1), np.float16)
     floor = 0.01 * spectra.mean(axis=(1, 2), keepdims=True) + 1e-6
     return np.log(spectra + floor).reshape(len(texture), -1).astype(np.float16)
 

@@ -125,6 +125,8 @@ def _document(data: Data, inspected: Inspected, measured: dict[str, Any], comman
 def _write(inspection: Inspection) -> None:
     try:
         inspection.out.mkdir(parents=True, exist_ok=True)
+        for name in _former_tables(inspection.out) - set(inspection.tables):
+            (inspection.out / f"{name}.csv").unlink(missing_ok=True)
         for name, table in ({"clips": inspection.clips} | inspection.tables).items():
             with storage.write_atomically(inspection.out / f"{name}.csv") as file:
                 table.to_csv(file, index=False, lineterminator="\n")
@@ -136,6 +138,15 @@ def _write(inspection: Inspection) -> None:
             f"the inspection cannot be written to {inspection.out} ({error.strerror or error}): make room, or name "
             "another folder with --out"
         ) from error
+
+
+def _former_tables(out: Path) -> set[str]:
+    """Tables that an earlier inspection has written there."""
+    if not (out / SUMMARY).is_file():
+        return set()
+    summary = storage.read_json(out / SUMMARY)
+    names = summary.get("tables", {}) if isinstance(summary, dict) else {}
+    return {name for name in names if (out / f"{name}.csv").parent == out}
 
 
 def _plain(table: pandas.DataFrame) -> list[dict[str, Any]]:

@@ -65,11 +65,12 @@ def verify_deep(
     if not sample:
         return problems
     own = tables.read(data.path / CLIPS, encoding=tables.OWN).to_dict("records")
-    known = {clip.clip_id: clip for clip in (map(clip_of, own) if declaration is None else declaration.clips)}
-    clips = {
-        row["clip_id"]: known[row["clip_id"]] for row in own if row["status"] == "ok" and row["source"] not in changed
-    }
-    drawn = _draw(data, clips, sample)
+    rows = {row["clip_id"]: row for row in own if row["status"] == "ok" and row["source"] not in changed}
+    drawn = _draw(data, rows, sample)
+    chosen = [clip_id for clip_ids in drawn.values() for clip_id in clip_ids]
+    clips = {clip_id: clip_of(rows[clip_id]) for clip_id in chosen}
+    if declaration is not None:
+        clips = {clip.clip_id: clip for clip in declaration.clips if clip.clip_id in clips}
     views = (1 + job.variants) * sum(map(len, drawn.values()))
     with progress.bar(f"Computing records of {data.path.name} again", views, "records") as advance:
         for shard, clip_ids in drawn.items():

@@ -92,6 +92,9 @@ def faulty(build: Callable[..., Data]) -> Data:
         sounds.add("apart", sounds.noise(), "test", recording="one recording")
         sounds.add("empty", None, "train")
         sounds.add("whole", sounds.noise(SECONDS * 2), "test")
+        tone = 0.3 * np.sin(2 * np.pi * 440 * np.arange(round(SECONDS * RATE)) / RATE)
+        for name in ("tone", "another tone", "the same tone"):  # steady, so that copies alone can be told
+            sounds.add(name, tone if "another" not in name else 0.9 * tone, "train")
         sounds.add("short", sounds.noise(SECONDS / 4), "train")
 
     return build(fill)

@@ -42,7 +42,7 @@ def test_nothing_is_said_against_a_clean_data_set(clean: Data, tmp_path: Path) -
 
 def test_what_was_planted_is_found_and_nothing_else(found: Inspection) -> None:
     pairs = found.tables["duplicates"][["clip_id", "other", "across splits"]].to_numpy().tolist()
-    assert pairs == [["original", "copy", "yes"]]
+    assert pairs == [["original", "copy", "yes"], ["tone", "the same tone", "no"]]
     assert found.tables["duplicates"]["shift"][0] == pytest.approx(-0.1, abs=0.011)
     assert names(found, "silent") == ["silent"]
     assert names(found, "clipped") == ["clipped"]
@@ -51,7 +51,8 @@ def test_what_was_planted_is_found_and_nothing_else(found: Inspection) -> None:
     assert names(found, "rejected") == ["empty"]
     starts = [line.partition(":")[0] for line in found.findings]
     assert starts == [
-        *("recordings in two splits", "near-duplicates in two splits", "near-duplicates of different labels"),
+        *("recordings in two splits", "near-duplicates in two splits", "near-duplicates within a split"),
+        "near-duplicates of different labels",
         *("silent clips", "clipped clips", "narrow clips", "short clips", "long clips", "rejected clips"),
     ]
     short, long = (next(line for line in found.findings if line.startswith(kind)) for kind in ("short", "long"))
@@ -68,7 +69,7 @@ def test_every_finding_says_what_to_do(found: Inspection) -> None:
 
 def test_log_mels_alone_tell_all_but_clipping_and_lengths(without_recordings: Inspection) -> None:
     pairs = without_recordings.tables["duplicates"][["clip_id", "other"]].to_numpy().tolist()
-    assert pairs == [["original", "copy"]]
+    assert pairs == [["original", "copy"], ["tone", "the same tone"]]
     assert names(without_recordings, "silent") == ["silent"]
     assert names(without_recordings, "bandwidth") == ["telephone", "upsampled"]
     assert names(without_recordings, "clipped") == []
@@ -104,6 +105,13 @@ def test_tables_lie_beside_the_page(found: Inspection) -> None:
     summary = json.loads((found.out / "inspection.json").read_text(encoding="utf-8"))
     assert summary["findings"] == found.findings
     assert [row["clip_id"] for row in summary["tables"]["silent"]] == ["silent"]
+
+
+def test_tables_of_an_earlier_inspection_go(clean: Data, faulty: Data, tmp_path: Path) -> None:
+    inspect(faulty.path, tmp_path)
+    (tmp_path / "notes.csv").write_text("mine")
+    inspection = inspect(clean.path, tmp_path)
+    assert {path.stem for path in tmp_path.glob("*.csv")} == {"clips", "notes", *inspection.tables}
 
 
 def test_recordings_that_are_not_there_are_refused(clean: Data, tmp_path: Path) -> None:

@@ -53,9 +53,7 @@ def measure(inspected: Inspected) -> Section:
         conclusions=tuple(conclusions),
         tables=(Table.of(table.head(_LISTED)),) if len(table) else (),
         exhibits=inspected.exhibits(_exhibits(table)),
-        facts={}
-        if complete
-        else {"looked at": f"the {_LOOKED_AT} pairs most alike; there may be more of the last ones"},
+        facts={} if complete else {"pairs looked at": f"the {_LOOKED_AT:,} whose fingerprints are most alike"},
         values={"duplicates": table},
     )
 
@@ -68,12 +66,11 @@ def duplicates(inspected: Inspected) -> tuple[pandas.DataFrame, bool]:
         other labels, across splits ("yes" or "no"); those across splits first, the most similar first.
     """
     sounding = np.flatnonzero(~inspected.silent)
-    clips = inspected.clips.iloc[sounding]
-    one_sound = _copies(clips["digest"].to_numpy(), sounding)
-    pairs = candidates(inspected.prints[sounding], _ALIKE, _LOOKED_AT)
+    digests = inspected.clips["digest"].to_numpy()[sounding]
+    one_sound = _copies(digests, sounding)
+    different = sounding[np.sort(np.unique(digests.astype(str), return_index=True)[1])]
+    pairs = different[candidates(inspected.prints[different], _ALIKE, _LOOKED_AT)].tolist()
     complete = len(pairs) < _LOOKED_AT
-    pairs = [(int(sounding[one]), int(sounding[other])) for one, other in pairs.tolist()]
-    pairs = [pair for pair in pairs if pair not in one_sound]
     least = _LEAST_SECONDS * inspected.frames_per_second
     of_rows = _textures(inspected, sorted({row for pair in pairs for row in pair}))
     for first, second in pairs:
