@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 
@@ -100,33 +100,37 @@ def measure(data: Data, source: Declaration | Path | None = None) -> Inspected:
     Raises:
         AudiotagError: a shard is missing or damaged, or nothing can be read from the source that is named.
     """
-    given, source = source, data.recordings if source is None else source
     accepted = data.clips["status"] == "ok"
     clips = data.clips[accepted].reset_index(drop=True)
     recording = clips["recording"] if "recording" in clips else pandas.Series("", clips.index, dtype=object)
     table = clips[["clip_id", "source"]].assign(recording=recording, split=clips["split"], labels=clips["labels"])
-    measured, prints, kept = _records(data, clips["clip_id"].tolist())
-    table = table.join(measured)
-    heard, unread = kept, ()
-    if source is not None:
-        rows = clips.iloc[_evenly(len(clips), MOST_HEARD)]
-        cells = rows.assign(end=[str(end) if end == end else "" for end in rows["end"]]).to_dict("records")
-        of_recordings = sounds.measure_all(source, list(map(clip_of, cells)), data.front_end.sample_rate)
-        if given is not None and not of_recordings:
-            root = given if isinstance(given, Path) else given.root
+    measured, prints, of_waveforms = _records(data, clips["clip_id"].tolist())
+    of_recordings: dict[str, sounds.Sound] = {}
+    unread: tuple[str, ...] = ()
+    if (used := data.recordings if source is None else source) is not None:
+        listened = clips.iloc[_evenly(len(clips), MOST_HEARD)]
+        of_recordings = _listen(data, used, listened)
+        if of_recordings:
+            unread = tuple(clip_id for clip_id in listened["clip_id"] if clip_id not in of_recordings)
+        elif source is not None:
+            root = source if isinstance(source, Path) else source.root
             raise AudiotagError(
                 f"no clip of {data.name} can be read from {root}: name the recordings that it was built from"
             )
-        heard = of_recordings or kept
-        if of_recordings:
-            unread = tuple(clip_id for clip_id in rows["clip_id"] if clip_id not in of_recordings)
+    sound_of = of_recordings or of_waveforms
     columns = pandas.DataFrame(
-        [vars(heard[clip_id]) if clip_id in heard else {} for clip_id in table["clip_id"]],
-        columns=["seconds", "peak", "level", "clipped", "rate"],
+        [vars(sound_of[clip_id]) if clip_id in sound_of else {} for clip_id in table["clip_id"]],
+        columns=[field.name for field in fields(sounds.Sound)],
         dtype=float,
     )
-    origin = "" if not heard else "waveforms" if heard is kept else "recordings"
-    return Inspected(data, source, table.join(columns), prints, data.clips[~accepted], origin, unread)
+    origin = "recordings" if of_recordings else "waveforms" if of_waveforms else ""
+    return Inspected(data, used, table.join(measured).join(columns), prints, data.clips[~accepted], origin, unread)
+
+
+def _listen(data: Data, source: Declaration | Path, rows: pandas.DataFrame) -> dict[str, sounds.Sound]:
+    """What the recordings of rows of `clips.csv` sound like, by clip."""
+    cells = rows.assign(end=["" if np.isnan(end) else str(end) for end in rows["end"]]).to_dict("records")
+    return sounds.measure_all(source, list(map(clip_of, cells)), data.front_end.sample_rate)
 
 
 def _records(data: Data, clip_ids: list[str]) -> tuple[pandas.DataFrame, np.ndarray, dict[str, sounds.Sound]]:

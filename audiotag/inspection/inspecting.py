@@ -98,7 +98,7 @@ def inspect(
 def _document(data: Data, inspected: Inspected, measured: dict[str, Any], command: str, files: tuple) -> Document:
     clips, labels = inspected.clips, data.labels
     splits = formats.names([f"{split} {formats.count(count)}" for split, count in data.splits.items()], 12)
-    heard = f"{formats.count(int(clips['seconds'].notna().sum()))} of them from their {inspected.heard}"
+    heard = f"of {formats.count(int(clips['seconds'].notna().sum()))} clips, from their {inspected.heard}"
     findings = sum(len(section.conclusions) for section in measured.values() if section is not None)
     keys = (
         Key("clips", formats.count(len(clips)), f"of {data.seconds:g} s: {splits}"),

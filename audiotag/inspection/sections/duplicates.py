@@ -80,11 +80,11 @@ def duplicates(inspected: Inspected) -> tuple[pandas.DataFrame, bool]:
     ids, splits, labels = (inspected.clips[name].to_numpy() for name in ("clip_id", "split", "labels"))
     rows = [
         (
-            *(ids[one], ids[other], round(value, 3), round(shift / inspected.frames_per_second, 2)),
-            splits[one] if splits[one] == splits[other] else f"{splits[one]} + {splits[other]}",
-            *(labels[one], labels[other], "no" if splits[one] == splits[other] else "yes"),
+            *(ids[first], ids[second], round(value, 3), round(shift / inspected.frames_per_second, 2)),
+            splits[first] if splits[first] == splits[second] else f"{splits[first]} + {splits[second]}",
+            *(labels[first], labels[second], "no" if splits[first] == splits[second] else "yes"),
         )
-        for (one, other), (value, shift) in one_sound.items()
+        for (first, second), (value, shift) in one_sound.items()
     ]
     columns = ["clip_id", "other", "similarity", "shift", "splits", "labels", "other labels", "across splits"]
     table = pandas.DataFrame(rows, columns=columns)
@@ -139,5 +139,5 @@ def _exhibits(table: pandas.DataFrame) -> list[Exhibit]:
 
 
 def _pairs(table: pandas.DataFrame) -> str:
-    shown = [f"{one} and {other}" for one, other in table[["clip_id", "other"]].itertuples(index=False)]
+    shown = [f"{first} and {second}" for first, second in table[["clip_id", "other"]].itertuples(index=False)]
     return formats.names(shown, _NAMED)
