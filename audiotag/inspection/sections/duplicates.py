@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas
 
@@ -61,6 +63,8 @@ def measure(inspected: Inspected) -> Section:
 def duplicates(inspected: Inspected) -> tuple[pandas.DataFrame, bool]:
     """Pairs of clips that are one sound, and whether every pair that is alike was looked at.
 
+    Parts of one recording that are in one split are none: they overlap, or repeat themselves, as recordings do.
+
     Returns:
         Columns clip_id, other, similarity (0 to 1), shift (seconds by which the other is later), splits, labels and
         other labels, across splits ("yes" or "no"); those across splits first, the most similar first.
@@ -71,6 +75,9 @@ def duplicates(inspected: Inspected) -> tuple[pandas.DataFrame, bool]:
     different = sounding[np.sort(np.unique(digests.astype(str), return_index=True)[1])]
     pairs = different[candidates(inspected.prints[different], _ALIKE, _LOOKED_AT)].tolist()
     complete = len(pairs) < _LOOKED_AT
+    related = _related(inspected)
+    one_sound = {pair: same for pair, same in one_sound.items() if not related(*pair)}
+    pairs = [pair for pair in pairs if not related(*pair)]
     least = _LEAST_SECONDS * inspected.frames_per_second
     of_rows = _textures(inspected, sorted({row for pair in pairs for row in pair}))
     for first, second in pairs:
@@ -90,6 +97,14 @@ def duplicates(inspected: Inspected) -> tuple[pandas.DataFrame, bool]:
     table = pandas.DataFrame(rows, columns=columns)
     order = ["across splits", "similarity"]
     return table.sort_values(order, ascending=[False, False], kind="stable", ignore_index=True), complete
+
+
+def _related(inspected: Inspected) -> Callable[[int, int], bool]:
+    """Whether two rows are parts of one recording in one split."""
+    clips = inspected.clips
+    recordings = clips["recording"].where(clips["recording"] != "", clips["source"]).tolist()
+    marks = list(zip(recordings, clips["split"], strict=True))
+    return lambda first, second: marks[first] == marks[second]
 
 
 def _agree(inspected: Inspected, first: int, second: int, shift: int) -> bool:
