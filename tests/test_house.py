@@ -24,7 +24,7 @@ FLOORS = (
     "scorers",
     "tensorboard",
     "report",
-    "distill training evaluation",
+    "distill training evaluation inspection",
     "hear",
     "cli",
     "__main__",

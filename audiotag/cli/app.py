@@ -38,8 +38,10 @@ def options(
 
 EXTRA = {"allow_extra_args": True, "ignore_unknown_options": True}
 app.command(cls=build.BuildCommand, context_settings=EXTRA)(build.build)
+for command in (data.verify, data.inspect):
+    app.command(context_settings=EXTRA)(command)
 for command in (
-    *(data.verify, teach.teach, train.train, calibrate.calibrate, evaluate.evaluate, compare.compare),
+    *(teach.teach, train.train, calibrate.calibrate, evaluate.evaluate, compare.compare),
     *(tag.tag, embed.embed, catalogue.models),
 ):
     app.command()(command)

@@ -47,7 +47,7 @@ class BuildCommand(TyperCommand):
 
 
 def _help_of(parameter: Any, ctx: typer.Context) -> tuple[str, str]:
-    """An option and its text; a switch takes a word here, see `_dataset_options`."""
+    """An option and its text; a switch takes a word here, see `dataset_options`."""
     if not getattr(parameter, "is_flag", False):
         return parameter.get_help_record(ctx) or (parameter.name, "")
     return f"{parameter.opts[0]} [true|false]", f"{parameter.help}  [default: {str(parameter.default).lower()}]"
@@ -105,7 +105,7 @@ def build(
 
     chosen_engine = engines.beam(engine, runner, beam_option, workers)
     own = [name for parameter in context.command.params for name in parameter.opts if name.startswith("--")]
-    chosen = _dataset_options(context.args, declaration.parameters(dataset), own)
+    chosen = dataset_options(context.args, declaration.parameters(dataset), own)
     if source is not None:
         if storage.place(dataset).is_dir():
             raise AudiotagError(
@@ -142,7 +142,7 @@ def build(
     return int(report.rejected - foreseen > max_rejects)
 
 
-def _dataset_options(
+def dataset_options(
     arguments: list[str], parameters: Mapping[str, inspect.Parameter], own: Iterable[str]
 ) -> dict[str, Any]:
     """Keyword arguments for a dataset's `declare`, of what the command did not take for its own: `--subset esc10`.

@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "builder": ["BuildReport", "build"],
         "data": ["Data", "open"],
+        "deep_verifier": ["verify_deep"],
         "declaration": ["Clip", "Declaration", "Event", "declare"],
         "verifier": ["Problem", "verify"],
     },

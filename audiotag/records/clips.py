@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ import numpy as np
 
 from audiotag import audio
 from audiotag.errors import AudiotagError
+from audiotag.labels import split_cell
 from audiotag.records.declaration import CLIP_COLUMNS, READ_COLUMNS, UNKNOWN, Clip, Declaration, read_clip
 
 if TYPE_CHECKING:
@@ -44,6 +45,13 @@ def clips(data: Data, clip_ids: Sequence[str] | np.ndarray) -> pandas.DataFrame:
     table = rows[["clip_id"]].assign(recording=recording, split=rows["split"], labels=rows["labels"], duration=duration)
     further = {column: rows[column] for column in rows if column not in (*CLIP_COLUMNS, "recording", UNKNOWN)}
     return table.assign(**further).reset_index(drop=True)
+
+
+def clip_of(row: Mapping[str, str]) -> Clip:
+    """The clip that a row of `clips.csv` is of, without its strong labels, which stand in the records alone."""
+    further = {column: cell for column, cell in row.items() if column not in CLIP_COLUMNS}
+    end, labels = float(row["end"]) if row["end"] else None, split_cell(row["labels"])
+    return Clip(row["clip_id"], row["source"], labels, row["split"], float(row["start"]), end, columns=further)
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,11 @@ def percent(value: float, digits: int = 0) -> str:
     return f"{100 * value:.{digits}f}%"
 
 
+def tenth(value: float | None) -> str:
+    """One decimal, for decibels and kilohertz; a dash for what is not defined or infinite."""
+    return DASH if value is None or not math.isfinite(value) else f"{value:.1f}"
+
+
 def rate(value: float) -> str:
     """So many an hour: one decimal, none for nothing at all."""
     return f"{value:.1f}" if value else "0"

@@ -15,6 +15,7 @@ from audiotag.training import Recipe
 COMMANDS = (
     "build",
     "verify",
+    "inspect",
     "teach",
     "train",
     "calibrate",

@@ -1,69 +1,14 @@
-// Sorting, searching, and the curves of one class. The page is read without it: tables and figures are in the HTML.
-"use strict";
-document.documentElement.classList.add("js");
+// Searching, and the curves of one class; it follows tables.js in the same script.
 
 const SVG = "http://www.w3.org/2000/svg";
 const SHARES = [0, 0.2, 0.4, 0.6, 0.8, 1];
 const WIDTH = 360, HEIGHT = 290, LEFT = 50, RIGHT = 348, TOP = 12, BOTTOM = 246;
-
-// Names of classes are anybody's text: everything is set as text or as an attribute, nothing as HTML.
-function element(name, attributes = {}, ...children) {
-  const made = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  made.append(...children);
-  return made;
-}
 
 function drawn(name, attributes, text) {
   const made = document.createElementNS(SVG, name);
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
   if (text !== undefined) made.textContent = text;
   return made;
-}
-
-// --- tables ---
-
-function valueOf(row, column) {
-  const cell = row.cells[column];
-  const text = cell.dataset.value ?? cell.textContent.trim();
-  const number = Number(text.replace(/,/g, "").replace("−", "-").replace(/[%]$/, ""));
-  return text === "—" ? null : text === "" || Number.isNaN(number) ? text : number;
-}
-
-function compare(first, second) {
-  if (typeof first === "number" && typeof second === "number") return first - second;
-  return String(first).localeCompare(String(second), "en", { numeric: true, sensitivity: "base" });
-}
-
-function sort(table, column, direction) {
-  const body = table.tBodies[0];
-  const rows = [...body.rows].filter((row) => !row.classList.contains("detail"));
-  const keyed = rows.map((row) => [valueOf(row, column), row]);
-  // What is not defined stays last, in either direction.
-  keyed.sort(([first], [second]) =>
-    first === null || second === null ? (first === null) - (second === null) : direction * compare(first, second));
-  const ordered = document.createDocumentFragment();
-  for (const [, row] of keyed) {
-    const detail = row.nextElementSibling?.classList.contains("detail") ? row.nextElementSibling : null;
-    ordered.append(row);
-    if (detail) ordered.append(detail);
-  }
-  body.append(ordered);
-  for (const head of table.tHead.rows[0].cells) head.removeAttribute("aria-sort");
-  table.tHead.rows[0].cells[column].setAttribute("aria-sort", direction > 0 ? "ascending" : "descending");
-}
-
-for (const table of document.querySelectorAll("table.sortable")) {
-  [...table.tHead.rows[0].cells].forEach((head, column) => {
-    const button = element("button", { type: "button" }, ...head.childNodes);
-    head.append(button);
-    button.addEventListener("click", () => {
-      const before = head.getAttribute("aria-sort");
-      const isText = [...table.tBodies[0].rows].some((row) => typeof valueOf(row, column) === "string");
-      const first = isText ? 1 : -1;
-      sort(table, column, before === null ? first : before === "ascending" ? -1 : 1);
-    });
-  });
 }
 
 // --- one class ---

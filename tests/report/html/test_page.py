@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from audiotag.report.chart import Axis, Line, Matrix, Plot
-from audiotag.report.html import page
+from audiotag.report.html import embedded, page
 from audiotag.report.section import Section, Table
 
 HOSTILE = (
@@ -183,7 +183,7 @@ def test_what_does_not_fit_is_left_out_and_said(make_report, made_exhibit, monke
     cards = page.render(report).split('<article class="card">')[1:]
     assert all("data:image/png" in card and "data:audio/mpeg" in card for card in cards)
     addresses = [sum(map(len, re.findall(r"data:[^\"]*", card))) for card in cards]
-    monkeypatch.setattr(page, "MOST_BYTES", addresses[0] + addresses[2] + 10_000)
+    monkeypatch.setattr(embedded, "MOST_BYTES", addresses[0] + addresses[2] + 10_000)
     cards = page.render(report).split('<article class="card">')[1:]
     assert ["data:" in card for card in cards] == [True, False, True]
     assert [card.count("so that this page stays small") for card in cards] == [0, 1, 0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import soundfile
 
-from audiotag.evaluation.illustrating import illustrate
+from audiotag.report.illustration import illustrate
 from audiotag.report.section import Exhibit
 
 RATE = 8000
