@@ -22,6 +22,7 @@ _SHUFFLE_BYTES = 256 << 20  # of records waiting in the shuffle buffer
 _OPEN_SHARDS = 16  # read side by side where the order is shuffled
 _FILE_BUFFER = 0  # records of a hundred kilobytes: a buffer would be one more copy
 _UNBATCHED = 64  # examples parsed together where the user wants single ones
+_COMPILED_FROM = 1 << 19  # values of a batch: less is mixed before it is compiled
 _DRAWN_TOGETHER = 8  # records of a shard that are repeated or left out in one step
 # What a random number is for: no two uses share a seed.
 _SHARD_ORDER, _BUFFER_ORDER, _MIXUP, _JITTER = 1, 2, 3, 4
@@ -250,7 +251,8 @@ def _decoder(records: Records, options: Reading) -> Any:
         return tf.cast(targets.mix(values, mixture) if mixture else values, options.dtype)
 
     # Compiled, what is stored is read once and what is given is written once: mixing costs next to nothing.
-    mix = tf.function(finish, jit_compile=True, autograph=False)
+    values = (options.batch_size or 1) * clip_format.frames * clip_format.front_end.mels
+    mix = tf.function(finish, jit_compile=True, autograph=False) if values >= _COMPILED_FROM else finish
 
     @tf.autograph.experimental.do_not_convert
     def decode(epoch: tf.Tensor, step: tf.Tensor, serialized: tuple[tf.Tensor, ...]) -> tuple[Any, ...]:
