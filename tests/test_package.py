@@ -49,7 +49,14 @@ def test_every_class_of_saved_files_is_registered_under_its_name():
     assert own == {f"audiotag>{name}" for names in CLASSES.values() for name in names}
 
 
-@pytest.mark.parametrize("first", ["import audiotag", "import keras", "from audiotag.models.layers import Patchout"])
+@pytest.mark.parametrize(
+    "first",
+    [
+        "from audiotag.models.layers import Patchout",
+        pytest.param("import audiotag", marks=pytest.mark.slow),
+        pytest.param("import keras", marks=pytest.mark.slow),
+    ],
+)
 def test_a_tagger_s_file_opens_whatever_is_imported_first(tmp_path, first):
     import keras
 

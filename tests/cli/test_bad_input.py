@@ -300,6 +300,7 @@ def test_settings_of_an_architecture_are_checked_before_anything_is_written(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_a_keras_json_of_other_taste_does_no_harm(data: Path, student: Path, recordings: Path, tmp_path: Path) -> None:
     (tmp_path / "keras.json").write_text(json.dumps({"floatx": "float16", "image_data_format": "channels_first"}))
     code = (

@@ -121,9 +121,10 @@ main()
     ("arguments", "kept"),
     [
         (("tag", "--format", "csv"), "the results of 1 files are written: the same command begins anew"),
-        (
+        pytest.param(
             ("embed", "--out", "e.npz"),
             "e.npz would be written at the end, nothing is kept: the same command begins anew",
+            marks=pytest.mark.slow,
         ),
     ],
 )

@@ -133,7 +133,7 @@ def check(root: Path, written: bytes, rows: list[list[str]] | None) -> None:
 SETTINGS = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 
 
-@settings(max_examples=150, **SETTINGS)
+@settings(max_examples=75, **SETTINGS)
 @given(content=contents())
 def test_a_mutated_table_is_built_or_refused_in_one_line(root: Path, content: tuple[bytes, list | None]) -> None:
     check(root, *content)

@@ -27,7 +27,7 @@ def test_the_golden_vectors_hold(kept_process, shared, backend, name):
     assert {output: difference for output, difference in differences.items() if not difference < TOLERANCE} == {}
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", ["tensorflow", pytest.param("jax", marks=pytest.mark.slow), "torch"])
 def test_patchout_positions_and_training_do_what_they_should(kept_process, backend):
     facts = kept_process(backend).call(check.facts)
     assert facts

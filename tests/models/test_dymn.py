@@ -156,6 +156,7 @@ def test_random_weights_have_the_published_spread():
     assert np.std(array(model.get_layer("block13_depthwise_activation").kernel)) == pytest.approx(0.01, rel=0.02)
 
 
+@pytest.mark.slow
 def test_a_saved_dymn_opens_with_the_same_outputs_and_temperature(tmp_path):
     model = models.build("dymn01", classes=3, mels=32, temperature=30.0, replace_se=True, strides=(1, 2, 2, 1))
     for layer in dynamic_layers(model):

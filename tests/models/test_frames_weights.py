@@ -42,7 +42,14 @@ def test_published_weights_load_under_a_frames_head(shared, name, checkpoint, op
         assert network.output_shape == (None, count)
 
 
-@pytest.mark.parametrize("head", ["mlp", "fully_convolutional", "multihead_attention_pooling"])
+@pytest.mark.parametrize(
+    "head",
+    [
+        "mlp",
+        pytest.param("fully_convolutional", marks=pytest.mark.slow),
+        pytest.param("multihead_attention_pooling", marks=pytest.mark.slow),
+    ],
+)
 def test_a_student_s_file_loads_under_a_frames_head(tmp_path, head):
     student = models.build("mn01", classes=3, mels=32, head=head)
     student.save(tmp_path / "student.keras")

@@ -61,6 +61,7 @@ def bursts(count: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return spectrograms, labels, onsets
 
 
+@pytest.mark.slow
 def test_a_crnn_learns_from_labels_of_clips_when_a_sound_begins_and_ends():
     keras.utils.set_random_seed(0)
     network = Hybrid(width=0.25, units=8, depth=1, dropout=0.1).network("crnn", 2, 8, None)

@@ -211,7 +211,13 @@ class Interrupted(Exception):
     """Ends a run in the middle."""
 
 
-@pytest.mark.parametrize("choices", [{}, {"optimizer": "adamw", "weight_decay": 0.1, "freeze": "patches"}])
+@pytest.mark.parametrize(
+    "choices",
+    [
+        pytest.param({}, marks=pytest.mark.slow),
+        {"optimizer": "adamw", "weight_decay": 0.1, "freeze": "patches"},
+    ],
+)
 def test_a_frozen_run_that_was_interrupted_ends_with_the_same_bits(
     finished: Any, tones: records.Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, choices: dict[str, Any]
 ) -> None:
