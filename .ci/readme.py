@@ -84,7 +84,7 @@ def shorten(source: Path, target: Path) -> None:
 
 def main() -> int:
     """Run every block but the two install commands; the first that fails ends it."""
-    files = ("README.md", "docs/datasets.md", "docs/evaluation.md", "docs/models.md")
+    files = ("README.md", "docs/datasets.md", "docs/evaluation.md", "docs/models.md", "docs/records.md")
     texts = [(ROOT / file).read_text(encoding="utf-8") for file in files]
     wanted = [(kind, code) for text in texts for kind, code in blocks(text) if "pip install" not in code]
     with tempfile.TemporaryDirectory() as name:

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Literal
 
 from audiotag import audio, progress, storage
+from audiotag.annotations.clips import Cutting
+from audiotag.annotations.collecting import collect
+from audiotag.annotations.wholes import FOLDER, SPLITS, wholes
 from audiotag.errors import AudiotagError
 from audiotag.labels import Labels
 from audiotag.records import Clip, Declaration, drawing, sources
-from audiotag.records.annotations.clips import Cutting
-from audiotag.records.annotations.collecting import collect
-from audiotag.records.annotations.wholes import FOLDER, SPLITS, wholes
 from audiotag.records.cutting import length_of
 from audiotag.records.declaration import UNKNOWN
 

@@ -20,7 +20,7 @@ FLOORS = (
     "augment",
     "models",
     "records",
-    "tagging",
+    "annotations tagging",
     "scorers",
     "tensorboard",
     "report",

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import tomllib
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from audiotag import storage
 from audiotag.cli import options
 from audiotag.errors import AudiotagError
 from audiotag.startup import import_tensorflow_quietly
@@ -18,10 +16,8 @@ from audiotag.training.recipe import Recipe
 @options.of(Recipe)
 def train(
     out: Annotated[
-        Path,
-        typer.Option(
-            help="Run folder: new, empty, or of the same recipe to go on with.", parser=storage.here, metavar="<path>"
-        ),
+        str,
+        typer.Option(help="Run folder, or an address: new, empty, or of the same recipe to go on with."),
     ],
     model_options: Annotated[
         list[str] | None,

@@ -90,6 +90,7 @@ def evaluate(
     report = _report(evaluation, folder, command, resamples, unit)
     run = scored[0].run if len(scored) == 1 else None
     write(report, step=0 if run is None else last_epoch(run / run_folder.VALIDATION))
+    storage.send_back(report.out)
     return report
 
 

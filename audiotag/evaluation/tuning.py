@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from audiotag import records, run_folder, scorers
+from audiotag import records, run_folder, scorers, storage
 from audiotag.errors import AudiotagError, suggest
 from audiotag.evaluation import calibrating
 from audiotag.evaluation.sections.noise import scores_of_noise
@@ -96,7 +96,7 @@ def calibrate(
         raise AudiotagError(f"{scorer.path} is a table of scores, which cannot be changed: calibrate the model")
     scorer = calibrations.with_calibration(scorer, None)
     if method == aim == NONE:
-        return Tuned(calibrations.write(scorer))
+        return Tuned(_written(scorer))
     run = scorer.path if scorer.kind == "run" else None
     if data is None and run is None:
         raise AudiotagError(f"{scorer.name} is calibrated on a data set: name one with --data, and --split")
@@ -119,7 +119,13 @@ def calibrate(
     if chosen is not None:
         origin = f"{chosen.aim} on {source}"
         calibrated = calibrations.with_calibration(scorer, calibration, chosen.values.tolist(), origin)
-    return Tuned(calibrations.write(calibrated), source, calibration, chosen, before, after, hours)
+    return Tuned(_written(calibrated), source, calibration, chosen, before, after, hours)
+
+
+def _written(scorer: Scorer) -> Path:
+    path = calibrations.write(scorer)
+    storage.send_back(path)
+    return path
 
 
 def _split(name: str, run: Path | None, data: Data, split: str | None) -> str:

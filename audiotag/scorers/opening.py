@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from audiotag import storage
 from audiotag.errors import AudiotagError
 from audiotag.scorers import calibrations, ensemble, foreign, tables
 from audiotag.scorers.foreign import Description, Foreign
@@ -129,6 +130,8 @@ def _model(source: Source, description: Description) -> Scorer | Foreign:
 
     if not isinstance(source, str | Path):
         return _object(source, None, description)
+    if storage.is_remote(place := storage.place(source)):
+        source = storage.local_file(place) if place.suffix in _MODELS else storage.mirror(place).fetch()
     path = Path(source)
     if path.is_dir():
         from audiotag.scorers import saved_model

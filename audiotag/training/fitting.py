@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import keras
 
-from audiotag import models, progress, records
+from audiotag import models, progress, records, storage
 from audiotag.errors import AudiotagError
 from audiotag.metrics.predictions import NotFiniteError
 from audiotag.run_folder import CHECKPOINTS, DRAWS, STUDENT, TAGGER, VALIDATION
@@ -44,7 +46,8 @@ def train(recipe: Recipe, out: Path | str) -> Run:
 
     Args:
         recipe: what to train on what, and how.
-        out: the run folder: new, empty, or of the same recipe.
+        out: the run folder: new, empty, or of the same recipe; or an address, such as s3://bucket/run: then it is
+            trained in a copy in the cache, which is sent after every epoch, so that another machine can go on.
 
     Returns:
         The finished run.
@@ -54,7 +57,14 @@ def train(recipe: Recipe, out: Path | str) -> Run:
             front end, `out` holds another run, or the loss became NaN or infinite (the message says where; the best
             weights so far are kept).
     """
-    out = Path(out)
+    if storage.is_remote(place := storage.place(out)):
+        copy = storage.mirror(place)
+        return replace(_train(recipe, copy.fetch(), copy.send), path=place)
+    return _train(recipe, place)
+
+
+def _train(recipe: Recipe, out: Path, kept: Callable[[], None] = lambda: None) -> Run:
+    """Train into a folder of this machine; `kept` is called whenever what lies in it is worth keeping."""
     data = records.open(recipe.data)
     recipe = resolve(recipe, data)
     without_clips = check_classes(recipe, data)
@@ -64,7 +74,10 @@ def train(recipe: Recipe, out: Path | str) -> Run:
     if not Checkpoints(out / CHECKPOINTS).epochs():
         for line in filter(None, (carried, without_clips)):
             progress.say(line)
-    return fit(network, data, recipe, out)
+    try:
+        return fit(network, data, recipe, out, kept)
+    finally:
+        kept()
 
 
 def _prepare_backend(seed: int) -> None:
@@ -80,7 +93,9 @@ def _prepare_backend(seed: int) -> None:
             tf.config.experimental.enable_op_determinism()
 
 
-def fit(network: keras.Model, data: records.Data, recipe: Recipe, out: Path) -> Run:
+def fit(
+    network: keras.Model, data: records.Data, recipe: Recipe, out: Path, kept: Callable[[], None] = lambda: None
+) -> Run:
     """Train a network as a resolved recipe says, from the newest checkpoint in `out` or from the start.
 
     Args:
@@ -89,6 +104,7 @@ def fit(network: keras.Model, data: records.Data, recipe: Recipe, out: Path) -> 
         data: the open data set.
         recipe: resolved for this data set.
         out: run folder.
+        kept: called after every epoch, when its checkpoint is written. Default: nothing happens.
 
     Returns:
         The finished run; see `train`.
@@ -107,7 +123,9 @@ def fit(network: keras.Model, data: records.Data, recipe: Recipe, out: Path) -> 
             progress.say(frozen)
         (out / TAGGER).unlink(missing_ok=True)
         try:
-            _fit(model, data, recipe, state, _callbacks(network, data, recipe, out, checkpoints, state))
+            callbacks = _callbacks(network, data, recipe, out, checkpoints, state)
+            callbacks.append(keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: kept()))
+            _fit(model, data, recipe, state, callbacks)
         except (DivergedError, NotFiniteError) as error:
             where = f"after epoch {state.epoch + 1}, " if isinstance(error, NotFiniteError) else ""
             kept = "no epoch had been finished"

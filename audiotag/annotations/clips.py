@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from audiotag.records.annotations.annotation import Annotation
+from audiotag.annotations.annotation import Annotation
 from audiotag.records.clip_labels import LEAST_OVERLAP, label
 from audiotag.records.cutting import is_readable, pieces
 from audiotag.records.declaration import Clip, Event, is_beyond

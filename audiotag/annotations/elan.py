@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
+from audiotag.annotations.annotation import Annotation
+from audiotag.annotations.tiers import choose
 from audiotag.errors import AudiotagError
 from audiotag.labels import split_cell
-from audiotag.records.annotations.annotation import Annotation
-from audiotag.records.annotations.tiers import choose
 
 
 def read(path: Path, label: str | None = None, keep: Sequence[str] = ()) -> list[Annotation]:

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from audiotag import audio, progress, storage
+from audiotag.annotations.annotation import Annotation
+from audiotag.annotations.matching import Matching, same_name
+from audiotag.annotations.reading import READERS, read
 from audiotag.errors import AudiotagError
 from audiotag.records import sources
-from audiotag.records.annotations.annotation import Annotation
-from audiotag.records.annotations.matching import Matching, same_name
-from audiotag.records.annotations.reading import READERS, read
 from audiotag.records.checks import named
 
 

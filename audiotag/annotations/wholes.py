@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from audiotag import progress
+from audiotag.annotations.annotation import Annotation
+from audiotag.annotations.collecting import Collected
 from audiotag.errors import AudiotagError
 from audiotag.records import splits
-from audiotag.records.annotations.annotation import Annotation
-from audiotag.records.annotations.collecting import Collected
 from audiotag.records.checks import named
 from audiotag.records.clip_tables import split_name
 from audiotag.records.declaration import ALL, UNKNOWN, Clip

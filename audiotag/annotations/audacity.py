@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from audiotag import tables
+from audiotag.annotations.annotation import Annotation
 from audiotag.errors import AudiotagError
 from audiotag.labels import split_cell
-from audiotag.records.annotations.annotation import Annotation
 from audiotag.records.clip_tables import seconds
 
 _NUMBER = re.compile(r"-?[0-9]+([.,][0-9]+)?")

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from audiotag import audio
+from audiotag.annotations.reading import read
 from audiotag.errors import AudiotagError
-from audiotag.records.annotations.reading import read
 from audiotag.tagging import formats
 from audiotag.tagging.files import FileTags
 from audiotag.tagging.tags import Tag

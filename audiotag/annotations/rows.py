@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from audiotag import tables
+from audiotag.annotations.annotation import Annotation
 from audiotag.errors import AudiotagError
 from audiotag.labels import split_cell
-from audiotag.records.annotations.annotation import Annotation
 from audiotag.records.clip_tables import as_text, seconds
 
 PATHS = ("path", "begin path", "begin file", "filename", "file", "file name", "file path", "source", "audio file")

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from audiotag import storage, tables
+from audiotag.annotations import audacity, elan, rows, textgrid
+from audiotag.annotations.annotation import Annotation
 from audiotag.errors import AudiotagError
-from audiotag.records.annotations import audacity, elan, rows, textgrid
-from audiotag.records.annotations.annotation import Annotation
 
 Reader = Callable[[Path, str | None, Sequence[str]], list[Annotation]]
 """Takes the file, the column or tier that names classes (None: the usual ones) and further columns to keep."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from audiotag.annotations.matching import Matching
 from audiotag.errors import AudiotagError
-from audiotag.records.annotations.matching import Matching
 
 RECORDINGS = ("a/site1.wav", "a/site1.Table.flac", "b/site1.WAV", "b/2026.11.27_06.wav", "Käfer.ogg", "x.wav", "x.mp3")
 
