@@ -94,8 +94,13 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faults]:
     server = pytest.importorskip("moto.server", reason='needs pip install "audiotag[test]"')
     moto = server.ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     moto.start()
+    host, port = moto.get_host_and_port()
+    reset = http.client.HTTPConnection(host, port)
+    reset.request("POST", "/moto-api/reset")  # buckets are those of the process
+    reset.getresponse().read()
+    reset.close()
     proxy = ThreadingHTTPServer(("127.0.0.1", 0), _Proxy)
-    proxy.faults, proxy.behind = Faults(), moto.get_host_and_port()
+    proxy.faults, proxy.behind = Faults(), (host, port)
     threading.Thread(target=proxy.serve_forever, daemon=True).start()
     options = {"config_kwargs": {"read_timeout": READ_TIMEOUT, "connect_timeout": 5, "retries": {"max_attempts": 0}}}
     with pytest.MonkeyPatch.context() as patch:

@@ -128,7 +128,7 @@ def test_a_recipe_that_never_trained_an_epoch_gives_its_folder_to_the_next(
 ) -> None:
     from audiotag.training import fitting
 
-    monkeypatch.setattr(fitting, "fit", lambda network, data, recipe, out: recipe)
+    monkeypatch.setattr(fitting, "fit", lambda network, data, recipe, out, kept: recipe)
     for seed in (1, 2):
         assert train(a_recipe(tones, seed=seed), tmp_path / "run").seed == seed
         assert f"seed = {seed}\n" in (tmp_path / "run" / "recipe.toml").read_text(encoding="utf-8")
