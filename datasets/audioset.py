@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from audiotag import progress, records, tables
+from audiotag import records, tables
 from audiotag.errors import AudiotagError
 from audiotag.labels import Labels
 from audiotag.records.segments import Segments
@@ -53,7 +53,6 @@ def declare(
     order = tables.whole_numbers(path, classes, "index")
     names = {mid: name for _, mid, name in sorted(zip(order, classes["mid"], classes["display_name"], strict=True))}
     clips: list[records.Clip] = []
-    vanished = 0
     chosen = [name for name in SUBSETS if subset == name or (subset == "all" and (root / SUBSETS[name][1]).is_file())]
     for split, file in (SUBSETS[name] for name in chosen or SUBSETS):
         path = root / file
@@ -70,12 +69,8 @@ def declare(
                     f"{place}: {error} is no class of class_labels_indices.csv: fetch both again"
                 ) from None
             recording = segments.find(video, start)
-            vanished += recording is None
             clips.append(records.Clip(video, recording or f"{video}.wav", labels, split))
-    if vanished == len(clips):
-        raise AudiotagError(f"{root} has no recording of the {vanished} segments: they are named ID.wav, YID.wav …")
-    if vanished:
-        progress.say(f"{root}: {vanished} of {len(clips)} segments have no recording; clips.csv lists them as rejected")
+    segments.check()
     return records.Declaration(
         name="audioset" if subset == "all" else f"audioset_{subset}",
         version="1",

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from audiotag import progress, records, tables
+from audiotag import records, tables
 from audiotag.errors import AudiotagError
 from audiotag.labels import Labels
 from audiotag.records.segments import Segments
@@ -69,20 +69,14 @@ def declare(source: str | Path | None = None, subset: Literal["all", "train", "e
     mids = [mid for mid in display_of if mid in used]
     counts = Counter(display_of[mid] for mid in mids)
     names = {mid: display_of[mid] if counts[display_of[mid]] == 1 else f"{display_of[mid]} ({mid})" for mid in mids}
-    vanished, clips = 0, []
+    clips = []
     for (split, segment), own in events.items():
         video, _, start = segment.rpartition("_")
         recording = segments.find(video, int(start) / 1000)
-        vanished += recording is None
         named = tuple(replace(event, label=names[event.label]) for event in own)
         labels = tuple(dict.fromkeys(event.label for event in named))
         clips.append(records.Clip(segment, recording or f"{segment}.wav", labels, split, events=named))
-    if vanished == len(clips):
-        raise AudiotagError(
-            f"{root} has no recording of the {vanished} segments: they are named ID.wav, ID_30000.wav …"
-        )
-    if vanished:
-        progress.say(f"{root}: {vanished} of {len(clips)} segments have no recording; clips.csv lists them as rejected")
+    segments.check()
     return records.Declaration(
         name="audioset_strong" if subset == "all" else f"audioset_strong_{subset}",
         version="2021-05",

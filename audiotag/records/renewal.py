@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
 from audiotag import storage, tables
 from audiotag.errors import AudiotagError
-from audiotag.labels import split_cell
 from audiotag.records import sources, worker
-from audiotag.records.declaration import CLIP_COLUMNS, Clip
+from audiotag.records.clips import clip_of
+from audiotag.records.declaration import Clip
 from audiotag.records.engines.local import Local
 from audiotag.records.journal import FinishedShard, Journal
 from audiotag.records.manifest import CLIPS, MANIFEST, RECORDS, Manifest, row_of
@@ -89,7 +89,7 @@ class Former:
 
     def kept(self, plan: Plan, changed: set[str]) -> dict[str, FinishedShard]:
         """By name, the shards that a new build would make again byte for byte."""
-        before = [_clip(row) for row in self._rows.values()]
+        before = [clip_of(row) for row in self._rows.values()]
         clips_of = {shard.name: shard.clips for shard in plan.shards_of(before)}
         same, listed = not self._differs("clips", plan), {shard.name: shard for shard in self.manifest.shards}
         kept = {}
@@ -129,16 +129,10 @@ class Former:
     def _explained(self, clips: Sequence[Clip], changed: set[str]) -> bool:
         """Whether clips were cut otherwise, or splits drawn otherwise, because recordings have changed."""
         now = {clip.clip_id: (clip.source, _cells(replace(clip, split=""))) for clip in clips}
-        then = {clip_id: (row["source"], _cells(replace(_clip(row), split=""))) for clip_id, row in self._rows.items()}
+        before = map(clip_of, self._rows.values())
+        then = {clip.clip_id: (clip.source, _cells(replace(clip, split=""))) for clip in before}
         others = {source for clip_id, (source, _) in {**then, **now}.items() if now.get(clip_id) != then.get(clip_id)}
         return bool(changed) and others <= changed
-
-
-def _clip(row: Mapping[str, str]) -> Clip:
-    further = {column: cell for column, cell in row.items() if column not in CLIP_COLUMNS}
-    end = float(row["end"]) if row["end"] else None
-    labels = split_cell(row["labels"])
-    return Clip(row["clip_id"], row["source"], labels, row["split"], float(row["start"]), end, columns=further)
 
 
 def _cells(clip: Clip) -> list[str]:

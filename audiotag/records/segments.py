@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from audiotag import audio
+from audiotag import audio, progress
 from audiotag.errors import AudiotagError
 
 # An id, or Y and an id; then perhaps where the segment begins, and perhaps where it ends.
@@ -33,6 +33,7 @@ class Segments:
     def __init__(self, root: str | Path) -> None:
         if not Path(root).is_dir():
             raise AudiotagError(f"source must be a folder of recordings, received {root}: no such folder")
+        self._root, self._asked, self._vanished = root, 0, 0
         self._names: dict[str, str] = {}  # by id; several paths are separated by "//", in a third of a list's memory
         for folder, name in _files(str(root), frozenset()):
             stem, _, suffix = name.rpartition(".")
@@ -49,13 +50,32 @@ class Segments:
             video: id of the video.
             start: of the segment in it, seconds; a name that states another one is another segment's.
         """
+        self._asked += 1
         for path in sorted(filter(None, self._names.get(video, "").split("//"))):
             stem = path.rpartition("/")[2].rpartition(".")[0]
             for pattern in _NAMES:
                 match = pattern.fullmatch(stem)
                 if match and match[1] == video and (not match[2] or _is(start, float(match[2]))):
                     return path
+        self._vanished += 1
         return None
+
+    def check(self) -> None:
+        """Say how many of the segments that were looked for have no recording.
+
+        Raises:
+            AudiotagError: none has one.
+        """
+        if self._vanished and self._vanished == self._asked:
+            raise AudiotagError(
+                f"{self._root} has no recording of the {self._asked} segments: they are named ID.wav, YID.wav, "
+                "ID_30000.wav …"
+            )
+        if self._vanished:
+            progress.say(
+                f"{self._root}: {self._vanished} of {self._asked} segments have no recording; clips.csv lists them as "
+                "rejected"
+            )
 
 
 _SUFFIXES = frozenset((*audio.SUFFIXES, *audio.DECODED_BY_PYAV))
