@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 from audiotag.storage.cache import cache_folder
+from audiotag.storage.files import inside
 from audiotag.storage.remote import retried
 
 _OWN = ".partial"  # ends the names of files that are being written
@@ -45,11 +46,12 @@ class Mirror:
             The local folder; it is not made where the remote one is not there.
 
         Raises:
+            AudiotagError: a name that leads out of the folder.
             UnreachableError: the store does not answer.
         """
         shutil.rmtree(self.local, ignore_errors=True)
         for name in self._names():
-            path = self.local / name
+            path = inside(self.local, name)  # a key may hold anything, `..` too
             path.parent.mkdir(parents=True, exist_ok=True)
             remote = self.remote / name
             retried(remote, lambda remote=remote, path=path: remote.fs.get_file(remote.path, str(path)))

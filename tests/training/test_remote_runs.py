@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from audiotag import evaluation, records, scorers, storage
+from audiotag.errors import AudiotagError
 from audiotag.storage import mirrors
 from audiotag.training import Recipe, fitting, train
 
@@ -37,6 +38,17 @@ def another_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable
         monkeypatch.setattr(mirrors, "_mirrors", {})
 
     return begin
+
+
+def test_a_key_that_leads_out_of_the_copy_is_refused(
+    another_machine: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    another_machine("first")
+    copy = mirrors.Mirror(Path("bucket/run"))
+    monkeypatch.setattr(copy, "_names", lambda: ["../../../evil.txt"])
+    with pytest.raises(AudiotagError, match="must stay inside"):
+        copy.fetch()
+    assert not list(tmp_path.rglob("evil.txt"))
 
 
 def stored(address: str) -> dict[str, bytes]:
