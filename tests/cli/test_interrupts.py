@@ -13,7 +13,7 @@ Command = Callable[..., object]
 
 SLOW_DATASET = '''
 """Tones, the last of which takes for ever while a file `hold` is there."""
-import signal
+import time
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +27,8 @@ HERE = Path(__file__).parent
 def read(root, clip, sample_rate):
     if clip.split == "validation" and (HERE / "hold").exists():
         print("reached", flush=True)
-        signal.pause()
+        while True:
+            time.sleep(0.05)
     return np.sin(np.arange(sample_rate // 2) * 0.1).astype(np.float32)
 
 
@@ -48,11 +49,17 @@ from audiotag.cli import main
 main()
 """
 
-# Every line on standard error is followed by a wait: the epochs are too short to be hit.
+# Every line on standard error is followed by a wait: the epochs are too short to be hit. It is made of short ones, as
+# a signal that comes just before `signal.pause` would be slept through.
 WAITS = f"""
+import time
 from audiotag import progress
 say = progress.say
-progress.say = lambda line: (say(line), signal.pause())
+def say_and_wait(line):
+    say(line)
+    while True:
+        time.sleep(0.05)
+progress.say = say_and_wait
 {MAIN}
 """
 

@@ -104,12 +104,14 @@ HOLDS = """
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
 import sys
+import time
 from audiotag import audio
 stream = audio.stream
 def held(recording, rate):
     if "hold" in str(recording.path):
         print("reached", file=sys.stderr, flush=True)
-        signal.pause()
+        while True:
+            time.sleep(0.05)
     return stream(recording, rate)
 audio.stream = held
 from audiotag.cli import main
