@@ -23,13 +23,21 @@ def train(
         list[str] | None,
         typer.Option("--option", help="NAME=VALUE of the model, again for more: head=frames, pooling=max …"),
     ] = None,
+    augment: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--augment",
+            help="NAME=VALUE of a batch augmentation, again for more: roll=100, gain=12, frequency_mask=24 …",
+        ),
+    ] = None,
     **choices: Any,
 ) -> None:
     """Train a student, distilled or from labels.
 
     Run the same command again to resume after an interruption, or with more --epochs to train a finished run on.
     """
-    recipe = Recipe(model_options=_settings(model_options or []), **choices)
+    settings = {"model_options": _settings("--option", model_options), "augment": _settings("--augment", augment)}
+    recipe = Recipe(**settings, **choices)
     import_tensorflow_quietly()
     from audiotag import training
 
@@ -39,13 +47,14 @@ def train(
     typer.echo(f"Next: audiotag evaluate {run.path}")
 
 
-def _settings(texts: list[str]) -> dict[str, Any]:
-    """Settings of an architecture from NAME=VALUE: numbers, true, false and [lists] as in TOML, all else is text."""
+def _settings(option: str, texts: list[str] | None) -> dict[str, Any]:
+    """Settings from NAME=VALUE: numbers, true, false, [lists] and {tables} as in TOML, all else is text."""
     settings: dict[str, Any] = {}
-    for text in texts:
+    for text in texts or []:
         name, equals, value = text.partition("=")
         if not equals or not name.strip() or not value.strip():
-            raise AudiotagError(f"--option is NAME=VALUE, received {text!r}: write --option head=frames, for one")
+            example = {"--option": "head=frames", "--augment": "roll=100"}[option]
+            raise AudiotagError(f"{option} is NAME=VALUE, received {text!r}: write {option} {example}, for one")
         try:
             settings[name.strip()] = tomllib.loads(f"value = {value}")["value"]
         except tomllib.TOMLDecodeError:

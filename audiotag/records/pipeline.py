@@ -55,6 +55,9 @@ class Reading:
         first_epoch: None (default) for a finite data set that is drawn anew each time it is gone through; k for the
             endless stream of epochs k, k + 1, …, each a pure function of seed and epoch and `steps` batches long: the
             stream from k is the stream from 0 without its first k epochs, which is what an exact resume needs.
+        first_step: batches of epoch `first_epoch` that are left out. Default 0.
+        epoch_steps: batches an epoch of such a stream: of one pass through the records, or of as many as it takes.
+            Default: those of one pass.
         drop_remainder: leave out an incomplete last batch. Default False.
 
     Raises:
@@ -74,12 +77,14 @@ class Reading:
     dtype: Literal["float32", "float16", "bfloat16"] = "float32"
     seed: int = 0
     first_epoch: int | None = None
+    first_step: int = 0
+    epoch_steps: int | None = None
     drop_remainder: bool = False
 
     def __post_init__(self) -> None:
-        for name, least in (("batch_size", 1), ("seed", 0), ("first_epoch", 0)):
+        for name, least in (("batch_size", 1), ("seed", 0), ("first_epoch", 0), ("first_step", 0), ("epoch_steps", 1)):
             value = getattr(self, name)
-            absent = value is None and name != "seed"
+            absent = value is None and name not in ("seed", "first_step")
             if not absent and (not isinstance(value, (int, np.integer)) or value < least):
                 raise AudiotagError(f"{name} must be a whole number, at least {least}, received {value!r}")
         if not (math.isfinite(self.mixup) and self.mixup >= 0):
@@ -92,6 +97,8 @@ class Reading:
             raise AudiotagError(f"temperature must be positive, received {self.temperature!r}")
         if self.dtype not in _DTYPES:
             raise AudiotagError(f"no dtype of log-mel is named {self.dtype!r}: {suggest(self.dtype, _DTYPES)}")
+        if self.first_epoch is None and (self.first_step or self.epoch_steps is not None):
+            raise AudiotagError("first_step and epoch_steps are of an endless stream: say its first_epoch")
         if self.separate and self.teacher is None:
             raise AudiotagError("separate gives labels and a teacher's outputs apart: name a teacher")
 
@@ -143,10 +150,22 @@ def _read(records: Records, options: Reading) -> tf.data.Dataset:
     serialized = _epochs_of_records(records, options)
 
     @tf.autograph.experimental.do_not_convert
+    def one_pass(number: tf.Tensor) -> tf.data.Dataset:
+        batches = serialized(number).batch(batch_size, drop_remainder=drop_remainder)
+        return batches.apply(tf.data.experimental.assert_cardinality(steps))
+
+    @tf.autograph.experimental.do_not_convert
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
-        batches = serialized(epoch).batch(batch_size, drop_remainder=drop_remainder)
-        batches = batches.apply(tf.data.experimental.assert_cardinality(steps))
-        return batches.enumerate().map(lambda step, batch: (epoch, step, batch))
+        if options.epoch_steps is None:
+            batches = one_pass(epoch)
+        else:
+            passes = -(-options.epoch_steps // steps)
+            numbers = tf.data.Dataset.range(epoch * passes, (epoch + 1) * passes)
+            batches = numbers.flat_map(one_pass).take(options.epoch_steps)
+        batches = batches.enumerate()
+        if options.first_step:
+            batches = batches.skip(tf.where(epoch == options.first_epoch, tf.constant(options.first_step, tf.int64), 0))
+        return batches.map(lambda step, batch: (epoch, step, batch))
 
     if options.first_epoch is None:
         epochs = tf.data.Dataset.random(seed=options.seed, rerandomize_each_iteration=True).take(1)

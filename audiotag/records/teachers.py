@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,34 @@ if TYPE_CHECKING:
     from audiotag.records.manifest import Shard
 
 CARD = "teacher.json"
+
+
+def parse(text: str) -> dict[str, float]:
+    """Weights of teachers by name, in the order of a text: "passt_1,passt_2=2" is {"passt_1": 1.0, "passt_2": 2.0}.
+
+    Args:
+        text: names with commas between them, each with "=" and a positive weight where that is not 1.
+
+    Raises:
+        AudiotagError: another text, a name twice, or a weight that is not positive.
+    """
+    if not isinstance(text, str):
+        raise AudiotagError(f"teachers are named by one text, such as 'passt_1,passt_2=2', received {text!r}")
+    weights: dict[str, float] = {}
+    for term in text.split(","):
+        name, stated, number = map(str.strip, term.partition("="))
+        if not name:
+            raise AudiotagError(f"teachers are named like 'passt_1,passt_2=2', received {text!r}: name one")
+        try:
+            weight = float(number) if stated else 1.0
+        except ValueError:
+            weight = math.nan
+        if not (math.isfinite(weight) and weight > 0):
+            raise AudiotagError(f"the weight of a teacher is a positive number, received {term.strip()!r} in {text!r}")
+        if name in weights:
+            raise AudiotagError(f"a teacher is named once, received {name!r} twice in {text!r}: give it one weight")
+        weights[name] = weight
+    return weights
 
 
 def read(folder: Path) -> dict[str, Any]:
