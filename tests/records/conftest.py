@@ -187,7 +187,8 @@ def teach() -> Callable[..., dict[tuple[str, int], np.ndarray]]:
                 logits |= {key: generator.normal(size=len(data.labels)).astype(np.float32) for key in keys}
                 rows = [encode_teacher(*key, None if key[0] in without else logits[key]) for key in keys]
                 written = tfrecord.write(data.teacher_folder(name) / shard.name, rows)
-                shards[shard.name] = {"examples": written.examples, "sha256": written.sha256}
+                known = sum(key[0] not in without for key in keys)
+                shards[shard.name] = {"examples": written.examples, "known": known, "sha256": written.sha256}
         card = {"name": name, "fingerprint": data.fingerprint, "classes": len(data.labels), "shards": shards}
         storage.write_json(data.teacher_folder(name) / "teacher.json", card)
         return logits
