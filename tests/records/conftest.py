@@ -178,8 +178,10 @@ def shard_checksums() -> Callable[[Path], dict[str, str]]:
 def teach() -> Callable[..., dict[tuple[str, int], np.ndarray]]:
     """Put a teacher with random outputs beside a data set; gives its logits by key."""
 
-    def make(path: Path, name: str = "oracle", without: tuple[str, ...] = ()) -> dict[tuple[str, int], np.ndarray]:
-        data, generator = records.open(path), np.random.default_rng(0)
+    def make(
+        path: Path, name: str = "oracle", without: tuple[str, ...] = (), seed: int = 0
+    ) -> dict[tuple[str, int], np.ndarray]:
+        data, generator = records.open(path), np.random.default_rng(seed)
         logits, shards = {}, {}
         for split in data.splits:
             for shard in data.shards(split):
