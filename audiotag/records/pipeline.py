@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from audiotag.clip_format import ClipFormat
 from audiotag.errors import AudiotagError, suggest
-from audiotag.records import balance, fetching, targets
+from audiotag.records import balance, fetching, targets, teachers
 from audiotag.records.parser import log_mel_of, parse_teachers, stored_examples_of
 from audiotag.records.stored import StoredLogMel
 from audiotag.startup import keep_freed_memory
@@ -43,7 +43,8 @@ class Reading:
         teacher: name of a teacher whose outputs enter the targets:
             `label_weight * labels + (1 - label_weight) * p`, p = sigmoid (multilabel) or softmax (multiclass) of
             logits / temperature. Clips for which it has none keep their labels; classes that nobody judged are the
-            teacher's alone. Default: none.
+            teacher's alone. Of several teachers, "passt_1,passt_2=2", the logits are averaged by their weights (1
+            unless stated), for each clip and class those of the teachers that know it. Default: none.
         label_weight: weight of the labels beside a teacher, 0 to 1. Default 0.1.
         temperature: divides the teacher's logits, positive. Default 1.
         separate: give labels and teacher apart, as {"label": …, "distillation": …}. Default False.
@@ -95,6 +96,8 @@ class Reading:
             raise AudiotagError(f"label_weight must be from 0 to 1, received {self.label_weight!r}")
         if not (math.isfinite(self.temperature) and self.temperature > 0):
             raise AudiotagError(f"temperature must be positive, received {self.temperature!r}")
+        if self.teacher is not None:
+            teachers.parse(self.teacher)
         if self.dtype not in _DTYPES:
             raise AudiotagError(f"no dtype of log-mel is named {self.dtype!r}: {suggest(self.dtype, _DTYPES)}")
         if self.first_epoch is None and (self.first_step or self.epoch_steps is not None):
@@ -114,7 +117,7 @@ class Records:
         masked: whether some clips have classes that nobody judged.
         shards: files, in the order of reading.
         sizes: number of records of each.
-        teacher_shards: a teacher's files beside them; [] without one.
+        taught: outputs of teachers beside them; [] without one.
         weights: (records,) float64, how often a record is drawn beside others, or whether it is, where nothing is
             balanced. None: each once.
         examples: records of an epoch.
@@ -128,7 +131,7 @@ class Records:
     masked: bool
     shards: Sequence[Path]
     sizes: Sequence[int]
-    teacher_shards: Sequence[Path]
+    taught: Sequence[teachers.Outputs]
     weights: np.ndarray | None
     examples: int
     record_bytes: int
@@ -187,8 +190,9 @@ def _seed(options: Reading, epoch: tf.Tensor, purpose: int) -> tf.Tensor:
 
 
 def _epochs_of_records(records: Records, options: Reading) -> Any:
-    """A function from an epoch to its serialised records, (record,) or (record, teacher's record)."""
-    paths = [tf.constant([str(path) for path in files]) for files in (records.shards, records.teacher_shards) if files]
+    """A function from an epoch to its serialised records, (record, a record of every teacher)."""
+    beside = [outputs.files for outputs in records.taught]
+    paths = [tf.constant([str(path) for path in files]) for files in (records.shards, *beside)]
     ends = tf.constant(np.cumsum(records.sizes), tf.int64)
     sizes = tf.constant(records.sizes, tf.int64)
     shards = len(records.sizes)
@@ -262,6 +266,7 @@ def _decoder(records: Records, options: Reading) -> Any:
     clip_format, stored = records.clip_format, records.stored
     parse = stored_examples_of(clip_format, stored, waveforms=options.jitter, masked=records.masked)
     mix_target = targets.mix_targets if records.masked else targets.mix
+    names, weights = [outputs.name for outputs in records.taught], [outputs.weight for outputs in records.taught]
 
     def finish(log_mel: tf.Tensor, *mixture: tf.Tensor) -> tf.Tensor:
         if not mixture and log_mel.dtype == options.dtype:
@@ -278,10 +283,17 @@ def _decoder(records: Records, options: Reading) -> Any:
         parsed = parse(serialized[0])
         parts = {"label": parsed["target"]}
         if options.teacher is not None:
-            taught = parse_teachers(serialized[1], classes=len(clip_format.labels))
-            with tf.control_dependencies([targets.same_keys(parsed, taught, options.teacher)]):
+            answers = [
+                parse_teachers(beside, classes=len(clip_format.labels), top=outputs.top, unknown=outputs.unknown)
+                for beside, outputs in zip(serialized[1:], records.taught, strict=True)
+            ]
+            checks = [targets.same_keys(parsed, *pair) for pair in zip(answers, names, strict=True)]
+            with tf.control_dependencies(checks):
                 parts["distillation"] = targets.soften(
-                    parsed["target"], taught, task=clip_format.task, temperature=options.temperature
+                    parsed["target"],
+                    targets.mean_of_teachers(answers, weights, task=clip_format.task),
+                    task=clip_format.task,
+                    temperature=options.temperature,
                 )
         log_mel, mixture = parsed["log_mel"], ()
         if options.jitter or log_mel is None:
