@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from audiotag.task import Task
-from audiotag.training.fused import with_fused_normalization
+from audiotag.training.fused import twin_of
 
 
 def loss_for(data: Any) -> keras.losses.Loss:
@@ -70,7 +70,7 @@ def trainee(
             against the blended target, but Keras reports `label_loss` and `distillation_loss` beside it (and where
             nobody judged, the teacher's part does not count more for it).
     """
-    twin = with_fused_normalization(network)
+    twin = twin_of(network)
     outputs, weights = twin.output, None
     if label_weight is not None:
         weights = {"label": label_weight, "distillation": 1 - label_weight}
