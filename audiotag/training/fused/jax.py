@@ -15,7 +15,6 @@ from audiotag.training.fused.twin import MovingTwin, Twin, followers, normalizes
 
 def twins(network: keras.Model) -> dict[keras.layers.Layer, keras.layers.Layer]:
     """The twin of each layer that has one; an activation that is part of another layer's twin does nothing itself."""
-    on_gpu = any(device.platform == "gpu" for device in jax.devices())
     follower = followers(network)
     result: dict[keras.layers.Layer, keras.layers.Layer] = {}
     for layer in network.layers:
@@ -26,7 +25,7 @@ def twins(network: keras.Model) -> dict[keras.layers.Layer, keras.layers.Layer]:
                 result[layer] = Normalization(layer, after.activation)
             else:
                 result[layer] = Normalization(layer, keras.activations.linear)
-        elif on_gpu and _is_plain_depthwise(layer):
+        elif _on_gpu() and _is_plain_depthwise(layer):
             result[layer] = Depthwise(layer)
     return result
 
@@ -48,9 +47,7 @@ class Normalization(MovingTwin):
         plain = self.plain
         if not (training and plain.trainable):
             return self.activation(plain(inputs, training=False))
-        outputs, mean, variance = normalize(
-            inputs, plain.gamma.value, plain.beta.value, plain.epsilon, self.activation
-        )
+        outputs, mean, variance = normalize(inputs, plain.gamma.value, plain.beta.value, plain.epsilon, self.activation)
         self.move(mean, variance)
         return outputs
 
@@ -157,6 +154,10 @@ def _depthwise_backward(kept: tuple[jax.Array, jax.Array], gradient: jax.Array) 
 
 
 depthwise.defvjp(lambda x, kernel: (depthwise.fun(x, kernel), (x, kernel)), _depthwise_backward)
+
+
+def _on_gpu() -> bool:
+    return any(device.platform == "gpu" for device in jax.devices())
 
 
 def _is_plain_depthwise(layer: keras.layers.Layer) -> bool:
