@@ -12,7 +12,7 @@ from keras import ops
 from audiotag.clip_format import ClipFormat
 from audiotag.training.averaging import Average
 from audiotag.training.features import FeatureLoss
-from audiotag.training.fused import with_fused_normalization
+from audiotag.training.fused import twin_of
 from audiotag.training.live_teachers import LiveTeachers, listed
 
 Batch = Mapping[str, Any]
@@ -83,7 +83,7 @@ class Trainee(keras.Model):
         self.augmentation, self.teachers = lesson.augmentation, lesson.teachers
         self.features, self.average = lesson.features, lesson.average
         watched = [] if lesson.features is None else lesson.features.students(network)
-        self.student = with_fused_normalization(keras.Model(network.input, [network.output, *watched]))
+        self.student = twin_of(keras.Model(network.input, [network.output, *watched]))
         self.terms = [] if len(lesson.weights) == 1 else [keras.metrics.Mean(f"{name}_loss") for name in lesson.weights]
         self.finite_steps = self.add_weight((), "zeros", "int32", trainable=False, name="finite_steps")
         self.drawn = self.add_weight((network.output.shape[-1],), "zeros", trainable=False, name="drawn")
