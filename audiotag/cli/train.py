@@ -29,7 +29,7 @@ def train(
 
     Run the same command again to resume after an interruption, or with more --epochs to train a finished run on.
     """
-    recipe = Recipe(model_options=_settings(model_options or []), **choices)
+    recipe = Recipe(model_options=settings(model_options or []), **choices)
     import_tensorflow_quietly()
     from audiotag import training
 
@@ -39,7 +39,7 @@ def train(
     typer.echo(f"Next: audiotag evaluate {run.path}")
 
 
-def _settings(texts: list[str]) -> dict[str, Any]:
+def settings(texts: list[str]) -> dict[str, Any]:
     """Settings of an architecture from NAME=VALUE: numbers, true, false and [lists] as in TOML, all else is text."""
     settings: dict[str, Any] = {}
     for text in texts:
