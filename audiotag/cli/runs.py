@@ -28,7 +28,7 @@ class Format(StrEnum):
 
 def runs(
     folders: Annotated[
-        list[str] | None, typer.Argument(help="Folders or addresses. Default: runs.", metavar="[FOLDER]...")
+        list[str] | None, typer.Argument(help="Folders or addresses. Default: runs.", metavar="FOLDER")
     ] = None,
     sort: Annotated[
         str | None, typer.Option(help="Column to sort by, the best first: mAP, val_loss, modified … Default: by name.")

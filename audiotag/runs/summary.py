@@ -78,8 +78,7 @@ class RunSummary:
         if self.checkpoint is None or not self.checkpoint.history:
             return {}
         kept = self.checkpoint.history[(self.checkpoint.best_epoch or self.checkpoint.epoch) - 1]
-        # The epoch's learning rate stands there too, under the name of the recipe's peak.
-        return {name: value for name, value in kept.items() if name not in self.recipe}
+        return {name: value for name, value in kept.items() if name != "learning_rate"}  # the epoch's, no result
 
     @property
     def means(self) -> dict[str, float]:
@@ -107,7 +106,7 @@ def read(run: RunFiles) -> RunSummary:
         if (evaluation := _evaluation(file)) is not None:
             try:
                 evaluations[evaluation] = _read_evaluation(run.read(file))
-            except (ValueError, KeyError, AttributeError, AudiotagError):
+            except (ValueError, KeyError, TypeError, AttributeError, AudiotagError):
                 notes.append(f"{file} is damaged")
     # Of a recipe that is damaged nothing else can be judged; of the checkpoints one that is whole suffices.
     lost = bool(damage) or (checkpoint is None and bool(damaged))

@@ -32,9 +32,10 @@ def check(recipe: Recipe, dimensions: tuple[Dimension, ...], prune: str) -> tupl
     if recipe.monitor is None and recipe.validation != NO_VALIDATION:
         recipe = dataclasses.replace(recipe, monitor=data.task.monitor)
     if recipe.monitor in (None, LAST):
+        measured = ", ".join(name for name in MONITORS if name != LAST)
         raise AudiotagError(
             f"trials are compared by what is measured on a validation split: leave out monitor {LAST!r} and "
-            f"validation {NO_VALIDATION!r}, or choose a monitor from {', '.join(set(MONITORS) - {LAST})}"
+            f"validation {NO_VALIDATION!r}, or choose a monitor from {measured}"
         )
     _check_values(recipe, dimensions, data)
     fields = {name: value for name, value in dataclasses.asdict(recipe).items() if value is not None}
