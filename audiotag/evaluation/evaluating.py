@@ -18,6 +18,7 @@ from audiotag.metrics.predictions import Predictions
 from audiotag.records import Data, Declaration
 from audiotag.report.report import Report, Subject
 from audiotag.report.writing import write
+from audiotag.tensorboard import hparams
 from audiotag.tensorboard.scalars import last_epoch
 
 if TYPE_CHECKING:
@@ -89,9 +90,22 @@ def evaluate(
     evaluation = evaluated.pool(scored, columns=columns, noise_folder=noise_folder, recordings=recordings)
     report = _report(evaluation, folder, command, resamples, unit)
     run = scored[0].run if len(scored) == 1 else None
-    write(report, step=0 if run is None else last_epoch(run / run_folder.VALIDATION))
+    step = 0 if run is None else last_epoch(run / run_folder.VALIDATION)
+    write(report, step)
+    _compare(report, run, step)
     storage.send_back(report.out)
     return report
+
+
+def _compare(report: Report, run: Path | None, step: int) -> None:
+    """Bring the figures into TensorBoard's HPARAMS tab: into the run's own session where they are written into it."""
+    if not report.hyperparameters:
+        return
+    if report.out.resolve().is_relative_to(run.resolve()):
+        hparams.write(run)
+    else:
+        figures = hparams.of_evaluation(report.summary)
+        hparams.write_session(report.out / run_folder.EVALUATION, report.hyperparameters, figures, step)
 
 
 def _scored(
