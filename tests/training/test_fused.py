@@ -30,7 +30,7 @@ def test_only_layers_that_have_a_faster_form_are_replaced(kept_process, backend)
     # A map that is not only activated, and an axis that is not the last, are left alone.
     merged = {f"{name}_activation": "Identity" for name in NORMALIZED if name != "project"}
     padded = {f"{name}_padding": "Identity" for name in ("stem", "strided")}
-    convolutions = {name: "Convolution" for name in (*(f"{name}_convolution" for name in NORMALIZED), "biased")}
+    convolutions = dict.fromkeys((*(f"{name}_convolution" for name in NORMALIZED), "biased"), "Convolution")
     more = {"tensorflow": {}, "jax": merged | {"low_convolution": "Depthwise"}, "torch": padded | convolutions}
     assert kept_process(backend).call(check.kinds) == normalizations | more[backend]
 
