@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from audiotag import audio, storage
 from audiotag.clip_format import describe_speed
-from audiotag.errors import AudioError, AudiotagError
+from audiotag.errors import AudiotagError
 from audiotag.records import sources
 from audiotag.records.declaration import ALL, UNKNOWN, Clip, Declaration, read_clip
 from audiotag.records.sources import Source
@@ -103,8 +103,8 @@ def _unusable(declaration: Declaration, recordings: list[str]) -> dict[str, str]
 
     def reason(name: str) -> str:
         try:
-            audio.info(declaration.root / name)
-        except AudioError as error:
+            audio.info(storage.inside(declaration.root, name))
+        except AudiotagError as error:
             return " ".join(str(error).split())
         return ""
 

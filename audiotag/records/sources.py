@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from audiotag import progress, storage, tables
+from audiotag.errors import AudiotagError
 
 SOURCES = "sources.csv"
 _TOGETHER = 64  # files that a thread looks at before it takes others
@@ -41,8 +42,19 @@ class Source:
         return (self.bytes, self.modified) == (other.bytes, other.modified)
 
 
-def look(path: Path) -> Source | None:
-    """Size and time of a file; None: there is none."""
+def path_of(root: Path, name: str) -> Path | None:
+    """Where a recording lies; None: its name leads out of the folder, which anybody may have written into a table."""
+    try:
+        return storage.inside(root, name)
+    except AudiotagError:
+        return None
+
+
+def look(root: Path, name: str) -> Source | None:
+    """Size and time of a recording; None: there is no such file in the folder."""
+    path = path_of(root, name)
+    if path is None:
+        return None
     if storage.is_remote(path):
         state = storage.state(path)
         return None if state is None else Source(state.bytes, state.modified)
@@ -59,7 +71,7 @@ def read_whole(path: Path, source: Source) -> Source:
 
 
 def survey(root: Path, names: Iterable[str]) -> dict[str, Source]:
-    """Size and time of recordings; those that are no files, or are not there, are left out.
+    """Size and time of recordings; those that are no files, or are not in the folder, are left out.
 
     Args:
         root: their folder.
@@ -68,7 +80,7 @@ def survey(root: Path, names: Iterable[str]) -> dict[str, Source]:
     names = list(dict.fromkeys(names))
     if storage.is_remote(root) and len(names) > _LISTED:
         return _listed(root, names)
-    looked = in_threads("Looking at the recordings", names, lambda name: look(root / name))
+    looked = in_threads("Looking at the recordings", names, lambda name: look(root, name))
     return {name: source for name, source in looked.items() if source is not None}
 
 

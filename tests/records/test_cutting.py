@@ -40,5 +40,10 @@ def test_parts_cover_the_recording(tmp_path: Path, length: float, spans: list[tu
 
 def test_what_cannot_be_opened_stays_one_clip(tmp_path: Path) -> None:
     (tmp_path / "text.wav").write_text("no sound", encoding="utf-8")
+    (tmp_path / "inside").mkdir()
+    audio.write(tmp_path / "outside.wav", np.zeros(50_000, np.float32), 10_000)
+    for name in ("../outside.wav", str(tmp_path / "outside.wav")):
+        clip = Clip(name, name, ("dog",), "train")
+        assert list(cut(tmp_path / "inside", clip, 2.0)) == [clip]
     for name in ("text.wav", "missing.wav"):
         assert [clip.clip_id for clip in cut(tmp_path, Clip(name, name, ("dog",), "train"), 2.0)] == [name]
