@@ -22,8 +22,9 @@ def cut(root: Path, clip: Clip, seconds: float) -> Iterator[Clip]:
 
 def length_of(path: Path) -> float | None:
     """Seconds of a recording; None: it cannot be opened."""
+    length, reason = sources.opened(path)
     try:
-        return audio.seconds(path)
+        return audio.seconds(path) if length is None and not reason else length
     except AudioError:
         return None
 

@@ -107,7 +107,7 @@ def test_a_recording_outside_the_folder_is_neither_surveyed_nor_opened(tmp_path:
     names = ["../a.wav", str(tmp_path / "a.wav")]
     assert sources.survey(tmp_path / "inside", names) == {}
     declared = declaration([(name, "x", "train") for name in names], tmp_path / "inside")
-    assert any("cannot be used: 2, ../a.wav (a path must stay inside" in line for line in checks.describe(declared))
+    assert any("cannot be used: 2, ../a.wav (it is not inside " in line for line in checks.describe(declared))
 
 
 def test_empty_files_are_no_copies_of_one_another(tmp_path: Path) -> None:
