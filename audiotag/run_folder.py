@@ -16,7 +16,6 @@ CHECKPOINTS = "checkpoints"
 TRAIN, VALIDATION, EVALUATION = "train", "validation", "evaluation"
 """TensorBoard's folders."""
 
-LOCK = ".lock"
 """What a process that trains the run holds a claim by."""
 
 DRAWS = "draws.csv"

@@ -13,7 +13,7 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from audiotag import audio
+from audiotag import audio, storage
 from audiotag.augment import Policy
 from audiotag.frontend import log_mel
 from audiotag.records import tfrecord
@@ -159,7 +159,7 @@ def _time_parts(job: Job, clip: Clip, parts: Counter[str]) -> None:
 
     if job.read is read_clip:  # at its own rate, which is decoding alone
         before = parts["decode"]
-        timed("decode", job.read, job.root, clip, audio.info(job.root / clip.source).sample_rate)
+        timed("decode", job.read, job.root, clip, audio.info(storage.inside(job.root, clip.source)).sample_rate)
         parts["resample"] -= parts["decode"] - before
     waveform = audio.fit(timed("resample", job.read, job.root, clip, rate), wanted.samples, wanted.pad)
     encoded = []

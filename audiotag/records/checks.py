@@ -6,9 +6,9 @@ import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from audiotag import audio, storage
+from audiotag import storage
 from audiotag.clip_format import describe_speed
-from audiotag.errors import AudioError, AudiotagError
+from audiotag.errors import AudiotagError
 from audiotag.records import sources
 from audiotag.records.declaration import ALL, UNKNOWN, Clip, Declaration, read_clip
 from audiotag.records.sources import Source
@@ -102,11 +102,8 @@ def _unusable(declaration: Declaration, recordings: list[str]) -> dict[str, str]
         return {}
 
     def reason(name: str) -> str:
-        try:
-            audio.info(declaration.root / name)
-        except AudioError as error:
-            return " ".join(str(error).split())
-        return ""
+        path = sources.path_of(declaration.root, name)
+        return f"it is not inside {declaration.root}" if path is None else sources.opened(path)[1]
 
     reasons = sources.in_threads("Opening the recordings", recordings, reason)
     return {name: reasons[name] for name in recordings if reasons[name]}

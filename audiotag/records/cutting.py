@@ -9,19 +9,22 @@ from pathlib import Path
 
 from audiotag import audio
 from audiotag.errors import AudioError
+from audiotag.records import sources
 from audiotag.records.clip_labels import label
 from audiotag.records.declaration import Clip, is_beyond
 
 
 def cut(root: Path, clip: Clip, seconds: float) -> Iterator[Clip]:
     """A recording in consecutive clips, as `pieces` cuts it; one that cannot be opened stays one clip."""
-    yield from pieces(clip, length_of(root / clip.source), seconds)
+    path = sources.path_of(root, clip.source)
+    yield from pieces(clip, None if path is None else length_of(path), seconds)
 
 
 def length_of(path: Path) -> float | None:
     """Seconds of a recording; None: it cannot be opened."""
+    length, reason = sources.opened(path)
     try:
-        return audio.seconds(path)
+        return audio.seconds(path) if length is None and not reason else length
     except AudioError:
         return None
 

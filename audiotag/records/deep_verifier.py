@@ -144,11 +144,13 @@ def _changed(root: Path, before: Mapping[str, Source]) -> dict[str, str]:
     """What has happened to recordings since the build, by name; those that are as they were are left out."""
 
     def look(name: str) -> str:
-        then, now = before[name], sources.look(root / name)
+        then, now, path = before[name], sources.look(root, name), sources.path_of(root, name)
+        if path is None:
+            return f"the name leads out of {root}, and is not followed: restore {SOURCES}, or build again"
         if now is None:
             return "the recording has gone: put it back, or say with --source where the recordings lie now"
         try:
-            checksum = storage.sha256(root / name)
+            checksum = storage.sha256(path)
         except OSError as error:
             checksum, reason = "", error.strerror
         if checksum == then.sha256:
@@ -167,8 +169,9 @@ def _changed(root: Path, before: Mapping[str, Source]) -> dict[str, str]:
         progress.say(f"there is no {SOURCES}, which says what the recordings were: they are not compared")
     messages = sources.in_threads("Reading the recordings again", list(before), look)
     changed = {name: message for name, message in messages.items() if message}
-    if before and not any((root / name).exists() for name in before):
-        raise AudiotagError(f"none of the {len(before)} recordings is in {root}: say with --source where they lie")
+    paths = [path for name in before if (path := sources.path_of(root, name)) is not None]
+    if paths and not any(path.exists() for path in paths):
+        raise AudiotagError(f"none of the {len(paths)} recordings is in {root}: say with --source where they lie")
     return changed
 
 

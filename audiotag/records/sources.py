@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,8 @@ from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
-from audiotag import progress, storage, tables
+from audiotag import audio, progress, storage, tables
+from audiotag.errors import AudioError, AudiotagError
 
 SOURCES = "sources.csv"
 _TOGETHER = 64  # files that a thread looks at before it takes others
@@ -41,8 +43,24 @@ class Source:
         return (self.bytes, self.modified) == (other.bytes, other.modified)
 
 
-def look(path: Path) -> Source | None:
-    """Size and time of a file; None: there is none."""
+def path_of(root: Path, name: str) -> Path | None:
+    """Where a recording lies; None: its name leads out of the folder, which anybody may have written into a table."""
+    relative = Path(name)
+    if not (storage.is_remote(root) or relative.anchor or ".." in relative.parts):
+        return root / relative  # a tenth of the time, for millions of them
+    try:
+        return storage.inside(root, name)
+    except AudiotagError:
+        return None
+
+
+def look(root: Path, name: str) -> Source | None:
+    """Size and time of a recording; None: there is no such file in the folder."""
+    path = path_of(root, name)
+    return None if path is None else _look(path)
+
+
+def _look(path: Path) -> Source | None:
     if storage.is_remote(path):
         state = storage.state(path)
         return None if state is None else Source(state.bytes, state.modified)
@@ -53,13 +71,38 @@ def look(path: Path) -> Source | None:
     return Source(status.st_size, status.st_mtime_ns) if path.is_file() else None
 
 
+def opened(path: Path) -> tuple[float | None, str]:
+    """What a recording tells when it is opened; its length is measured, and its faults are said, from one opening.
+
+    It is opened once in a process as long as its size and time stay, of the last 262,144 (some 100 MB of memory).
+
+    Returns:
+        Its seconds (None: unknown until it is decoded), and why it cannot be opened ("": it can).
+    """
+    source = None if storage.is_remote(path) else _look(path)
+    return _open(path) if source is None else _opened(str(path), source.bytes, source.modified)
+
+
+@lru_cache(1 << 18)
+def _opened(path: str, size: int, modified: int) -> tuple[float | None, str]:
+    """As of `opened`; size and time say of which state of the file."""
+    return _open(Path(path))
+
+
+def _open(path: Path) -> tuple[float | None, str]:
+    try:
+        return audio.info(path).seconds, ""
+    except AudioError as error:
+        return None, " ".join(str(error).split())
+
+
 def read_whole(path: Path, source: Source) -> Source:
     """With the checksum of the file, which is read once in a process as long as its size and time stay."""
     return replace(source, sha256=_checksum(path, source.bytes, source.modified))
 
 
 def survey(root: Path, names: Iterable[str]) -> dict[str, Source]:
-    """Size and time of recordings; those that are no files, or are not there, are left out.
+    """Size and time of recordings; those that are no files, or are not in the folder, are left out.
 
     Args:
         root: their folder.
@@ -68,7 +111,7 @@ def survey(root: Path, names: Iterable[str]) -> dict[str, Source]:
     names = list(dict.fromkeys(names))
     if storage.is_remote(root) and len(names) > _LISTED:
         return _listed(root, names)
-    looked = in_threads("Looking at the recordings", names, lambda name: look(root / name))
+    looked = in_threads("Looking at the recordings", names, lambda name: look(root, name))
     return {name: source for name, source in looked.items() if source is not None}
 
 
@@ -149,14 +192,18 @@ def _groups(keys: Mapping[str, object]) -> list[list[str]]:
     return [group for group in by_key.values() if len(group) > 1]
 
 
+@lru_cache(1 << 16)
 def _sample(path: Path, size: int, modified: int) -> bytes:
-    """Bytes from the middle and the end of a file: recordings of one length differ there, if not in their headers."""
+    """A sum of the middle and the end of a file: recordings of one length differ there, if not in their headers.
+
+    "" where it cannot be read. Its size and time say which state of it.
+    """
     try:
         with storage.local_file(path, known=storage.State(size, modified)).open("rb") as file:
             file.seek(size // 2)
             middle = file.read(_SAMPLED)
             file.seek(max(size - _SAMPLED, 0))
-            return middle + file.read(_SAMPLED)
+            return hashlib.blake2b(middle + file.read(_SAMPLED), digest_size=16).digest()
     except OSError:
         return b""
 

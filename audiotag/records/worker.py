@@ -53,7 +53,7 @@ def make_shard(
         beside = None if storage.is_remote(job.folder) else job.folder
         with tempfile.SpooledTemporaryFile(_MEMORY, dir=beside) as spool:
             for clip in plan.clips:
-                source = sources.look(job.root / clip.source)
+                source = sources.look(job.root, clip.source)
                 try:
                     encoded = list(examples(job, clip))
                 except AudioError as reason:

@@ -13,7 +13,7 @@ from typing import Any
 
 from audiotag import storage
 from audiotag.errors import AudiotagError
-from audiotag.run_folder import LOCK, RECIPE, TAGGER
+from audiotag.run_folder import RECIPE, TAGGER
 from audiotag.runs.checkpoint import Checkpoint, newest
 from audiotag.runs.files import RunFiles, find
 from audiotag.task import Task
@@ -149,7 +149,7 @@ def _read_evaluation(content: bytes) -> Evaluation:
 
 
 def _state(run: RunFiles, recipe: dict[str, Any], checkpoint: Checkpoint | None) -> str:
-    if not storage.is_remote(run.folder) and storage.is_claimed(run.folder / LOCK):
+    if not storage.is_remote(run.folder) and storage.is_claimed(run.folder):
         return IN_USE
     if TAGGER not in run.files:  # the last file to be written
         return UNFINISHED

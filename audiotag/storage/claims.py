@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,34 +16,49 @@ except ImportError:  # Windows, where nothing is claimed
 
 
 @contextmanager
-def claim(path: Path, taken: str) -> Iterator[None]:
-    """Hold a folder against every other process, by a lock on a file in it.
+def claim(folder: Path, taken: str) -> Iterator[None]:
+    """Hold a folder, which is made if missing, against every other process; nothing is written into it.
+
+    On Windows, and in file systems that know no locks, nothing is held.
 
     Args:
-        path: the file; made if missing, and its folder too. It stays.
+        folder: of this machine.
         taken: message of the error where another process holds it.
 
     Raises:
         AudiotagError: another process holds it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        if fcntl is not None:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise AudiotagError(taken) from error
+    folder.mkdir(parents=True, exist_ok=True)
+    if fcntl is None:
         yield
+        return
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        _lock(opened, fcntl.LOCK_EX, taken)
+        yield
+    finally:
+        os.close(opened)
 
 
-def is_claimed(path: Path) -> bool:
-    """Whether a process holds a claim by this file."""
-    if fcntl is None or not path.is_file():
+def is_claimed(folder: Path) -> bool:
+    """Whether a process holds a folder."""
+    if fcntl is None or not folder.is_dir():
         return False
-    with path.open("rb") as file:
-        try:
-            # Shared: several that ask at once do not take each other for a holder.
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        # Shared: several that ask at once do not take each other for a holder.
+        _lock(opened, fcntl.LOCK_SH, "")
+    except AudiotagError:
+        return True
+    finally:
+        os.close(opened)
     return False
+
+
+def _lock(opened: int, kind: int, taken: str) -> None:
+    try:
+        fcntl.flock(opened, kind | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise AudiotagError(taken) from error
+    except OSError:  # a file system without locks
+        pass

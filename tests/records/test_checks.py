@@ -101,6 +101,15 @@ def test_a_recording_in_two_splits_is_known_by_its_bytes_and_by_its_column(tmp_p
     assert "tape 7 (column recording) is in train and in test" in refusal(tapes, tmp_path)
 
 
+def test_a_recording_outside_the_folder_is_neither_surveyed_nor_opened(tmp_path: Path) -> None:
+    (tmp_path / "inside").mkdir()
+    audio.write(tmp_path / "a.wav", np.zeros(100, np.float32), 8000)
+    names = ["../a.wav", str(tmp_path / "a.wav")]
+    assert sources.survey(tmp_path / "inside", names) == {}
+    declared = declaration([(name, "x", "train") for name in names], tmp_path / "inside")
+    assert any("cannot be used: 2, ../a.wav (it is not inside " in line for line in checks.describe(declared))
+
+
 def test_empty_files_are_no_copies_of_one_another(tmp_path: Path) -> None:
     for name in "ab":
         (tmp_path / f"{name}.wav").write_bytes(b"")

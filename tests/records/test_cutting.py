@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from audiotag import audio
-from audiotag.records import Clip
+from audiotag.labels import Labels
+from audiotag.records import Clip, Declaration, checks
 from audiotag.records.cutting import cut
 
 
@@ -40,5 +41,28 @@ def test_parts_cover_the_recording(tmp_path: Path, length: float, spans: list[tu
 
 def test_what_cannot_be_opened_stays_one_clip(tmp_path: Path) -> None:
     (tmp_path / "text.wav").write_text("no sound", encoding="utf-8")
+    (tmp_path / "inside").mkdir()
+    audio.write(tmp_path / "outside.wav", np.zeros(50_000, np.float32), 10_000)
+    for name in ("../outside.wav", str(tmp_path / "outside.wav")):
+        clip = Clip(name, name, ("dog",), "train")
+        assert list(cut(tmp_path / "inside", clip, 2.0)) == [clip]
     for name in ("text.wav", "missing.wav"):
         assert [clip.clip_id for clip in cut(tmp_path, Clip(name, name, ("dog",), "train"), 2.0)] == [name]
+
+
+def test_a_recording_is_opened_once_to_be_cut_and_checked_until_it_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("sound.wav", "text.wav")
+    audio.write(tmp_path / "sound.wav", np.zeros(3000, np.float32), 1000)
+    (tmp_path / "text.wav").write_text("no sound", encoding="utf-8")
+    opened, info = [], audio.info
+    monkeypatch.setattr(audio, "info", lambda path: opened.append(Path(path).name) or info(path))
+    clips = [part for name in names for part in cut(tmp_path, Clip(name, name, ("dog",), "train"), 1.0)]
+    about = {"name": "dogs", "version": "1", "licence": "CC0", "citation": "none", "task": "multiclass"}
+    declared = Declaration(**about, labels=Labels(("dog",)), clips=tuple(clips), seconds=1.0, root=tmp_path)
+    assert any("cannot be used: 1, text.wav (text.wav is not audio" in line for line in checks.describe(declared))
+    assert opened == [*names]
+    audio.write(tmp_path / "text.wav", np.zeros(4000, np.float32), 1000)
+    assert not any("cannot be used" in line for line in checks.describe(declared))
+    assert opened == [*names, "text.wav"]

@@ -11,7 +11,6 @@ import pytest
 
 from audiotag import runs, storage
 from audiotag.errors import AudiotagError
-from audiotag.run_folder import LOCK
 
 Write = Callable[..., Path]
 HOLDER = "from audiotag import storage; import pathlib, sys\nwith storage.claim(pathlib.Path(sys.argv[1]), ''): input()"
@@ -56,7 +55,7 @@ def test_the_states_of_runs(write_run: Write, tmp_path: Path) -> None:
 
 def test_a_run_that_another_process_trains_is_in_use(write_run: Write, tmp_path: Path) -> None:
     pytest.importorskip("fcntl")
-    lock = write_run(tmp_path / "run", [0.1], finished=False) / LOCK
+    lock = write_run(tmp_path / "run", [0.1], finished=False)
     with subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(lock)],
         stdin=subprocess.PIPE,
