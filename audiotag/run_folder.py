@@ -16,8 +16,6 @@ CHECKPOINTS = "checkpoints"
 TRAIN, VALIDATION, EVALUATION = "train", "validation", "evaluation"
 """TensorBoard's folders."""
 
-"""What a process that trains the run holds a claim by."""
-
 DRAWS = "draws.csv"
 """Of a run that reads balanced: a row an epoch, how many examples of each class it drew."""
 

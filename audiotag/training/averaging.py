@@ -49,7 +49,8 @@ class Average(keras.layers.Layer):
         for average, now in self._pairs:
             now = ops.convert_to_tensor(now)
             if keras.backend.is_float_dtype(average.dtype):
-                average.assign(average + ops.cast(share, average.dtype) * (now - average))
+                part = ops.cast(share, average.dtype)
+                average.assign(part * now + (1.0 - part) * average)
             else:
                 average.assign(now)
         self.count.assign(self.count + 1)

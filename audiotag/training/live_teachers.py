@@ -59,10 +59,10 @@ class LiveTeachers(keras.layers.Layer):
         for member, matching, share in zip(self.members, self.matchings, self.shares, strict=True):
             logits, *watched = listed(member(log_mel, training=False))
             features += watched
-            knows = share * matching.known.astype(np.float32)
+            knows = ops.convert_to_tensor(share * matching.known.astype(np.float32))
             total += knows * _matched(ops.cast(logits, "float32"), matching)
             known += knows
-        logits = total / (np.maximum(known, 1e-12) * self.temperature)
+        logits = total / (ops.maximum(known, 1e-12) * self.temperature)
         probabilities = ops.stop_gradient(self.activation(logits))
         return ops.where(known > 0, probabilities, label), [ops.stop_gradient(values) for values in features]
 
