@@ -31,8 +31,9 @@ SETTINGS = {
 
 def main(name: str = "mn02", frames: int = 500, batch: int = 32) -> None:
     """Measure every augmentation, and all of them."""
-    tf = import_tensorflow_quietly()
+    import_tensorflow_quietly()
     import keras
+    import tensorflow as tf
 
     from audiotag import models
     from audiotag.augment.batches import BatchPolicy

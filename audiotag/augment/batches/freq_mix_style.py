@@ -9,17 +9,17 @@ from keras import ops
 
 from audiotag.augment.batches import ranges
 from audiotag.augment.batches.augmentation import Augmentation, Numbers
-from audiotag.augment.batches.pairs import draw_pairs
+from audiotag.augment.batches.pairs import beta_quantiles, draw_pairs
 
 _EPSILON = 1e-6
 
 
 @keras.saving.register_keras_serializable(package="audiotag")
 class FreqMixStyle(Augmentation):
-    """Mean and deviation of every band mixed with those of another example (arXiv 2206.12513), targets as they were.
+    """Mean and deviation of every band mixed with those of another example, targets as they were.
 
-    As in EfficientAT's DCASE20 recipe: statistics of a band over channel and time, the weight of an example's own from
-    Beta(alpha, alpha), one decision for a whole batch.
+    MixStyle (arXiv 2104.02008) over frequencies (arXiv 2305.07499), as in EfficientAT's DCASE20 recipe: statistics of a
+    band over channel and time, the weight of an example's own from Beta(alpha, alpha), one decision for a whole batch.
 
     Args:
         probability: of a batch, above 0, at most 1. Default 0.4.
@@ -31,10 +31,11 @@ class FreqMixStyle(Augmentation):
         super().__init__(seed, **kwargs)
         self.probability = ranges.positive("probability of freq_mix_style", probability, 1.0)
         self.alpha = ranges.positive("alpha of freq_mix_style", alpha)
+        self._quantiles = beta_quantiles(self.alpha)
 
     def draw(self, shape: tuple[Any, ...]) -> Numbers:
         """Drawn: "mixed" () bool; "partner" (batch,) integer; "weight" (batch,) float32, of the example's own."""
-        partner, weight = draw_pairs(self.uniform(2, shape[0]), self.alpha)
+        partner, weight = draw_pairs(self.uniform(2, shape[0]), self._quantiles)
         return {"mixed": self.uniform(1)[0] < self.probability, "partner": partner, "weight": weight}
 
     def change(self, values: Any, numbers: Numbers) -> Any:

@@ -9,7 +9,7 @@ from keras import ops
 
 from audiotag.augment.batches import ranges
 from audiotag.augment.batches.augmentation import LOG_MEL, Augmentation, Batch, Numbers
-from audiotag.augment.batches.pairs import draw_pairs
+from audiotag.augment.batches.pairs import beta_quantiles, draw_pairs
 
 
 @keras.saving.register_keras_serializable(package="audiotag")
@@ -27,10 +27,11 @@ class Mixup(Augmentation):
     def __init__(self, alpha: float = 0.3, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(seed, **kwargs)
         self.alpha = ranges.positive("alpha of mixup", alpha)
+        self._quantiles = beta_quantiles(self.alpha)
 
     def draw(self, shape: tuple[Any, ...]) -> Numbers:
         """Drawn: "partner" (batch,) integer, index of the other example; "share" (batch,) float32, of the other."""
-        partner, weight = draw_pairs(self.uniform(2, shape[0]), self.alpha)
+        partner, weight = draw_pairs(self.uniform(2, shape[0]), self._quantiles)
         return {"partner": partner, "share": ops.minimum(weight, 1.0 - weight)}
 
     def change(self, values: Any, numbers: Numbers) -> Any:
@@ -41,7 +42,5 @@ class Mixup(Augmentation):
     def apply(self, batch: Batch, numbers: Numbers) -> Batch:
         """The batch mixed, its targets too."""
         mixed = {name: self.change(values, numbers) for name, values in batch.items()}
-        targets = {
-            name: ops.where(ops.isnan(mixed[name]), batch[name], mixed[name]) for name in batch.keys() - {LOG_MEL}
-        }
-        return mixed | targets
+        targets = [name for name in batch if name != LOG_MEL]
+        return mixed | {name: ops.where(ops.isnan(mixed[name]), batch[name], mixed[name]) for name in targets}
