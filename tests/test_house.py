@@ -9,7 +9,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1] / "audiotag"
 FLOORS = (
-    "errors",
+    "errors registration",
     "progress",
     "startup storage",
     "tables",

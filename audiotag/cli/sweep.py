@@ -43,10 +43,8 @@ def sweep(
     timeout: Annotated[
         str | None, typer.Option(help="Stop after this long: 90, 30m, 8h. The same command goes on.")
     ] = None,
-    model_options: Annotated[
-        list[str] | None,
-        typer.Option("--option", help="NAME=VALUE of the model, again for more: head=frames, pooling=max …"),
-    ] = None,
+    model_options: train.ModelOptions = None,
+    augment: train.Augmentations = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the trials as JSON.")] = False,
     **choices: Any,
 ) -> None:
@@ -59,7 +57,7 @@ def sweep(
 
     dimensions = [sweeps.parse(text) for text in vary]
     seconds = None if timeout is None else _seconds(timeout)
-    recipe = Recipe(model_options=train.settings(model_options or []), **choices)
+    recipe = train.stated(model_options, augment, choices)
     import_tensorflow_quietly()
     result = sweeps.sweep(recipe, dimensions, out, trials=trials, prune=prune.value, timeout=seconds)
     if as_json:
