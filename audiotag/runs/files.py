@@ -10,7 +10,7 @@ from typing import IO, TypeVar
 
 from audiotag import storage
 from audiotag.errors import AudiotagError
-from audiotag.run_folder import LOCK, RECIPE
+from audiotag.run_folder import RECIPE
 from audiotag.storage import State
 
 _BLOCK = 1 << 16  # bytes asked of a store at a time: what is read of a checkpoint lies at its end
@@ -90,7 +90,7 @@ def _here(root: Path) -> Iterator[RunFiles]:
 def _files_below(run: Path) -> dict[str, State]:
     files = {}
     for folder, _, names in os.walk(run):
-        for path in (Path(folder, name) for name in names if name != LOCK):
+        for path in (Path(folder, name) for name in names):
             try:
                 status = path.stat()
             except FileNotFoundError:  # a run that is being trained deletes what it no longer needs

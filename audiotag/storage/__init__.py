@@ -8,7 +8,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "cache": ["CACHE_VARIABLE", "cache_folder"],
-        "claims": ["claim", "is_claimed"],
         "downloads": ["fetch", "fetch_archive"],
         "files": [
             *("find_in_library", "fingerprint", "inside", "library", "read_json", "sha256"),

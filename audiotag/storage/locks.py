@@ -30,24 +30,34 @@ def locked(folder: Path, message: str) -> Iterator[None]:
     except ImportError:  # Windows
         yield
         return
-    held = os.open(folder, os.O_RDONLY)
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        os.close(held)
+        os.close(descriptor)
         raise AudiotagError(message) from error
     except OSError:  # no locks here
         pass
     try:
         yield
     finally:
-        os.close(held)
+        os.close(descriptor)
 
 
 def is_locked(folder: Path) -> bool:
     """Whether a process holds a folder by `locked`."""
     try:
-        with locked(folder, ""):
-            return False
-    except AudiotagError:
+        import fcntl
+    except ImportError:  # Windows
+        return False
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        # Shared: two that ask at once do not take each other for a holder.
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
         return True
+    except OSError:  # no locks here
+        pass
+    finally:
+        os.close(descriptor)
+    return False

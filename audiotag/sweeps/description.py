@@ -9,7 +9,7 @@ from typing import Any
 
 from audiotag import records, storage
 from audiotag.errors import AudiotagError
-from audiotag.run_folder import LAST, LOCK, NO_VALIDATION
+from audiotag.run_folder import LAST, NO_VALIDATION
 from audiotag.sweeps.space import Dimension
 from audiotag.training.recipe import MONITORS, Recipe, resolve
 
@@ -76,7 +76,7 @@ def check_folder(out: Path) -> None:
     """Refuse a folder that holds something else than a sweep."""
     if out.exists() and not out.is_dir():
         raise AudiotagError(f"a sweep needs a folder, {out} is a file: choose another")
-    if out.is_dir() and not (out / DESCRIPTION).exists() and any(file.name != LOCK for file in out.iterdir()):
+    if out.is_dir() and not (out / DESCRIPTION).exists() and any(out.iterdir()):
         raise AudiotagError(f"{out} holds files but no {DESCRIPTION}: sweep into a new or empty folder")
 
 

@@ -10,7 +10,6 @@ from typing import Literal
 
 from audiotag import storage
 from audiotag.errors import AudiotagError
-from audiotag.run_folder import LOCK
 from audiotag.sweeps import description
 from audiotag.sweeps.result import FAILED, UNFINISHED, Sweep
 from audiotag.sweeps.space import Dimension
@@ -69,7 +68,7 @@ def sweep(
         raise AudiotagError(f"a sweep has at least 1 trial, received {trials}: choose 20, for one")
     recipe, described = description.check(recipe, dimensions, prune)
     description.check_folder(out)
-    with storage.claim(out / LOCK, f"another process sweeps in {out}: wait for it or end it"):
+    with storage.locked(out, f"another process sweeps in {out}: wait for it or end it"):
         description.write(out, described)
         opened = study.open_study(out, dimensions, recipe, prune)
         every = study.combinations(dimensions, recipe.seed)
