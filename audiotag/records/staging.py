@@ -39,7 +39,7 @@ class Beside:
     @contextmanager
     def claimed(self) -> Iterator[None]:
         """Hold the folder against a second build of the same data set; the claim ends with this process."""
-        with storage.claim(self.folder, f"another process is building into {self.folder}: wait for it or end it"):
+        with storage.locked(self.folder, f"another process is building into {self.folder}: wait for it or end it"):
             yield
 
     def clean(self, keep: Container[str]) -> None:

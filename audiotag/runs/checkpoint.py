@@ -51,12 +51,12 @@ def newest(run: RunFiles) -> tuple[Checkpoint | None, tuple[str, ...]]:
     damaged = []
     for name in sorted(filter(_is_checkpoint, run.files), key=_place, reverse=True):
         try:
-            with run.open(name) as file:
-                return _read(file), tuple(damaged)
+            checkpoint = run.parse(name, _read)
         except FileNotFoundError:  # a run that is being trained deletes what it no longer needs
             continue
-        except _BROKEN:
-            damaged.append(f"{name} is damaged")
+        if checkpoint is not None:
+            return checkpoint, tuple(damaged)
+        damaged.append(f"{name} is damaged")
     return None, tuple(damaged)
 
 
@@ -70,18 +70,22 @@ def _place(name: str) -> tuple[int, ...]:
     return tuple(map(int, re.findall(r"\d+", PurePosixPath(name).name)))
 
 
-def _read(file: IO[bytes]) -> Checkpoint:
-    with zipfile.ZipFile(file) as archive:
-        with archive.open(_MEMBER) as member:
-            progress = json.loads(np.lib.format.read_array(member, allow_pickle=False).tobytes())
-        return Checkpoint(
-            epoch=int(progress["epoch"]),
-            best_epoch=int(progress["best_epoch"]),
-            best_value=progress["best_value"],
-            stopped=bool(progress["stopped"]),
-            history=tuple(progress["history"]),
-            parameters=sum(_parameters(archive, member) for member in archive.infolist()),
-        )
+def _read(file: IO[bytes]) -> Checkpoint | None:
+    """A checkpoint; None where it is damaged."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            with archive.open(_MEMBER) as member:
+                progress = json.loads(np.lib.format.read_array(member, allow_pickle=False).tobytes())
+            return Checkpoint(
+                epoch=int(progress["epoch"]),
+                best_epoch=int(progress["best_epoch"]),
+                best_value=progress["best_value"],
+                stopped=bool(progress["stopped"]),
+                history=tuple(progress["history"]),
+                parameters=sum(_parameters(archive, member) for member in archive.infolist()),
+            )
+    except _BROKEN:
+        return None
 
 
 def _parameters(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> int:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, TypeVar
 
 from audiotag import storage
 from audiotag.errors import AudiotagError
@@ -15,6 +14,8 @@ from audiotag.run_folder import RECIPE
 from audiotag.storage import State
 
 _BLOCK = 1 << 16  # bytes asked of a store at a time: what is read of a checkpoint lies at its end
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -35,16 +36,18 @@ class RunFiles:
         """The bytes of a file."""
         return storage.read_bytes(self.folder / name)
 
-    @contextmanager
-    def open(self, name: str) -> Iterator[IO[bytes]]:
-        """A file to read parts of."""
+    def parse(self, name: str, parser: Callable[[IO[bytes]], Result]) -> Result:
+        """What a parser makes of a file, of which it reads what it needs."""
         path = self.folder / name
         if storage.is_remote(path):
-            with path.fs.open(path.path, "rb", block_size=_BLOCK) as file:
-                yield file
-        else:
-            with path.open("rb") as file:
-                yield file
+            return storage.retried(path, lambda: _parse_remote(path, parser))
+        with path.open("rb") as file:
+            return parser(file)
+
+
+def _parse_remote(path: Path, parser: Callable[[IO[bytes]], Result]) -> Result:
+    with path.fs.open(path.path, "rb", block_size=_BLOCK) as file:
+        return parser(file)
 
 
 def find(folders: Sequence[Path | str]) -> list[RunFiles]:

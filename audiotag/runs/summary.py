@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import tomllib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -71,6 +72,13 @@ class RunSummary:
         if self.checkpoint is None:
             return None if self.state == FINISHED else 0
         return self.checkpoint.epoch
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether all its epochs are done, or its patience has ended it."""
+        if self.checkpoint is None:
+            return self.state == FINISHED
+        return self.checkpoint.stopped or self.checkpoint.epoch >= self.recipe.get("epochs", math.inf)
 
     @property
     def measured(self) -> dict[str, float]:
@@ -149,7 +157,7 @@ def _read_evaluation(content: bytes) -> Evaluation:
 
 
 def _state(run: RunFiles, recipe: dict[str, Any], checkpoint: Checkpoint | None) -> str:
-    if not storage.is_remote(run.folder) and storage.is_claimed(run.folder):
+    if not storage.is_remote(run.folder) and storage.is_locked(run.folder):
         return IN_USE
     if TAGGER not in run.files:  # the last file to be written
         return UNFINISHED

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from audiotag import run_folder
 from audiotag.errors import AudiotagError, suggest
 from audiotag.run_folder import LAST
 from audiotag.runs.summary import RunSummary
@@ -13,7 +14,7 @@ from audiotag.runs.summary import RunSummary
 _OPENING = ("name", "state", "data_name", "model", "parameters", "teacher", "epoch", "best_epoch")
 _CLOSING = ("modified", "bytes")
 # Of a recipe: what other columns show, and what is no choice.
-_NOT_CHOSEN = {"data", "data_relative", "fingerprint", "teacher_fingerprint", "epochs", "monitor", "versions"}
+_NOT_CHOSEN = {"data", "data_relative", "fingerprint", "teacher_fingerprint", "epochs", "monitor"}
 _LOWER_IS_BETTER = ("loss", "ECE", "Brier")
 
 
@@ -60,14 +61,11 @@ def table(
 
 def _row(run: RunSummary) -> dict[str, Any]:
     """Everything that is known of a run; what is None or absent is not known."""
-    checkpoint, recipe = run.checkpoint, dict(run.recipe)
-    options = {f"model_options.{name}": value for name, value in recipe.pop("model_options", {}).items()}
-    versions = {f"versions.{name}": value for name, value in recipe.pop("versions", {}).items()}
+    checkpoint = run.checkpoint
     return {
         "name": run.name,
         "state": run.state,
-        **recipe,
-        **options,
+        **run_folder.flat(run.recipe),
         "parameters": None if checkpoint is None else checkpoint.parameters,
         "epoch": run.epoch,
         "best_epoch": checkpoint and (checkpoint.best_epoch or None),
@@ -77,7 +75,6 @@ def _row(run: RunSummary) -> dict[str, Any]:
         "bytes": run.bytes,
         "folder": str(run.folder),
         "notes": "; ".join(run.notes),
-        **versions,
     }
 
 
@@ -87,17 +84,20 @@ def _worth_showing(runs: Sequence[RunSummary], rows: list[dict[str, Any]]) -> li
     evaluations = {name: each.decision for run in runs for name, each in run.evaluations.items()}
     means = [f"{name}/{mean}" if name else mean for name in sorted(evaluations) for mean in ("mAP", evaluations[name])]
     figures = [name for name in dict.fromkeys((*monitors, *means)) if any(name in row for row in rows)]
-    return [*opening, *figures, *_CLOSING, *_differing(runs, rows, {*opening, *figures})]
+    return [*opening, *figures, *_CLOSING, *_differing(runs, {*opening, *figures})]
 
 
-def _differing(runs: Sequence[RunSummary], rows: list[dict[str, Any]], shown: set[str]) -> list[str]:
+def _differing(runs: Sequence[RunSummary], shown: set[str]) -> list[str]:
     """Fields of the recipes that are not the same in all runs; damaged recipes differ in nothing."""
-    readable = [row for run, row in zip(runs, rows, strict=True) if run.recipe]
-    fields = {name for run in runs for name in run.recipe} | {
-        name for row in readable for name in row if name.startswith("model_options.")
-    }
-    names = [name for row in readable for name in row if name in fields - _NOT_CHOSEN - shown]
-    return [name for name in dict.fromkeys(names) if len({repr(row.get(name)) for row in readable}) > 1]
+    recipes = [run_folder.flat(run.recipe) for run in runs if run.recipe]
+    names = dict.fromkeys(name for recipe in recipes for name in recipe)
+    return [
+        name
+        for name in names
+        if name not in _NOT_CHOSEN | shown
+        and not name.startswith("versions.")
+        and len({repr(recipe.get(name)) for recipe in recipes}) > 1
+    ]
 
 
 def _sorted(rows: list[dict[str, Any]], name: str, best_last: bool) -> list[dict[str, Any]]:

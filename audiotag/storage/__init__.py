@@ -8,12 +8,12 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "cache": ["CACHE_VARIABLE", "cache_folder"],
-        "claims": ["claim", "is_claimed"],
         "downloads": ["fetch", "fetch_archive"],
         "files": [
             *("find_in_library", "fingerprint", "inside", "library", "read_json", "sha256"),
             *("write_atomically", "write_json"),
         ],
+        "locks": ["is_locked", "locked"],
         "mirrors": ["mirror", "origin", "send_back"],
         "places": ["here", "is_in_memory", "is_remote", "place"],
         "remote": [

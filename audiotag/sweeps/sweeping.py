@@ -68,7 +68,7 @@ def sweep(
         raise AudiotagError(f"a sweep has at least 1 trial, received {trials}: choose 20, for one")
     recipe, described = description.check(recipe, dimensions, prune)
     description.check_folder(out)
-    with storage.claim(out, f"another process sweeps in {out}: wait for it or end it"):
+    with storage.locked(out, f"another process sweeps in {out}: wait for it or end it"):
         description.write(out, described)
         opened = study.open_study(out, dimensions, recipe, prune)
         every = study.combinations(dimensions, recipe.seed)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from audiotag import run_folder, runs
 from audiotag.run_folder import EVALUATION, LAST
-from audiotag.runs.summary import FINISHED, STOPPED
 from audiotag.tensorboard.events import EventFile
 
 FOLDER = "hparams"
@@ -35,10 +34,9 @@ def write(run: Path, *, failed: bool = False) -> None:
         figures |= {f"final/{name}": value for name, value in last.items() if "loss" in name}
     for name, evaluation in summary.evaluations.items():
         figures |= of_evaluation(evaluation.means, name or "summary")
-    ended = summary.state in (FINISHED, STOPPED)
     shutil.rmtree(run / EVALUATION / FOLDER, ignore_errors=True)  # where earlier versions wrote it
     hyperparameters = run_folder.hyperparameters(run)
-    status = "FAILURE" if failed else "SUCCESS" if ended else None
+    status = "FAILURE" if failed else "SUCCESS" if summary.is_trained else None
     write_session(run, hyperparameters, figures, summary.epoch or 0, status)
 
 

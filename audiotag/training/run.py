@@ -95,7 +95,7 @@ def claimed(out: Path, described: dict[str, Any]) -> Iterator[None]:
     """
     if out.exists() and not out.is_dir():
         raise AudiotagError(f"a run needs a folder, {out} is a file: choose another")
-    with storage.claim(out, f"another process is training into {out}: wait for it or end it"):
+    with storage.locked(out, f"another process is training into {out}: wait for it or end it"):
         _claim(out, described)
         yield
 

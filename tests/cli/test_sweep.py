@@ -83,6 +83,7 @@ def test_the_command_of_the_best_asks_for_its_recipe(
     for recipe in (
         Recipe("my data"),
         Recipe("data", "mn02", {"head": "frames", "dropout": 0.5}, weights="audioset", new_head=False, balance=True),
+        Recipe("data", model_options={"a": "true", "b": [1, 2]}, augment={"roll": 100, "x": {"y": 0.5, "z": "t"}}),
         Recipe("data", learning_rate=1.2345678901234567e-05, optimizer="adamw", weight_decay=0.1, fold=2, mixup=0.0),
     ):
         line = sweeps.command(recipe, "runs/the best")

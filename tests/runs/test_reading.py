@@ -13,7 +13,13 @@ from audiotag import runs, storage
 from audiotag.errors import AudiotagError
 
 Write = Callable[..., Path]
-HOLDER = "from audiotag import storage; import pathlib, sys\nwith storage.claim(pathlib.Path(sys.argv[1]), ''): input()"
+HOLDER = """
+import pathlib, sys
+from audiotag import storage
+with storage.locked(pathlib.Path(sys.argv[1]), ""):
+    print("locked", flush=True)
+    input()
+"""
 
 
 def read(folder: Path) -> runs.RunSummary:
@@ -55,19 +61,16 @@ def test_the_states_of_runs(write_run: Write, tmp_path: Path) -> None:
 
 def test_a_run_that_another_process_trains_is_in_use(write_run: Write, tmp_path: Path) -> None:
     pytest.importorskip("fcntl")
-    lock = write_run(tmp_path / "run", [0.1], finished=False)
-    with subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(lock)],
-        stdin=subprocess.PIPE,
-    ) as holder:
-        while not storage.is_claimed(lock):
-            assert holder.poll() is None
+    folder = write_run(tmp_path / "run", [0.1], finished=False)
+    command = [sys.executable, "-c", HOLDER, str(folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout.readline() == b"locked\n"
         assert read(tmp_path).state == "in use"
-        with pytest.raises(AudiotagError, match="taken"), storage.claim(lock, "taken"):
+        with pytest.raises(AudiotagError, match="taken"), storage.locked(folder, "taken"):
             pass
         holder.communicate(b"\n")
     assert read(tmp_path).state == "unfinished"
-    with storage.claim(lock, "taken"):
+    with storage.locked(folder, "taken"):
         assert read(tmp_path).state == "in use"
 
 

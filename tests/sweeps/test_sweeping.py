@@ -159,7 +159,7 @@ def test_a_sweep_in_use_another_sweep_and_other_files_are_refused(sweep: Sweepin
         sweep(out, "mixup=0,0.25", recipe={"learning_rate": 0.01})
     with pytest.raises(AudiotagError, match=r"different in epochs \(4 there, 5 now\)"):
         sweep(out, "mixup=0,0.5", recipe={"learning_rate": 0.01, "epochs": 5})
-    with storage.claim(out, ""), pytest.raises(AudiotagError, match="another process sweeps in"):
+    with storage.locked(out, ""), pytest.raises(AudiotagError, match="another process sweeps in"):
         sweep(out, "mixup=0,0.5", recipe={"learning_rate": 0.01})
     (tmp_path / "a file").touch()
     for place, message in ((tmp_path / "a file", "is a file"), (tmp_path, "holds files but no sweep.toml")):
