@@ -12,6 +12,8 @@ from audiotag import audio, cli, records, training
 from audiotag.cli.app import app
 from audiotag.records import teachers
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 NAMES = ("high", "low")
 LABELLED, UNLABELLED = 8, 6
 
@@ -90,8 +92,8 @@ def test_a_student_learns_from_unlabelled_clips_alone_and_beside_others(
     data, _ = half_labelled
     tiny = {"width": 8, "depth": 1, "heads": 2, "patch": 4, "stride": 4}
     small = {"model": "passt", "model_options": tiny, "epochs": 1, "batch_size": 6, "validation": "none"}
-    for train in ("unlabelled", "train+unlabelled"):
-        recipe = training.Recipe(data=data.path, train=train, teacher="random", balance=True, **small)
-        run = training.train(recipe, tmp_path / train)
-        assert all(np.isfinite(number) for number in run.history[0].values())
-        assert run.student.is_file()
+    train = "train+unlabelled" if data.task.exclusive else "unlabelled"  # each once, since training takes long
+    recipe = training.Recipe(data=data.path, train=train, teacher="random", balance=True, **small)
+    run = training.train(recipe, tmp_path / "run")
+    assert all(np.isfinite(number) for number in run.history[0].values())
+    assert run.student.is_file()
