@@ -19,6 +19,7 @@ FLOORS = (
     "metrics",
     "augment",
     "models",
+    "clips",
     "records",
     "annotations tagging",
     "scorers",
