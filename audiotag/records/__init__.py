@@ -1,7 +1,7 @@
 """Records: declared clips built into verified shards of log-mel examples, and read back with tf.data.
 
-What is built is declared in the room below: `Clip`, `Event`, `Declaration` and `declare` are here too, so that who
-builds a data set of their own needs one name.
+What is built is declared in `audiotag.clips`; its `Clip`, `Event`, `Declaration` and `declare` are had from here, by
+those who build a data set of their own.
 """
 
 from __future__ import annotations
