@@ -19,6 +19,7 @@ FLOORS = (
     "metrics runs",
     "augment",
     "models",
+    "clips",
     "records",
     "annotations tagging",
     "scorers",

@@ -15,11 +15,11 @@ from threadpoolctl import threadpool_limits
 
 from audiotag import audio, storage
 from audiotag.augment import Policy
+from audiotag.clips.declaration import Clip, Declaration, read_clip
 from audiotag.frontend import log_mel
 from audiotag.records import tfrecord
 from audiotag.records.builder import build
 from audiotag.records.data import Data
-from audiotag.records.declaration import Clip, Declaration, read_clip
 from audiotag.records.example import encode_example
 from audiotag.records.plan import Job
 

@@ -12,12 +12,13 @@ import numpy as np
 
 from audiotag import storage, tables
 from audiotag.clip_format import ClipFormat, HoldsClipFormat
+from audiotag.clips import splits
+from audiotag.clips.declaration import READ_COLUMNS
 from audiotag.errors import AudiotagError, suggest
 from audiotag.frontend import LogMelConfig
 from audiotag.labels import Labels, split_cell
-from audiotag.records import balance, plan, splits, teachers
+from audiotag.records import balance, plan, teachers
 from audiotag.records.clips import clips_of
-from audiotag.records.declaration import READ_COLUMNS
 from audiotag.records.manifest import CLIPS, LABELS, RECORDS, TEACHERS, Manifest, Shard
 from audiotag.records.stored import StoredLogMel
 

@@ -13,15 +13,16 @@ import numpy as np
 
 from audiotag import __version__, augment, progress, storage, tables
 from audiotag.augment import Policy
+from audiotag.clips import sources
+from audiotag.clips.declaration import Clip, Declaration, read_clip
+from audiotag.clips.sources import SOURCES, Source
 from audiotag.errors import AudiotagError, AudioWarning
-from audiotag.records import sources, tfrecord, worker
+from audiotag.records import tfrecord, worker
 from audiotag.records.clips import clip_of
 from audiotag.records.data import Data
-from audiotag.records.declaration import Clip, Declaration, read_clip
 from audiotag.records.example import FULL_SCALE
 from audiotag.records.manifest import CLIPS, MANIFEST, RECORDS
 from audiotag.records.plan import Job, describe, difference
-from audiotag.records.sources import SOURCES, Source
 from audiotag.records.verifier import Problem
 
 if TYPE_CHECKING:

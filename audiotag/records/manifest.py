@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from audiotag import __version__, storage, tables
+from audiotag.clips.declaration import CLIP_COLUMNS, Clip
 from audiotag.errors import AudiotagError
 from audiotag.labels import join_cell
-from audiotag.records.declaration import CLIP_COLUMNS, Clip
 from audiotag.records.plan import FORMAT
 
 MANIFEST, LABELS, CLIPS, RECORDS, TEACHERS = "dataset.json", "labels.csv", "clips.csv", "records", "teachers"

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from audiotag import progress, storage
+from audiotag.clips.sources import SOURCES
 from audiotag.errors import AudiotagError
 from audiotag.records.manifest import CLIPS, INCOMPLETE, LABELS, MANIFEST, RECORDS
-from audiotag.records.sources import SOURCES
 
 FORMER = "former"
 """Where a data set lies for the moment in which another takes its place."""

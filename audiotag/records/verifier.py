@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audiotag import progress, storage
+from audiotag.clips.sources import SOURCES
 from audiotag.errors import AudiotagError
 from audiotag.labels import split_cell
 from audiotag.records import teachers, tfrecord
 from audiotag.records.data import Data
 from audiotag.records.manifest import CLIPS, INCOMPLETE, LABELS, MANIFEST, RECORDS, TEACHERS
-from audiotag.records.sources import SOURCES
 
 if TYPE_CHECKING:
     import tensorflow as tf

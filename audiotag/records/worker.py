@@ -10,10 +10,11 @@ from dataclasses import replace
 import numpy as np
 
 from audiotag import audio, storage
+from audiotag.clips import sources
+from audiotag.clips.declaration import UNKNOWN, Clip, Event
 from audiotag.errors import AudioError, AudiotagError, UnreachableError
 from audiotag.frontend import log_mel
-from audiotag.records import sources, tfrecord
-from audiotag.records.declaration import UNKNOWN, Clip, Event
+from audiotag.records import tfrecord
 from audiotag.records.engines.work import Work
 from audiotag.records.example import encode_example
 from audiotag.records.journal import FinishedShard, Journal

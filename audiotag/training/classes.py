@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 
 from audiotag import records
+from audiotag.clips.checks import named
+from audiotag.clips.declaration import ALL, UNKNOWN
 from audiotag.errors import AudiotagError
 from audiotag.labels import split_cell
-from audiotag.records.checks import named
 from audiotag.records.clips import clips_of
-from audiotag.records.declaration import ALL, UNKNOWN
 from audiotag.training.recipe import Recipe
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from audiotag.clips import splits
 from audiotag.errors import AudiotagError
-from audiotag.records import splits
 from audiotag.task import Task
 from audiotag.training import Recipe
 from audiotag.training.recipe import resolve

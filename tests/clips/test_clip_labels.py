@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from audiotag.clips.clip_labels import label
 from audiotag.records import Clip, Event
-from audiotag.records.clip_labels import label
 
 LENGTH = 6000  # milliseconds of the recording
 

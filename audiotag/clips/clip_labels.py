@@ -6,7 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
 
-from audiotag.records.declaration import Clip, Event
+from audiotag.clips.declaration import Clip, Event
 
 LEAST_OVERLAP = 0.25
 """Seconds of an event that a clip has to hold, as OpenSoundscape recommends for the songs of birds."""

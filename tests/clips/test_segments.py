@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from audiotag.clips.segments import Segments
 from audiotag.errors import AudiotagError
-from audiotag.records.segments import Segments
 
 ID = st.text("Y_-aZ09", min_size=11, max_size=11)
 NAMES = (

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from audiotag.clips.recordings import Recordings
 from audiotag.errors import AudiotagError, AudioWarning
-from audiotag.records.recordings import Recordings
 
 NFD = unicodedata.normalize("NFD", "é.wav")
 

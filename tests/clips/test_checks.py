@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from audiotag import audio
+from audiotag.clips import checks, sources
 from audiotag.errors import AudiotagError
 from audiotag.labels import Labels
-from audiotag.records import Clip, Declaration, checks, sources
+from audiotag.records import Clip, Declaration
 
 
 def declaration(rows: Sequence[tuple[str, str, str]], root: Path = Path(), task: str = "multiclass") -> Declaration:

@@ -11,11 +11,11 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from audiotag import progress, tables
+from audiotag.clips import splits
+from audiotag.clips.declaration import ALL, UNKNOWN, Clip, Event
+from audiotag.clips.recordings import Recordings
 from audiotag.errors import AudiotagError
 from audiotag.labels import join_cell, split_cell
-from audiotag.records import splits
-from audiotag.records.declaration import ALL, UNKNOWN, Clip, Event
-from audiotag.records.recordings import Recordings
 
 COLUMNS = {
     "path": "path",

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from audiotag.clips import class_list
 from audiotag.errors import AudiotagError
 from audiotag.labels import Labels
-from audiotag.records import Clip, Declaration, Event, class_list
+from audiotag.records import Clip, Declaration, Event
 
 LABELS = Labels(("bark", "howl", "meow", "rain", "wind"), ("/m/1", "/m/2", "meow", "/m/4", "/m/5"))
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from audiotag import records
+from audiotag.clips.declaration import load_file
 from audiotag.errors import AudiotagError
-from audiotag.records.declaration import load_file
 
 
 def declaration(dataset_file: Path) -> records.Declaration:

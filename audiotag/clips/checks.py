@@ -8,10 +8,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from audiotag import storage
 from audiotag.clip_format import describe_speed
+from audiotag.clips import sources
+from audiotag.clips.declaration import ALL, UNKNOWN, Clip, Declaration, read_clip
+from audiotag.clips.sources import Source
 from audiotag.errors import AudiotagError
-from audiotag.records import sources
-from audiotag.records.declaration import ALL, UNKNOWN, Clip, Declaration, read_clip
-from audiotag.records.sources import Source
 
 ALLOWED = ("one-class", "commas", "shared-recordings")
 """What `build` refuses unless it is told that it is meant."""

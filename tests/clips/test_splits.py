@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from audiotag.records.splits import recognise
+from audiotag.clips.splits import recognise
 
 
 def test_usual_spellings_are_recognised_in_any_case() -> None:

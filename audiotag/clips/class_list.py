@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from audiotag import progress, tables
+from audiotag.clips.checks import named
+from audiotag.clips.declaration import ALL, UNKNOWN, Clip, Declaration, Event
 from audiotag.errors import AudiotagError
 from audiotag.labels import Labels, join_cell
-from audiotag.records.checks import named
-from audiotag.records.declaration import ALL, UNKNOWN, Clip, Declaration, Event
 from audiotag.storage import fingerprint
 
 Members = Mapping[str, list[str]]

@@ -74,7 +74,7 @@ def _look(path: Path) -> Source | None:
 def opened(path: Path) -> tuple[float | None, str]:
     """What a recording tells when it is opened; its length is measured, and its faults are said, from one opening.
 
-    It is opened once in a process as long as its size and time stay, of the last 262,144 (some 100 MB of memory).
+    It is opened once in a process as long as its size and time stay, of the last 262,144 (some 120 MB of memory).
 
     Returns:
         Its seconds (None: unknown until it is decoded), and why it cannot be opened ("": it can).

@@ -6,9 +6,9 @@ from collections.abc import Container, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from audiotag.clips import sources, splits
+from audiotag.clips.declaration import Clip
 from audiotag.errors import AudiotagError
-from audiotag.records import sources, splits
-from audiotag.records.declaration import Clip
 
 
 def draw(clips: Sequence[Clip], root: Path, group_by: str | None = None, unusable: Container[str] = ()) -> list[Clip]:

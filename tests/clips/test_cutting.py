@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from audiotag import audio
+from audiotag.clips import checks
+from audiotag.clips.cutting import cut
 from audiotag.labels import Labels
-from audiotag.records import Clip, Declaration, checks
-from audiotag.records.cutting import cut
+from audiotag.records import Clip, Declaration
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from audiotag import audio
+from audiotag.clips import sources
+from audiotag.clips.clip_labels import label
+from audiotag.clips.declaration import Clip, is_beyond
 from audiotag.errors import AudioError
-from audiotag.records import sources
-from audiotag.records.clip_labels import label
-from audiotag.records.declaration import Clip, is_beyond
 
 
 def cut(root: Path, clip: Clip, seconds: float) -> Iterator[Clip]:
