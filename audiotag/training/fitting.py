@@ -17,6 +17,7 @@ from audiotag.errors import AudiotagError
 from audiotag.metrics.predictions import NotFiniteError
 from audiotag.run_folder import CHECKPOINTS, DRAWS, STUDENT, TAGGER, TRAIN, VALIDATION
 from audiotag.startup import keras_defaults
+from audiotag.tensorboard import hparams
 from audiotag.training import live_teachers
 from audiotag.training.callbacks import (
     CountDraws,
@@ -86,9 +87,14 @@ def _train(recipe: Recipe, out: Path, kept: Callable[[], None], callbacks: Seque
         if not Checkpoints(out / CHECKPOINTS).states():
             for line in filter(None, (carried, without_clips)):
                 progress.say(line)
+        diverged = False
         try:
             return fit(network, data, recipe, out, lesson, kept, callbacks)
+        except DivergedError:
+            diverged = True
+            raise
         finally:
+            hparams.write(out, failed=diverged)
             kept()
 
 
