@@ -24,6 +24,22 @@ Augmentations = Annotated[
 ]
 
 
+Devices = Annotated[
+    str | None,
+    typer.Option(
+        help="How many devices of this host, or all; they share each batch. Default: one, or all where there are "
+        "several hosts."
+    ),
+]
+Hosts = Annotated[
+    str | None,
+    typer.Option(
+        help="ADDRESS:PORT,INDEX/COUNT: where the first of several hosts listens, the number of this one from 0, and "
+        "how many there are; or auto, as Slurm, Open MPI or a TPU says. JAX alone."
+    ),
+]
+
+
 @options.of(Recipe)
 def train(
     out: Annotated[
@@ -32,6 +48,8 @@ def train(
     ],
     model_options: ModelOptions = None,
     augment: Augmentations = None,
+    devices: Devices = None,
+    hosts: Hosts = None,
     **choices: Any,
 ) -> None:
     """Train a student, distilled or from labels.
@@ -41,8 +59,11 @@ def train(
     recipe = stated(model_options, augment, choices)
     import_tensorflow_quietly()
     from audiotag import training
+    from audiotag.training.hosts import is_first
 
-    run = training.train(recipe, out)
+    run = training.train(recipe, out, devices=devices, hosts=hosts)
+    if not is_first():
+        return
     best = "" if run.best_value is None else f", {run.recipe.monitor} {run.best_value:.4f}"
     typer.echo(f"{run.path}: weights of epoch {run.best_epoch} of {run.epochs}{best}")
     typer.echo(f"Next: audiotag evaluate {run.path}")
