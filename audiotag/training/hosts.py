@@ -16,8 +16,10 @@ from audiotag.training import rendezvous
 Result = TypeVar("Result")
 
 AUTO = "auto"
+MEET_EVERY = 5.0
+"""Seconds from one meeting of the hosts to the next: to ask the others is to wait for the last step."""
+
 _FORM = re.compile(r"(?P<address>\S+):(?P<port>\d+),(?P<index>\d+)/(?P<count>\d+)")
-_MEET_EVERY = 5.0  # seconds: to ask the others is to wait for the last step
 _LEAVE_WITHIN = 60  # seconds that a host waits for the others at its end
 _JAX_WAITS = 300  # seconds, where JAX finds the hosts
 
@@ -181,6 +183,6 @@ class Meetings:
     def agree(self, step: int, *values: float) -> list[float]:
         """The largest of each value over all hosts."""
         seconds, *agreed = most(time.monotonic() - self._met, *values)
-        self._gap = max(1, round((step - self._last) * _MEET_EVERY / max(seconds, 1e-3)))
+        self._gap = max(1, round((step - self._last) * MEET_EVERY / max(seconds, 1e-3)))
         self.begin(step)
         return agreed
