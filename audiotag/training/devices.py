@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import keras
@@ -119,9 +120,7 @@ def choose(devices: int | str | None) -> Devices:
         names = _first_of(_of_tensorflow(), number)
         if len(names) == 1:
             return Devices()
-        import tensorflow as tf
-
-        return Devices(len(names), strategy=tf.distribute.MirroredStrategy(names))
+        return Devices(len(names), strategy=_strategy(tuple(names)))
     names = [name for of_host in _of_jax() for name in _first_of(of_host, number)]
     if len(names) == 1:
         return Devices()
@@ -175,6 +174,14 @@ def _first_of(names: Sequence[str], number: int | None) -> Sequence[str]:
             f"devices is at most the {len(names)} that there are ({', '.join(names)}), received {number}"
         )
     return names[:number]
+
+
+@cache
+def _strategy(names: tuple[str, ...]) -> Any:
+    """The same one for all trainings of a process: two would take each other's messages for their own."""
+    import tensorflow as tf
+
+    return tf.distribute.MirroredStrategy(list(names))
 
 
 def _of_tensorflow() -> list[str]:
