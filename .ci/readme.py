@@ -27,6 +27,7 @@ SHARED = Path(os.environ.get("AUDIOTAG_TEST_DATA", ROOT.parent / "shared"))
 SHORTER = {
     "recipe esc10_distill": "--folds 1 --variants 0 --epochs 1 --teacher-epochs 1",
     "train ": "--epochs 1",
+    "sweep ": "--epochs 1 --trials 2",
 }
 NEEDS_SHARED = ("mn04", "audioset", "esc10", "runs/mine", "data/mine")
 
@@ -84,7 +85,14 @@ def shorten(source: Path, target: Path) -> None:
 
 def main() -> int:
     """Run every block but the two install commands; the first that fails ends it."""
-    files = ("README.md", "docs/datasets.md", "docs/evaluation.md", "docs/models.md", "docs/records.md")
+    files = (
+        "README.md",
+        "docs/datasets.md",
+        "docs/evaluation.md",
+        "docs/models.md",
+        "docs/records.md",
+        "docs/sweeps.md",
+    )
     texts = [(ROOT / file).read_text(encoding="utf-8") for file in files]
     wanted = [(kind, code) for text in texts for kind, code in blocks(text) if "pip install" not in code]
     with tempfile.TemporaryDirectory() as name:

@@ -23,7 +23,16 @@ class AudioWarning(UserWarning):
 
 
 class Stopped(AudiotagError):
-    """The user has ended a command; the message says what is kept of its work."""
+    """The user, or the system, has ended a command; the message says what is kept of its work.
+
+    Args:
+        message: for the user.
+        code: exit code of the command line; as a shell counts a death by SIGINT.
+    """
+
+    def __init__(self, message: str, code: int = 128 + 2) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 def suggest(received: str, known: Iterable[str]) -> str:

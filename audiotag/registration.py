@@ -7,6 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 CLASSES = {
+    "audiotag.augment.batches.erase_bands": ("EraseBands",),
+    "audiotag.augment.batches.filter_augment": ("FilterAugment",),
+    "audiotag.augment.batches.freq_mix_style": ("FreqMixStyle",),
+    "audiotag.augment.batches.frequency_mask": ("FrequencyMask",),
+    "audiotag.augment.batches.frequency_shift": ("FrequencyShift",),
+    "audiotag.augment.batches.gain": ("Gain",),
+    "audiotag.augment.batches.mixup": ("Mixup",),
+    "audiotag.augment.batches.policies": ("BatchPolicy",),
+    "audiotag.augment.batches.roll": ("Roll",),
+    "audiotag.augment.batches.time_mask": ("TimeMask",),
     "audiotag.frontend.layer": ("LogMel",),
     "audiotag.models.dynamic": ("DynamicDepthwise", "DynamicPointwise", "DynamicReLU"),
     "audiotag.models.layers": (

@@ -69,11 +69,17 @@ def data_folder(run: Path) -> Path:
 
 def hyperparameters(run: Path) -> dict[str, float | str | bool]:
     """What a run was trained with, a name to a number, a text or a bool; {} where it has no recipe."""
-    fields = recipe(run)
-    options = {f"model_options.{name}": value for name, value in fields.pop("model_options", {}).items()}
-    kept = {name: value for name, value in (fields | options).items() if name not in _NOT_HYPERPARAMETERS}
+    kept = {name: value for name, value in flat(recipe(run)).items() if name not in _NOT_HYPERPARAMETERS}
     return {
         name: value if isinstance(value, str | int | float) else str(value)
         for name, value in kept.items()
-        if not isinstance(value, dict)
+        if not name.startswith("versions.")
     }
+
+
+def flat(recipe: dict[str, Any]) -> dict[str, Any]:
+    """A recipe without tables in it: what stands in one is named with it, `model_options.head`."""
+    fields: dict[str, Any] = {}
+    for name, value in recipe.items():
+        fields |= {f"{name}.{key}": each for key, each in value.items()} if isinstance(value, dict) else {name: value}
+    return fields

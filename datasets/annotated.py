@@ -12,11 +12,12 @@ from audiotag import audio, progress, storage
 from audiotag.annotations.clips import Cutting
 from audiotag.annotations.collecting import collect
 from audiotag.annotations.wholes import FOLDER, SPLITS, wholes
+from audiotag.clips import drawing, sources
+from audiotag.clips.cutting import length_of
+from audiotag.clips.declaration import UNKNOWN
 from audiotag.errors import AudiotagError
 from audiotag.labels import Labels
-from audiotag.records import Clip, Declaration, drawing, sources
-from audiotag.records.cutting import length_of
-from audiotag.records.declaration import UNKNOWN
+from audiotag.records import Clip, Declaration
 
 LICENCE = "not stated: the licence of your recordings"
 CITATION = "your own recordings"

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Literal
 
 from audiotag import records, tables
+from audiotag.clips.segments import Segments
 from audiotag.errors import AudiotagError
 from audiotag.labels import Labels
-from audiotag.records.segments import Segments
 
 PAGE = "https://research.google.com/audioset/download_strong.html"
 LICENCE = "CC BY 4.0 (labels); the sounds belong to the authors of the videos"

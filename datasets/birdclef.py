@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from audiotag import progress, records, storage, tables
+from audiotag.clips import splits
+from audiotag.clips.cutting import cut
 from audiotag.errors import AudiotagError
 from audiotag.labels import Labels
-from audiotag.records import splits
-from audiotag.records.cutting import cut
 
 PAGE = "https://www.kaggle.com/competitions/birdclef-2024/data"  # and those of other years; behind a login
 LICENCE = "each recording its own Creative Commons licence, mostly CC BY-NC-SA: column license"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from audiotag import progress, records, storage, tables
+from audiotag.clips import splits
+from audiotag.clips.declaration import ALL, UNKNOWN
 from audiotag.errors import AudiotagError
 from audiotag.labels import Labels
-from audiotag.records import splits
-from audiotag.records.declaration import ALL, UNKNOWN
 
 PAGE = "https://github.com/turpaultn/DESED"  # its downloaders fetch the recordings of YouTube and the soundscapes
 LICENCE = "each recording its own, in the licence files of its archive; YouTube's belong to the authors of the videos"

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Literal
 
 from audiotag import audio, storage
+from audiotag.clips import clip_tables, drawing, sources, splits
+from audiotag.clips.cutting import is_readable, length_of, pieces
+from audiotag.clips.declaration import ALL, UNKNOWN, is_beyond
+from audiotag.clips.recordings import Recordings
 from audiotag.errors import AudiotagError
 from audiotag.labels import Labels
-from audiotag.records import Clip, Declaration, clip_tables, drawing, sources, splits
-from audiotag.records.cutting import is_readable, length_of, pieces
-from audiotag.records.declaration import ALL, UNKNOWN, is_beyond
-from audiotag.records.recordings import Recordings
+from audiotag.records import Clip, Declaration
 
 LICENCE = "not stated: the licence of your recordings"
 CITATION = "your own recordings"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from audiotag import records, tables
+from audiotag.clips.cutting import cut
 from audiotag.errors import AudiotagError
 from audiotag.labels import Labels
-from audiotag.records.cutting import cut
 
 PAGE = "https://zenodo.org/records/4060432"  # 24 GB in split archives, which only zip itself joins
 LICENCE = "CC BY 4.0; each recording CC0, CC BY, CC BY-NC or CC Sampling+, as FSD50K.metadata lists"

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Literal
 
 from audiotag import progress, records, storage
+from audiotag.clips.cutting import cut
 from audiotag.errors import AudiotagError
 from audiotag.labels import Labels
-from audiotag.records.cutting import cut
 
 URL = "http://download.tensorflow.org/data/speech_commands_v0.02.tar.gz"  # 2.4 GB
 SHA256 = "af14739ee7dc311471de98f5f9d2c9191b18aedfe957f4a6ff791c709868ff58"

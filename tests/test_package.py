@@ -32,7 +32,8 @@ def run(*arguments: str, **environment: str) -> str:
 
 
 def test_nothing_heavy_is_imported_before_it_is_used():
-    imported = ("audiotag", "audiotag.cli.app", "audiotag.records", "audiotag.training")
+    imported = ("audiotag", "audiotag.cli.app", "audiotag.records", "audiotag.training", "audiotag.runs.summary")
+    imported += ("audiotag.augment.batches",)
     code = "".join(f"import {name}; print(*sys.modules)\n" for name in imported)
     for name, loaded in zip(imported, run("-c", f"import sys\n{code}").splitlines(), strict=True):
         assert not set(HEAVY) & set(loaded.split()), name

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from audiotag import tables
 from audiotag.annotations.annotation import Annotation
+from audiotag.clips.clip_tables import seconds
 from audiotag.errors import AudiotagError
 from audiotag.labels import split_cell
-from audiotag.records.clip_tables import seconds
 
 _NUMBER = re.compile(r"-?[0-9]+([.,][0-9]+)?")
 

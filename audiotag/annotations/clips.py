@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from audiotag.annotations.annotation import Annotation
-from audiotag.records.clip_labels import LEAST_OVERLAP, label
-from audiotag.records.cutting import is_readable, pieces
-from audiotag.records.declaration import Clip, Event, is_beyond
+from audiotag.clips.clip_labels import LEAST_OVERLAP, label
+from audiotag.clips.cutting import is_readable, pieces
+from audiotag.clips.declaration import Clip, Event, is_beyond
 
 
 @dataclass(frozen=True)

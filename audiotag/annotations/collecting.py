@@ -10,9 +10,9 @@ from audiotag import audio, progress, storage
 from audiotag.annotations.annotation import Annotation
 from audiotag.annotations.matching import Matching, same_name
 from audiotag.annotations.reading import READERS, read
+from audiotag.clips import sources
+from audiotag.clips.checks import named
 from audiotag.errors import AudiotagError
-from audiotag.records import sources
-from audiotag.records.checks import named
 
 
 @dataclass(frozen=True)

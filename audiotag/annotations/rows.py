@@ -12,9 +12,9 @@ from pathlib import Path
 
 from audiotag import tables
 from audiotag.annotations.annotation import Annotation
+from audiotag.clips.clip_tables import as_text, seconds
 from audiotag.errors import AudiotagError
 from audiotag.labels import split_cell
-from audiotag.records.clip_tables import as_text, seconds
 
 PATHS = ("path", "begin path", "begin file", "filename", "file", "file name", "file path", "source", "audio file")
 PATHS += ("audio path", "in file", "fname", "audio", "recording", "notated path")

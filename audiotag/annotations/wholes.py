@@ -9,11 +9,11 @@ from pathlib import Path
 from audiotag import progress
 from audiotag.annotations.annotation import Annotation
 from audiotag.annotations.collecting import Collected
+from audiotag.clips import splits
+from audiotag.clips.checks import named
+from audiotag.clips.clip_tables import split_name
+from audiotag.clips.declaration import ALL, UNKNOWN, Clip
 from audiotag.errors import AudiotagError
-from audiotag.records import splits
-from audiotag.records.checks import named
-from audiotag.records.clip_tables import split_name
-from audiotag.records.declaration import ALL, UNKNOWN, Clip
 
 SPLITS = ("split", "fold")
 """Columns of a table that state a recording's split."""

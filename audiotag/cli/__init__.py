@@ -72,7 +72,8 @@ def run(program: Callable[..., Any], arguments: list[str], name: str = "audiotag
             code = program(args=arguments, prog_name=name, standalone_mode=False) or 0
         return _stop() if code == _INTERRUPTED else code  # typer makes this code of Ctrl-C
     except Stopped as stop:
-        return _stop(str(stop))
+        _stop(str(stop))
+        return stop.code
     except AudiotagError as error:
         return _complain(str(error))
     except (KeyboardInterrupt, typer.Abort):

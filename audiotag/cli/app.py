@@ -7,7 +7,21 @@ from typing import Annotated
 import typer
 
 from audiotag import __version__, progress
-from audiotag.cli import bench, build, calibrate, catalogue, compare, data, embed, evaluate, tag, teach, train
+from audiotag.cli import (
+    bench,
+    build,
+    calibrate,
+    catalogue,
+    compare,
+    data,
+    embed,
+    evaluate,
+    runs,
+    sweep,
+    tag,
+    teach,
+    train,
+)
 
 app = typer.Typer(
     name="audiotag",
@@ -41,7 +55,8 @@ app.command(cls=build.BuildCommand, context_settings=EXTRA)(build.build)
 for command in (data.verify, data.inspect):
     app.command(context_settings=EXTRA)(command)
 for command in (
-    *(teach.teach, train.train, calibrate.calibrate, evaluate.evaluate, compare.compare),
+    *(teach.teach, train.train, sweep.sweep, runs.runs),
+    *(calibrate.calibrate, evaluate.evaluate, compare.compare),
     *(tag.tag, embed.embed, catalogue.models),
 ):
     app.command()(command)

@@ -32,7 +32,7 @@ class BuildCommand(TyperCommand):
         """List the command's options, then the data set's."""
         super().format_options(ctx, formatter)
         if dataset := ctx.meta[_DATASET]:
-            from audiotag.records import declaration
+            from audiotag.clips import declaration
 
             described = declaration.function_of(dataset)
             program = typer.Typer(add_completion=False)
@@ -101,7 +101,7 @@ def build(
     """
     from audiotag import records, storage
     from audiotag.augment import policy
-    from audiotag.records import checks, class_list, declaration
+    from audiotag.clips import checks, class_list, declaration
 
     chosen_engine = engines.beam(engine, runner, beam_option, workers)
     own = [name for parameter in context.command.params for name in parameter.opts if name.startswith("--")]

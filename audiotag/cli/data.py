@@ -125,7 +125,7 @@ def _show(inspected: Inspection, console: Console) -> None:
 def _declared(context: typer.Context, dataset: str | None, source: str | None) -> Declaration | None:
     """The declaration that is named, with the options that are its own."""
     from audiotag import records
-    from audiotag.records import declaration
+    from audiotag.clips import declaration
 
     own = [name for parameter in context.command.params for name in parameter.opts if name.startswith("--")]
     if dataset is None:

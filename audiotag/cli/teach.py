@@ -30,6 +30,9 @@ def teach(
     ] = None,
     ids: Annotated[Path | None, typer.Option(help="Table of clip ids (and variants) for the rows of a .npy.")] = None,
     splits: Annotated[str | None, typer.Option(help="Splits to teach, such as 'fold1..4'. Default: all.")] = None,
+    top: Annotated[
+        int | None, typer.Option(help="Store this many of the largest logits, and one for the rest. Default: all.")
+    ] = None,
     batch_size: Annotated[int, typer.Option(help="Examples a step.")] = 32,
     resume: Annotated[bool, typer.Option(help="Go on where an interrupted run stopped.")] = True,
     engine: engines.Name = "local",
@@ -48,7 +51,7 @@ def teach(
 
     on_beam = engines.beam(engine, runner, beam_option)
     opened = records.open(data)
-    matched: dict[str, Any] = {"name": name, "label_map": label_map}
+    matched: dict[str, Any] = {"name": name, "label_map": label_map, "top": top}
     logits = [source for source in teacher if Path(source).suffix in (".npz", ".npy")]
     if logits:
         if len(teacher) > 1:
@@ -73,8 +76,8 @@ def _report(folder: Path, card: dict[str, Any]) -> None:
     without = card["classes_without"]
     named = ", ".join(without[:_SHOWN]) + (" …" if len(without) > _SHOWN else "")
     known = f"{card['classes_known']} of {card['classes']} classes known to the teacher"
-    typer.echo(
-        f"{folder}: {100 * card['coverage']:.4g}% of the records, {known}{f'; without: {named}' if named else ''}"
-    )
+    stored = f", the {card['top']} largest logits of each" if "top" in card else ""
+    known += f"; without: {named}" if named else ""
+    typer.echo(f"{folder}: {100 * card['coverage']:.4g}% of the records{stored}, {known}")
     for note in card["notes"]:
         typer.echo(f"  {note}")

@@ -12,6 +12,17 @@ from audiotag.errors import AudiotagError
 from audiotag.startup import import_tensorflow_quietly
 from audiotag.training.recipe import Recipe
 
+ModelOptions = Annotated[
+    list[str] | None,
+    typer.Option("--option", help="NAME=VALUE of the model, again for more: head=frames, pooling=max …"),
+]
+Augmentations = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--augment", help="NAME=VALUE of a batch augmentation, again for more: roll=100, gain=12, frequency_mask=24 …"
+    ),
+]
+
 
 @options.of(Recipe)
 def train(
@@ -19,17 +30,15 @@ def train(
         str,
         typer.Option(help="Run folder, or an address: new, empty, or of the same recipe to go on with."),
     ],
-    model_options: Annotated[
-        list[str] | None,
-        typer.Option("--option", help="NAME=VALUE of the model, again for more: head=frames, pooling=max …"),
-    ] = None,
+    model_options: ModelOptions = None,
+    augment: Augmentations = None,
     **choices: Any,
 ) -> None:
     """Train a student, distilled or from labels.
 
     Run the same command again to resume after an interruption, or with more --epochs to train a finished run on.
     """
-    recipe = Recipe(model_options=_settings(model_options or []), **choices)
+    recipe = stated(model_options, augment, choices)
     import_tensorflow_quietly()
     from audiotag import training
 
@@ -39,15 +48,22 @@ def train(
     typer.echo(f"Next: audiotag evaluate {run.path}")
 
 
-def _settings(texts: list[str]) -> dict[str, Any]:
-    """Settings of an architecture from NAME=VALUE: numbers, true, false and [lists] as in TOML, all else is text."""
-    settings: dict[str, Any] = {}
-    for text in texts:
+def stated(model_options: list[str] | None, augment: list[str] | None, choices: dict[str, Any]) -> Recipe:
+    """The recipe of a command line."""
+    tables = {"model_options": _settings("--option", model_options), "augment": _settings("--augment", augment)}
+    return Recipe(**tables, **choices)
+
+
+def _settings(option: str, texts: list[str] | None) -> dict[str, Any]:
+    """Settings from NAME=VALUE: numbers, true, false, [lists] and {tables} as in TOML, all else is text."""
+    values: dict[str, Any] = {}
+    for text in texts or []:
         name, equals, value = text.partition("=")
         if not equals or not name.strip() or not value.strip():
-            raise AudiotagError(f"--option is NAME=VALUE, received {text!r}: write --option head=frames, for one")
+            example = {"--option": "head=frames", "--augment": "roll=100"}[option]
+            raise AudiotagError(f"{option} is NAME=VALUE, received {text!r}: write {option} {example}, for one")
         try:
-            settings[name.strip()] = tomllib.loads(f"value = {value}")["value"]
+            values[name.strip()] = tomllib.loads(f"value = {value}")["value"]
         except tomllib.TOMLDecodeError:
-            settings[name.strip()] = value.strip()
-    return settings
+            values[name.strip()] = value.strip()
+    return values

@@ -17,10 +17,12 @@ from audiotag.records import example, teachers, tfrecord
 from audiotag.records.journal import FinishedShard, Journal
 from audiotag.records.manifest import INCOMPLETE
 from audiotag.records.plan import ShardPlan
+from audiotag.records.top_logits import shorten
 from audiotag.scorers.vocabulary import first_few
 
 if TYPE_CHECKING:
     from audiotag.records import Data
+    from audiotag.task import Task
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 Outputs = Callable[[Path], Iterable[np.ndarray | None]]
@@ -40,6 +42,7 @@ class Teacher:
         sha256: of the teacher: the same name may not be used for another teacher.
         without: names of the classes that the teacher does not know.
         notes: what people should know about the teacher.
+        top: how many of the largest logits of a record are stored, see `top_logits.shorten`. None: all.
 
     Raises:
         AudiotagError: a name that no folder may have.
@@ -50,6 +53,7 @@ class Teacher:
     sha256: str
     without: Sequence[str] = ()
     notes: Sequence[str] = ()
+    top: int | None = None
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -94,13 +98,16 @@ def write(
         The folder.
 
     Raises:
-        AudiotagError: the name is taken by another teacher, or the folder belongs to another build of the data set.
+        AudiotagError: the name is taken by another teacher or by outputs that are stored otherwise, the folder belongs
+            to another build of the data set, or `top` is not less than the classes that the teacher knows.
     """
+    _check_top(teacher, data)
     folder = data.teacher_folder(teacher.name)
     manifest = _earlier(folder, data, teacher)
     manifest |= {"classes_known": len(data.labels) - len(teacher.without), "classes_without": list(teacher.without)}
     manifest |= {"notes": list(teacher.notes)}
-    journal = Journal(folder / INCOMPLETE, storage.fingerprint([data.fingerprint, teacher.sha256]))
+    identity = [data.fingerprint, teacher.sha256] + ([] if teacher.top is None else [teacher.top])
+    journal = Journal(folder / INCOMPLETE, storage.fingerprint(identity))
     if resume:  # what other processes had finished when a run was killed
         manifest["shards"] |= {name: _entry(made) for name, made in journal.load(folder).items()}
     shards = [shard for split in splits for shard in data.selected_shards(split)]
@@ -110,7 +117,8 @@ def write(
     with progress.bar(f"Teaching {data.name} by {teacher.name}", total, "records", done=done) as advance:
         if elsewhere is None:
             for shard in waiting:
-                written, known = write_shard(folder / shard.name, data.keys(shard.name), outputs(Path(shard.name)))
+                keys, rows = data.keys(shard.name), outputs(Path(shard.name))
+                written, known = write_shard(folder / shard.name, keys, rows, teacher.top, data.task)
                 manifest["shards"][shard.name] = {
                     "examples": written.examples,
                     "known": known,
@@ -145,7 +153,7 @@ def _earlier(folder: Path, data: Data, teacher: Teacher) -> dict[str, Any]:
             "source": teacher.source,
             "sha256": teacher.sha256,
             "shards": {},
-        }
+        } | ({} if teacher.top is None else {"top": teacher.top})
     earlier = teachers.read(folder)
     if earlier["fingerprint"] != data.fingerprint:
         raise AudiotagError(f"{folder} belongs to another build of {data.name}: delete it or choose another name")
@@ -154,7 +162,22 @@ def _earlier(folder: Path, data: Data, teacher: Teacher) -> dict[str, Any]:
             f"{folder} holds the outputs of {earlier['source']} ({earlier['sha256'][:12]}…), not of {teacher.source} "
             f"({teacher.sha256[:12]}…): choose another name, or delete the folder"
         )
+    if earlier.get("top") != teacher.top:
+        stored, wanted = (f"the {top} largest" if top else "all" for top in (earlier.get("top"), teacher.top))
+        raise AudiotagError(
+            f"{folder} holds {stored} of the logits of each record, asked for are {wanted} of them: choose another "
+            "name, or delete the folder"
+        )
     return earlier
+
+
+def _check_top(teacher: Teacher, data: Data) -> None:
+    known = len(data.labels) - len(teacher.without)
+    if teacher.top is not None and not 1 <= teacher.top < known:
+        raise AudiotagError(
+            f"top is from 1 to less than the {known} classes of {data.name} that {teacher.name} knows, received "
+            f"{teacher.top}: leave it out to store all logits"
+        )
 
 
 def _is_whole(path: Path, manifest: dict[str, Any]) -> bool:
@@ -163,11 +186,12 @@ def _is_whole(path: Path, manifest: dict[str, Any]) -> bool:
 
 
 def write_shard(
-    path: Path, keys: list[tuple[str, int]], logits: Iterable[np.ndarray | None]
+    path: Path, keys: list[tuple[str, int]], logits: Iterable[np.ndarray | None], top: int | None, task: Task
 ) -> tuple[tfrecord.Written, int]:
     """Write a shard of outputs; gives also of how many of its records the teacher has any."""
     rows = list(logits)
-    records = (example.encode_teacher(*key, row) for key, row in zip(keys, rows, strict=True))
+    stored = (row if row is None or top is None else shorten(row, top, task) for row in rows)
+    records = (example.encode_teacher(*key, row) for key, row in zip(keys, stored, strict=True))
     return tfrecord.write(path, records), sum(row is not None for row in rows)
 
 

@@ -33,6 +33,7 @@ def import_logits(
     name: str | None = None,
     labels: Vocabulary | None = None,
     label_map: str | Path | None = None,
+    top: int | None = None,
 ) -> Path:
     """Store logits that were computed elsewhere as a teacher's outputs.
 
@@ -47,6 +48,7 @@ def import_logits(
         name: what to call the outputs. Default: the stem of the file's name.
         labels: classes in the order of the logits; see `teach`. Default: those of the data set.
         label_map: CSV table of classes; see `teach`.
+        top: store this many of the largest logits of each record; see `teach`. Default: all.
 
     Without variants one row serves every variant of its clip (outputs computed on the untouched clip, as those that
     EfficientAT publishes); with them a row serves that variant alone.
@@ -56,7 +58,7 @@ def import_logits(
 
     Raises:
         AudiotagError: not such a file, another number of classes than labels, logits that are not finite, a clip twice,
-            no clip of the data set, or a name that another teacher has.
+            no clip of the data set, `top` as of `teach`, or a name that another teacher has.
     """
     path = Path(logits)
     array, columns = _read(path, None if ids is None else Path(ids))
@@ -83,7 +85,7 @@ def import_logits(
     if ids is not None:
         source += f" with {Path(ids).name}"
         checksum = hashlib.sha256(f"{checksum}\n{storage.sha256(Path(ids))}".encode()).hexdigest()
-    teacher = folder.Teacher(name or path.stem, source, matching.identify(checksum), without, notes)
+    teacher = folder.Teacher(name or path.stem, source, matching.identify(checksum), without, notes, top)
     written = folder.write(data, teacher, data.select("all"), outputs)
     manifest = teachers.read(written) | {"unknown_rows": unknown}
     storage.write_json(written / teachers.CARD, manifest)
@@ -142,10 +144,11 @@ def _check(path: Path, logits: np.ndarray, columns: Columns) -> None:
     if not clips or {len(logits)} != set(map(len, columns.values())):
         raise AudiotagError(f"each row of logits needs its clip, {path} has {len(logits)} rows for {clips} clips")
     for start in range(0, len(logits), _ROWS):
-        bad = np.argwhere(~np.isfinite(logits[start : start + _ROWS]))
+        with np.errstate(over="ignore"):  # they are stored as float32
+            bad = np.argwhere(~np.isfinite(logits[start : start + _ROWS].astype(np.float32)))
         if len(bad):
             row = start + int(bad[0, 0])
             raise AudiotagError(
-                f"logits must be finite, {path} has {logits[row, bad[0, 1]]} in row {row} "
+                f"logits must be finite in float32, {path} has {logits[row, bad[0, 1]]} in row {row} "
                 f"(clip {columns['clip_id'][row]!r}): leave such rows out"
             )

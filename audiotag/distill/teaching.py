@@ -23,6 +23,7 @@ def teach(
     name: str | None = None,
     label_map: str | Path | None = None,
     splits: str | None = None,
+    top: int | None = None,
     batch_size: int = 32,
     resume: bool = True,
     engine: Engine | None = None,
@@ -40,6 +41,8 @@ def teach(
             classes of the teacher for one of the data set, the largest logit counts. Where the task is multilabel, a
             class that the teacher does not know keeps its labels; where it is multiclass, the teacher must know all.
         splits: expression of the splits to judge. Default: all.
+        top: store the largest logits of each record alone, this many, and one for all others, by which the mean of
+            their probabilities stays what it is (`records.top_logits.shorten`). Default: store all.
         batch_size: records at a time. Default 32.
         resume: keep the shards that an interrupted run finished (True), or compute all again.
         engine: what teaches the shards instead of this process, such as `records.engines.on_beam("--runner=…")`; its
@@ -52,7 +55,8 @@ def teach(
 
     Raises:
         AudiotagError: the teacher's labels or length of input do not fit, or it needs waveforms that the data set does
-            not keep; the name is taken by another teacher; a logit is not finite.
+            not keep; the name is taken by another teacher, or by one with another `top`; `top` is not from 1 to less
+            than the classes that the teacher knows; a logit is not finite.
 
     Example:
         >>> audiotag.distill.teach(audiotag.records.open("data/esc10"), "runs/teacher")
@@ -64,7 +68,9 @@ def teach(
     members, mean, reading, known = opened.members, opened.mean, opened.reading, opened.known
     elsewhere = None
     if engine is not None:
-        teaching = workers.Teaching.of(data, name or mean.name, sources, label_map, stated, batch_size, mean.sha256)
+        teaching = workers.Teaching.of(
+            data, name or mean.name, sources, label_map, stated, batch_size, mean.sha256, top
+        )
         elsewhere = partial(workers.make_shards, engine, teaching)
     origin = f"models {mean.name}"
     if len(members) == 1:
@@ -77,6 +83,7 @@ def teach(
             sha256=mean.sha256,
             without=[label for label, there in zip(data.labels, known, strict=True) if not there],
             notes=[*mean.notes, *reading.notes],
+            top=top,
         ),
         data.select(splits or "all"),
         lambda shard: opened.outputs(shard, batch_size),

@@ -33,6 +33,7 @@ class Teaching:
         stated: as of `teach`.
         batch_size: records at a time.
         sha256: of the teacher that the run began with.
+        top: as of `teach`.
     """
 
     data: Path
@@ -42,6 +43,7 @@ class Teaching:
     stated: dict[str, Any]
     batch_size: int
     sha256: str
+    top: int | None
 
     @classmethod
     def of(
@@ -53,6 +55,7 @@ class Teaching:
         stated: dict[str, Any],
         batch_size: int,
         sha256: str,
+        top: int | None,
     ) -> Teaching:
         """Say what a worker needs, paths from the root on.
 
@@ -67,7 +70,7 @@ class Teaching:
                 )
         named = tuple(str(Path(source).resolve()) if Path(source).exists() else str(source) for source in sources)
         table = None if label_map is None else Path(label_map).resolve()
-        return cls(data.path.resolve(), name, named, table, stated, batch_size, sha256)
+        return cls(data.path.resolve(), name, named, table, stated, batch_size, sha256, top)
 
     @property
     def folder(self) -> Path:
@@ -91,8 +94,9 @@ def _make_shard(
     if not _kept or _kept[0][0] != teaching:
         _kept[:] = [(teaching, _opened(teaching))]
     opened = _kept[0][1]
-    keys, logits = opened.reading.data.keys(plan.name), opened.outputs(plan.name, teaching.batch_size)
-    written, _ = folder.write_shard(teaching.folder / plan.name, keys, logits)
+    data, logits = opened.reading.data, opened.outputs(plan.name, teaching.batch_size)
+    path, keys = teaching.folder / plan.name, data.keys(plan.name)
+    written, _ = folder.write_shard(path, keys, logits, teaching.top, data.task)
     shard = Shard(plan.name, plan.split, written.examples, written.bytes, written.sha256)
     finished = FinishedShard(shard, {}, {}, tuple(dict.fromkeys(notes)))
     journal.add(finished)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,6 +19,7 @@ from audiotag.metrics.predictions import Predictions
 from audiotag.records import Data, Declaration
 from audiotag.report.report import Report, Subject
 from audiotag.report.writing import write
+from audiotag.tensorboard import hparams
 from audiotag.tensorboard.scalars import last_epoch
 
 if TYPE_CHECKING:
@@ -64,7 +66,7 @@ def evaluate(
         outputs: of such a model or a table, "scores" or "logits".
 
     Returns:
-        The report; `audiotag.report.show` prints it.
+        The report; `audiotag.report.show` prints it. Of a run in a store, its folder is the address.
 
     Raises:
         AudiotagError: no such subject or data set, or they do not fit each other.
@@ -89,9 +91,22 @@ def evaluate(
     evaluation = evaluated.pool(scored, columns=columns, noise_folder=noise_folder, recordings=recordings)
     report = _report(evaluation, folder, command, resamples, unit)
     run = scored[0].run if len(scored) == 1 else None
-    write(report, step=0 if run is None else last_epoch(run / run_folder.VALIDATION))
+    step = 0 if run is None else last_epoch(run / run_folder.VALIDATION)
+    write(report, step)
+    _compare(report, run, step)
     storage.send_back(report.out)
-    return report
+    return replace(report, out=storage.origin(report.out))
+
+
+def _compare(report: Report, run: Path | None, step: int) -> None:
+    """Bring the figures into TensorBoard's HPARAMS tab: into the run's own session where they are written into it."""
+    if not report.hyperparameters:
+        return
+    if report.out.resolve().is_relative_to(run.resolve()):
+        hparams.write(run)
+    else:
+        figures = hparams.of_evaluation(report.summary)
+        hparams.write_session(report.out / run_folder.EVALUATION, report.hyperparameters, figures, step)
 
 
 def _scored(
@@ -128,9 +143,10 @@ def _report(evaluation: evaluated.Evaluation, out: Path, command: str, resamples
     """What the scores say of every class, and every section."""
     scored, predictions = evaluation.scored, evaluation.predictions
     first = scored[0].predicted.subject
-    subject = Subject(first.name, first.kind, first.path, first.about, getattr(first, "network", None))
+    subject = Subject(first.name, first.kind, storage.origin(first.path), first.about, getattr(first, "network", None))
     if len(scored) > 1:
-        subject = Subject(out.resolve().name, "runs", out, {"runs": ", ".join(str(each.run) for each in scored)})
+        runs = ", ".join(str(each.run and storage.origin(each.run)) for each in scored)
+        subject = Subject(out.resolve().name, "runs", out, {"runs": runs})
     measured = sections.measure(evaluation)
     _, thresholds_from, notes = evaluated.thresholds_of(scored)
     notes = [note for each in scored for note in each.predicted.notes] + notes + evaluated.fitted_on_these(scored)

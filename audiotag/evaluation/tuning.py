@@ -125,7 +125,7 @@ def calibrate(
 def _written(scorer: Scorer) -> Path:
     path = calibrations.write(scorer)
     storage.send_back(path)
-    return path
+    return storage.origin(path)
 
 
 def _split(name: str, run: Path | None, data: Data, split: str | None) -> str:

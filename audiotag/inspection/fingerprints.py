@@ -1,17 +1,25 @@
 """Clips of one sound, found by the log-mel whatever their level and a small shift in time.
 
-A fingerprint chooses the pairs that may be one sound; the textures of both say whether they are.
+Fingerprints choose the pairs that may be one sound, without comparing all of them; the textures of both say whether
+they are.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
-_TEXTURE_BANDS, _BANDS = 32, 16
+_BANDS = 32
 _SMOOTHED = 0.25  # seconds
 _FLAT = 0.05  # nepers of energy: where less moves, it is the rounding of a steady sound
-_LOWEST, _FREQUENCIES = 1.0, 32  # Hz, and how many frequencies of the course of a band from there on
-_BLOCK = 2048
+_MOVING = 0.5  # length of a frame of a texture from which on more moves than that
+_STRONGEST, _APART = 3, 0.06  # bands of a frame that make its half of a word, and seconds between both halves
+_WORDS = 256
+_NO_WORD = np.uint64(2**64 - 1)
+_LOW, _HALF = np.uint64(2**32 - 1), np.uint64(32)
+_NEIGHBOURS = 8  # clips after a clip, among those that have one word, with which it is compared
+_BLOCK = 2048  # clips whose pairs are counted at once
 _SHARED = 2 / 3
 
 
@@ -29,7 +37,7 @@ def textures(log_mel: np.ndarray, frames_per_second: float, nepers: float) -> np
     Returns:
         (batch, frames, bands), float32.
     """
-    values = _smooth(_in_bands(log_mel, _TEXTURE_BANDS) * np.float32(nepers), 3)
+    values = _smooth(_in_bands(log_mel, _BANDS) * np.float32(nepers), 3)
     values -= _smooth(values, max(round(_SMOOTHED * frames_per_second), 5) | 1)
     values -= values.mean(axis=2, keepdims=True)  # what begins in all bands at once
     norms = np.linalg.norm(values, axis=2, keepdims=True)
@@ -37,53 +45,119 @@ def textures(log_mel: np.ndarray, frames_per_second: float, nepers: float) -> np
 
 
 def fingerprints(texture: np.ndarray, frames_per_second: float) -> np.ndarray:
-    """How much the bands of textures vary, and how fast, which a shift in time changes little.
+    """Words that copies of a sound have in common, wherever in the clips they stand.
+
+    A word is which bands move most in a frame, and whether up or down, and the same a moment later. Noise and a shift
+    by less than a frame change many words and leave others; there are words between two frames too, so that no shift
+    is by more than a quarter. A clip keeps those of the least hash: copies keep the same ones.
 
     Args:
         texture: (batch, frames, bands).
         frames_per_second: of the log-mel.
 
     Returns:
-        (batch, values), float16: logarithms of the magnitudes of the bands' spectra, from 1 Hz on.
+        (batch, 256) uint64 in rising order: the word's hash in the upper half, its time in half frames in the lower;
+        all bits are set where a clip has fewer words.
     """
-    courses = _in_bands(texture, _BANDS)
-    first = max(round(_LOWEST * courses.shape[1] / frames_per_second), 1)
-    spectra = np.abs(np.fft.rfft(courses, axis=1)[:, first : first + _FREQUENCIES])
-    if not spectra.shape[1]:  # too short to vary
-        return np.zeros((len(texture), 1), np.float16)
-    floor = 0.01 * spectra.mean(axis=(1, 2), keepdims=True) + 1e-6
-    return np.log(spectra + floor).reshape(len(texture), -1).astype(np.float16)
+    between = (texture[:, 1:] + texture[:, :-1]) / 2
+    texture = np.insert(texture, np.arange(1, texture.shape[1]), between, axis=1)
+    strongest = min(_STRONGEST, texture.shape[2])
+    bands = np.sort(np.argpartition(-np.abs(texture), strongest - 1, axis=2)[:, :, :strongest], axis=2)
+    signs = np.take_along_axis(texture, bands, axis=2) > 0
+    kinds = (2 * bands + signs).astype(np.uint64)
+    halves = np.zeros(texture.shape[:2], np.uint64)
+    for band in range(strongest):
+        halves = halves * np.uint64(2 * texture.shape[2]) + kinds[:, :, band]
+    apart = max(round(2 * _APART * frames_per_second), 1)
+    words = _hash(_hash(halves[:, :-apart]) + halves[:, apart:])
+    moving = (np.linalg.norm(texture, axis=2) > _MOVING)[:, : words.shape[1]]
+    placed = np.where(moving, words & ~_LOW | np.arange(words.shape[1], dtype=np.uint64), _NO_WORD)
+    placed.sort(axis=1)
+    again = placed[:, 1:] >> _HALF == placed[:, :-1] >> _HALF
+    placed[:, 1:][again] = _NO_WORD
+    placed.sort(axis=1)
+    prints = np.full((len(placed), _WORDS), _NO_WORD)
+    prints[:, : placed.shape[1]] = placed[:, :_WORDS]
+    return prints
 
 
-def candidates(prints: np.ndarray, least: float, most: int) -> np.ndarray:
-    """Pairs of clips whose fingerprints are alike, the most alike first; blocks of them are in memory at a time.
+def _hash(values: np.ndarray) -> np.ndarray:
+    """SplitMix64's: every bit of the result depends on every bit of the value."""
+    values = (values ^ values >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
+    values = (values ^ values >> np.uint64(27)) * np.uint64(0x94D049BB133111EB)
+    return values ^ values >> np.uint64(31)
+
+
+def candidates(prints: np.ndarray, least: int, most: int) -> np.ndarray:
+    """Pairs of clips that have words in common at one shift in time, those with the most first.
+
+    Pairs are those of neighbours in the list of a word's clips: what many clips have tells none from another, and
+    costs no more for that.
 
     Args:
-        prints: (clips, values).
-        least: cosine, of what is above the mean of all clips, from which on a pair is one.
+        prints: (clips, words).
+        least: words in common, all at one shift or half a frame beside it, from which on a pair is one.
         most: how many pairs are given at most.
 
     Returns:
         Rows of both clips, (pairs, 2) int64, the first less than the second.
     """
-    values = prints.astype(np.float32)
-    if len(values) > 2:  # what all clips have in common tells none from another
-        values -= values.mean(axis=0)
-    values /= np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-9)
-    pairs, cosines = np.zeros((0, 2), np.int64), np.zeros(0, np.float32)
-    for first in range(0, len(values), _BLOCK):
-        for second in range(first, len(values), _BLOCK):
-            block = values[first : first + _BLOCK] @ values[second : second + _BLOCK].T
-            if first == second:
-                block[np.tril_indices(len(block))] = -1.0
-            rows, columns = np.nonzero(block >= least)
-            pairs = np.concatenate([pairs, np.stack([rows + first, columns + second], axis=1)])
-            cosines = np.concatenate([cosines, block[rows, columns]])
-            if len(pairs) > most:
-                kept = np.argpartition(-cosines, most)[:most]
-                pairs, cosines = pairs[kept], cosines[kept]
-                least = max(least, float(cosines.min()))
-    return pairs[np.lexsort((pairs[:, 1], pairs[:, 0], -cosines))]
+    clip, time, goes_on = _index(prints)
+    order = np.argsort(clip, kind="stable")
+    ends = np.searchsorted(clip[order], np.arange(0, len(prints) + _BLOCK, _BLOCK))
+    pairs, shared = np.zeros((0, 2), np.int64), np.zeros(0, np.int64)
+    for begin, end in pairwise(ends):
+        rows, counts = _in_common(order[begin:end], clip, time, goes_on)
+        pairs = np.concatenate([pairs, rows[counts >= least]])
+        shared = np.concatenate([shared, counts[counts >= least]])
+        best = np.lexsort((pairs[:, 1], pairs[:, 0], -shared))[:most]
+        pairs, shared = pairs[best], shared[best]
+    return pairs
+
+
+def _index(prints: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The words that several clips have, word after word: clip, time, and whether the next one is the same word."""
+    entries = (prints & ~_LOW).ravel()
+    entries |= np.arange(prints.size, dtype=np.uint64)
+    entries = entries[prints.ravel() != _NO_WORD]
+    entries.sort()
+    same = entries[1:] >> _HALF == entries[:-1] >> _HALF
+    goes_on, follows = (np.append(*both)[: len(entries)] for both in ((same, False), (False, same)))
+    several = goes_on | follows
+    places = (entries[several] & _LOW).astype(np.int64)
+    time = (prints.ravel()[places] & _LOW).astype(np.int32)
+    return (places // prints.shape[1]).astype(np.int32), time, goes_on[several]
+
+
+def _in_common(
+    entries: np.ndarray, clip: np.ndarray, time: np.ndarray, goes_on: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The words that the clips of some entries of the index share with later clips.
+
+    Args:
+        entries: places in the index.
+        clip: of the index, as are time and goes_on.
+        time: likewise.
+        goes_on: likewise.
+
+    Returns:
+        Rows of both clips, (pairs, 2) int64; and the most words that they share at one shift and the next, (pairs,).
+    """
+    codes, others = [np.zeros(0, np.int64)], entries
+    last, clips = int(time.max(initial=0)), int(clip.max(initial=0)) + 1
+    span = 2 * last + 2  # of shifts, with one that no pair has
+    for _ in range(_NEIGHBOURS):
+        further = goes_on[others]
+        entries, others = entries[further], others[further] + 1
+        pair = clip[entries].astype(np.int64) * clips + clip[others]
+        codes.append(pair * span + last + time[entries] - time[others])
+    codes, counts = np.unique(np.concatenate(codes), return_counts=True)
+    later = np.append(codes[1:] == codes[:-1] + 1, False)[: len(codes)]
+    together = counts + np.where(later, np.append(counts[1:], 0)[: len(codes)], 0)
+    pair = codes // span
+    firsts = np.flatnonzero(np.diff(pair, prepend=-1))
+    most = np.maximum.reduceat(together, firsts) if len(firsts) else together
+    return np.stack(np.divmod(pair[firsts], clips), axis=1), most
 
 
 def similarity(first: np.ndarray, second: np.ndarray, least_frames: float) -> tuple[float, int]:

@@ -37,7 +37,7 @@ class Inspected:
             says it), split, labels; of its log-mel noise_level (dBFS of white noise as loud), loudest (the same of the
             loudest frame), edge (Hz, NaN for none), digest (hexadecimal); of its sound seconds, peak, level, clipped,
             rate (see `sounds.Sound`; NaN where it was not heard).
-        prints: (clips, values) float16, fingerprints in the order of the rows.
+        prints: (clips, words) uint64, fingerprints in the order of the rows.
         rejected: the rows of `clips.csv` that are not in the records.
         heard: what the columns of the sound come from: "recordings", "waveforms" or "" for nothing.
         unread: clips whose recordings cannot be read now.
@@ -155,13 +155,13 @@ def _records(data: Data, clip_ids: list[str]) -> tuple[pandas.DataFrame, np.ndar
             columns["digest"][rows] = [hashlib.blake2b(clip.tobytes(), digest_size=16).hexdigest() for clip in values]
             own = fingerprints(textures(values, rate, unit), rate)
             if prints is None:
-                prints = np.zeros((len(clip_ids), own.shape[1]), np.float16)
+                prints = np.zeros((len(clip_ids), own.shape[1]), own.dtype)
             prints[rows] = own
             if data.waveforms:
                 measured = [sounds.measure(waveform, config.sample_rate) for waveform in batch["waveform"]]
                 heard |= dict(zip(batch["clip_id"], measured, strict=True))
             advance(len(rows))
-    return pandas.DataFrame(columns), np.zeros((0, 1), np.float16) if prints is None else prints, heard
+    return pandas.DataFrame(columns), np.zeros((0, 1), np.uint64) if prints is None else prints, heard
 
 
 def _evenly(count: int, most: int) -> np.ndarray:

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from audiotag import audio, progress, storage
+from audiotag.clips.declaration import read_clip, reading_of
 from audiotag.errors import AudiotagError
 from audiotag.records import Clip, Declaration
-from audiotag.records.declaration import read_clip, reading_of
 
 _PLATEAU, _BENEATH = 0.999, 0.98  # of the peak
 _LEAST_SAMPLES, _LEAST_PEAK = 10, 0.1  # of a plateau

@@ -13,13 +13,13 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from audiotag import audio
+from audiotag import audio, storage
 from audiotag.augment import Policy
+from audiotag.clips.declaration import Clip, Declaration, read_clip
 from audiotag.frontend import log_mel
 from audiotag.records import tfrecord
 from audiotag.records.builder import build
 from audiotag.records.data import Data
-from audiotag.records.declaration import Clip, Declaration, read_clip
 from audiotag.records.example import encode_example
 from audiotag.records.plan import Job
 
@@ -159,7 +159,7 @@ def _time_parts(job: Job, clip: Clip, parts: Counter[str]) -> None:
 
     if job.read is read_clip:  # at its own rate, which is decoding alone
         before = parts["decode"]
-        timed("decode", job.read, job.root, clip, audio.info(job.root / clip.source).sample_rate)
+        timed("decode", job.read, job.root, clip, audio.info(storage.inside(job.root, clip.source)).sample_rate)
         parts["resample"] -= parts["decode"] - before
     waveform = audio.fit(timed("resample", job.read, job.root, clip, rate), wanted.samples, wanted.pad)
     encoded = []

@@ -13,11 +13,12 @@ from audiotag import progress, storage
 from audiotag.augment import Policy
 from audiotag.augment import policy as named_policy
 from audiotag.clip_format import ClipFormat
+from audiotag.clips import sources
+from audiotag.clips.checks import check, describe
+from audiotag.clips.declaration import Declaration, read_clip
 from audiotag.errors import AudiotagError
 from audiotag.frontend import LogMelConfig, preset
-from audiotag.records import sources, staging, worker
-from audiotag.records.checks import check, describe
-from audiotag.records.declaration import Declaration, read_clip
+from audiotag.records import staging, worker
 from audiotag.records.engines import Engine
 from audiotag.records.engines.local import Local
 from audiotag.records.journal import FinishedShard, Journal

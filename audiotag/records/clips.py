@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from audiotag import audio
+from audiotag.clips.declaration import CLIP_COLUMNS, READ_COLUMNS, UNKNOWN, Clip, Declaration, read_clip
 from audiotag.errors import AudiotagError
 from audiotag.labels import split_cell
-from audiotag.records.declaration import CLIP_COLUMNS, READ_COLUMNS, UNKNOWN, Clip, Declaration, read_clip
 
 if TYPE_CHECKING:
     import pandas

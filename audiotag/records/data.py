@@ -12,12 +12,13 @@ import numpy as np
 
 from audiotag import storage, tables
 from audiotag.clip_format import ClipFormat, HoldsClipFormat
+from audiotag.clips import splits
+from audiotag.clips.declaration import READ_COLUMNS
 from audiotag.errors import AudiotagError, suggest
 from audiotag.frontend import LogMelConfig
 from audiotag.labels import Labels, split_cell
-from audiotag.records import balance, plan, splits, teachers
+from audiotag.records import balance, plan, teachers
 from audiotag.records.clips import clips_of
-from audiotag.records.declaration import READ_COLUMNS
 from audiotag.records.manifest import CLIPS, LABELS, RECORDS, TEACHERS, Manifest, Shard
 from audiotag.records.stored import StoredLogMel
 
@@ -282,12 +283,13 @@ class Data(HoldsClipFormat):
         return parser.batches(self.path, chosen, parse, batch_size)
 
     def _files(self, selected: Sequence[Shard], teacher: str | None) -> Iterator[tuple[Path, int | None, str]]:
-        """Path, bytes and checksum of shards, and of a teacher's beside them, whose bytes nothing states."""
+        """Path, bytes and checksum of shards, and of those of teachers beside them, whose bytes nothing states."""
         for shard in selected:
             yield self.path / RECORDS / shard.name, shard.bytes, shard.sha256
         if teacher is not None and storage.is_remote(self.path):
-            for name, entry in teachers.card(self, teacher)["shards"].items():
-                yield self.teacher_folder(teacher) / name, None, entry["sha256"]
+            for name in teachers.parse(teacher):
+                for shard, entry in teachers.card(self, name)["shards"].items():
+                    yield self.teacher_folder(name) / shard, None, entry["sha256"]
 
     def _chosen(self, shard: Shard, views: list[int], clip_ids: Collection[str] | None) -> np.ndarray:
         """Which records of a shard are of some variants and clips (None: of any clip)."""
@@ -315,8 +317,8 @@ class Data(HoldsClipFormat):
             clip_id (batch,) string and variant (batch,) int64.
 
         Raises:
-            AudiotagError: an option out of range, unknown splits, variants or teacher, a teacher of other data, or
-                more hosts than shards.
+            AudiotagError: an option out of range, unknown splits, variants or teacher, a teacher of other data or
+                without outputs for these splits, or more hosts than shards.
 
         Example:
             >>> data.read("fold1..4", batch_size=64, shuffle=True, balance=True, teacher="passt_s", mixup=0.3)
@@ -340,6 +342,10 @@ class Data(HoldsClipFormat):
                 f"{what} holds {examples} examples, less than one batch of {reading.batch_size}: "
                 "choose a smaller batch_size, or keep the incomplete batch"
             )
+        taught = []
+        if reading.teacher is not None:
+            taught = teachers.outputs(self, reading.teacher, selected)
+            teachers.check_coverage(self, reading.teacher, expression)
         weights = None
         if reading.balance or views < 1 + self.variants:
             every = self.selected_shards(expression)
@@ -354,7 +360,7 @@ class Data(HoldsClipFormat):
             sizes=[shard.examples for shard in selected],
             examples=examples,
             record_bytes=self.stored.record_bytes(self.clip_format, self.waveforms),
-            teacher_shards=[] if reading.teacher is None else teachers.shards(self, reading.teacher, selected),
+            taught=taught,
             weights=weights,
             fetch=fetching.fetcher(self._files(selected, reading.teacher)),
         )

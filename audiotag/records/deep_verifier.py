@@ -13,15 +13,16 @@ import numpy as np
 
 from audiotag import __version__, augment, progress, storage, tables
 from audiotag.augment import Policy
+from audiotag.clips import sources
+from audiotag.clips.declaration import Clip, Declaration, read_clip
+from audiotag.clips.sources import SOURCES, Source
 from audiotag.errors import AudiotagError, AudioWarning
-from audiotag.records import sources, tfrecord, worker
+from audiotag.records import tfrecord, worker
 from audiotag.records.clips import clip_of
 from audiotag.records.data import Data
-from audiotag.records.declaration import Clip, Declaration, read_clip
 from audiotag.records.example import FULL_SCALE
 from audiotag.records.manifest import CLIPS, MANIFEST, RECORDS
 from audiotag.records.plan import Job, describe, difference
-from audiotag.records.sources import SOURCES, Source
 from audiotag.records.verifier import Problem
 
 if TYPE_CHECKING:
@@ -144,11 +145,13 @@ def _changed(root: Path, before: Mapping[str, Source]) -> dict[str, str]:
     """What has happened to recordings since the build, by name; those that are as they were are left out."""
 
     def look(name: str) -> str:
-        then, now = before[name], sources.look(root / name)
+        then, now, path = before[name], sources.look(root, name), sources.path_of(root, name)
+        if path is None:
+            return f"the name leads out of {root}, and is not followed: restore {SOURCES}, or build again"
         if now is None:
             return "the recording has gone: put it back, or say with --source where the recordings lie now"
         try:
-            checksum = storage.sha256(root / name)
+            checksum = storage.sha256(path)
         except OSError as error:
             checksum, reason = "", error.strerror
         if checksum == then.sha256:
@@ -167,8 +170,9 @@ def _changed(root: Path, before: Mapping[str, Source]) -> dict[str, str]:
         progress.say(f"there is no {SOURCES}, which says what the recordings were: they are not compared")
     messages = sources.in_threads("Reading the recordings again", list(before), look)
     changed = {name: message for name, message in messages.items() if message}
-    if before and not any((root / name).exists() for name in before):
-        raise AudiotagError(f"none of the {len(before)} recordings is in {root}: say with --source where they lie")
+    paths = [path for name in before if (path := sources.path_of(root, name)) is not None]
+    if paths and not any(path.exists() for path in paths):
+        raise AudiotagError(f"none of the {len(paths)} recordings is in {root}: say with --source where they lie")
     return changed
 
 

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from audiotag.errors import AudiotagError
 from audiotag.records.stored import FLOAT16, StoredLogMel
+from audiotag.records.top_logits import TopLogits
 
 # Field numbers of tensorflow/core/example/feature.proto.
 _BYTES_LIST, _FLOAT_LIST, _INT64_LIST = 1, 2, 3
@@ -81,23 +83,35 @@ def quantize(waveform: np.ndarray) -> tuple[np.ndarray, float]:
     return steps.astype("<i2"), peak
 
 
-def encode_teacher(clip_id: str, variant: int, logits: np.ndarray | None) -> bytes:
+def encode_teacher(clip_id: str, variant: int, logits: np.ndarray | TopLogits | None) -> bytes:
     """Serialise a teacher's outputs for one record.
 
     Args:
         clip_id: name of the clip, as in the record.
         variant: as in the record.
-        logits: (classes,), stored as float32, NaN for a class that the teacher does not know; None: the teacher has
-            none for this clip. Where there is no logit, the label is kept.
+        logits: (classes,), stored as float32, NaN for a class that the teacher does not know; or the largest of them,
+            stored as float16 with their classes; None: the teacher has none for this clip. Where there is no logit, the
+            label is kept.
+
+    Raises:
+        AudiotagError: one of the largest logits is too large for float16.
     """
-    stored = b"" if logits is None else np.ascontiguousarray(logits, dtype="<f4").tobytes()
-    return _example(
-        {
-            "clip_id": _bytes_feature(clip_id.encode()),
-            "variant": _int64_feature([variant]),
-            "logits": _bytes_feature(stored),
-        }
-    )
+    features = {"clip_id": _bytes_feature(clip_id.encode()), "variant": _int64_feature([variant])}
+    if isinstance(logits, TopLogits):
+        with np.errstate(over="ignore"):
+            values = logits.logits.astype("<f2")
+        if not np.isfinite(values).all():
+            raise AudiotagError(
+                f"the largest logits are stored as float16, from -65504 to 65504, clip {clip_id!r}, variant {variant}, "
+                f"has {logits.logits[~np.isfinite(values)][0]:g}: store all logits (leave out top), or scale them"
+            )
+        features["top_classes"] = _int64_feature(logits.classes)
+        features["top_logits"] = _bytes_feature(values.tobytes())
+        features["rest"] = _float_feature([logits.rest])
+    else:
+        stored = b"" if logits is None else np.ascontiguousarray(logits, dtype="<f4").tobytes()
+        features["logits"] = _bytes_feature(stored)
+    return _example(features)
 
 
 def _varint(value: int) -> bytes:

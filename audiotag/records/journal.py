@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from audiotag import storage
+from audiotag.clips.sources import Source
 from audiotag.records.manifest import Shard
-from audiotag.records.sources import Source
 
 
 @dataclass(frozen=True)

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.metadata
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from audiotag import __version__, storage, tables
+from audiotag.clips.declaration import CLIP_COLUMNS, Clip
 from audiotag.errors import AudiotagError
 from audiotag.labels import join_cell
-from audiotag.records.declaration import CLIP_COLUMNS, Clip
 from audiotag.records.plan import FORMAT
 
 MANIFEST, LABELS, CLIPS, RECORDS, TEACHERS = "dataset.json", "labels.csv", "clips.csv", "records", "teachers"
 INCOMPLETE = ".incomplete"
 _MADE_WITH = ("audiomentations", "librosa", "numpy", "scipy", "soundfile", "soxr")
+_FILE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,7 @@ class Manifest:
                 tuple(Shard(**shard) for shard in value["shards"]),
                 value.get("recordings", ""),
             )
+            _check_names((*manifest.files, *(shard.name for shard in manifest.shards)), folder)
             if check and manifest.fingerprint != value["fingerprint"]:
                 raise AudiotagError(
                     f"{folder / MANIFEST} does not have the fingerprint it states: it was damaged or edited; "
@@ -106,6 +109,16 @@ class Manifest:
         except (KeyError, TypeError) as error:
             raise AudiotagError(f"{folder / MANIFEST} lacks {error}: restore it or build the data set again") from error
         return manifest
+
+
+def _check_names(names: Iterable[str], folder: Path) -> None:
+    """Refuse what would lead out of the data set: a manifest may be anybody's."""
+    for name in names:
+        if not _FILE_NAME.fullmatch(name):
+            raise AudiotagError(
+                f"{folder / MANIFEST} lists files by their names, without folders, received {name!r}: it was damaged "
+                "or edited; restore it or build the data set again"
+            )
 
 
 def row_of(clip: Clip) -> tuple[str | float, ...]:

@@ -142,29 +142,47 @@ def parse_events(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
     return tf.io.parse_example(serialized, _KEY | events)
 
 
-def parse_teachers(serialized: tf.Tensor, *, classes: int) -> dict[str, tf.Tensor]:
+def parse_teachers(
+    serialized: tf.Tensor, *, classes: int, top: int | None = None, unknown: np.ndarray | None = None
+) -> dict[str, tf.Tensor]:
     """Parse a batch of teacher records; an empty string parses to an empty key.
 
     Args:
         serialized: (batch,), string.
         classes: number of classes.
+        top: how many of the largest logits are stored; all others are what the record has for the rest. Default: all
+            are stored.
+        unknown: with `top`, (classes,) bool: which classes the teacher does not know.
 
     Returns:
         `clip_id` (batch,) string, `variant` (batch,) int64, `logits` (batch, classes) float32, NaN for a class that the
         teacher does not know, `known` (batch,) bool: False where the teacher has no outputs (the logits are 0 there).
     """
-    parsed = tf.io.parse_example(
-        serialized,
-        {
-            "clip_id": tf.io.FixedLenFeature([], tf.string, default_value=""),
-            "variant": tf.io.FixedLenFeature([], tf.int64, default_value=-1),
-            "logits": tf.io.FixedLenFeature([], tf.string, default_value=""),
-        },
-    )
-    known = tf.strings.length(parsed["logits"]) > 0
-    filled = tf.where(known, parsed["logits"], tf.constant(bytes(4 * classes)))
-    logits = tf.reshape(tf.io.decode_raw(filled, tf.float32), [-1, classes])
+    features = {
+        "clip_id": tf.io.FixedLenFeature([], tf.string, default_value=""),
+        "variant": tf.io.FixedLenFeature([], tf.int64, default_value=-1),
+    }
+    if top is None:
+        features["logits"] = tf.io.FixedLenFeature([], tf.string, default_value="")
+        parsed = tf.io.parse_example(serialized, features)
+        logits, known = _floats(parsed["logits"], tf.float32, classes)
+    else:
+        features["top_classes"] = tf.io.FixedLenFeature([top], tf.int64, default_value=[0] * top)
+        features["top_logits"] = tf.io.FixedLenFeature([], tf.string, default_value="")
+        features["rest"] = tf.io.FixedLenFeature([], tf.float32, default_value=0.0)
+        parsed = tf.io.parse_example(serialized, features)
+        largest, known = _floats(parsed["top_logits"], tf.float16, top)
+        rest = tf.where(unknown & known[:, None], math.nan, parsed["rest"][:, None])
+        rows = tf.repeat(tf.range(tf.size(serialized, tf.int64))[:, None], top, axis=1)
+        logits = tf.tensor_scatter_nd_update(rest, tf.stack([rows, parsed["top_classes"]], axis=-1), largest)
     return {"clip_id": parsed["clip_id"], "variant": parsed["variant"], "logits": logits, "known": known}
+
+
+def _floats(content: tf.Tensor, dtype: tf.DType, count: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Numbers (batch, count) float32 of bytes, and where there are any, (batch,) bool; 0 where there are none."""
+    filled = tf.strings.length(content) > 0
+    content = tf.where(filled, content, tf.constant(bytes(dtype.size * count)))
+    return tf.cast(tf.reshape(tf.io.decode_raw(content, dtype), [-1, count]), tf.float32), filled
 
 
 def batches(folder: Path, chosen: Chosen, parse: Parse, batch_size: int) -> Iterator[dict[str, Any]]:

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from audiotag.clip_format import ClipFormat
 from audiotag.errors import AudiotagError, suggest
-from audiotag.records import balance, fetching, targets
+from audiotag.records import balance, fetching, targets, teachers
 from audiotag.records.parser import log_mel_of, parse_teachers, stored_examples_of
 from audiotag.records.stored import StoredLogMel
 from audiotag.startup import keep_freed_memory
@@ -43,7 +43,8 @@ class Reading:
         teacher: name of a teacher whose outputs enter the targets:
             `label_weight * labels + (1 - label_weight) * p`, p = sigmoid (multilabel) or softmax (multiclass) of
             logits / temperature. Clips for which it has none keep their labels; classes that nobody judged are the
-            teacher's alone. Default: none.
+            teacher's alone. Of several teachers, "passt_1,passt_2=2", the logits are averaged by their weights (1
+            unless stated), for each clip and class those of the teachers that know it. Default: none.
         label_weight: weight of the labels beside a teacher, 0 to 1. Default 0.1.
         temperature: divides the teacher's logits, positive. Default 1.
         separate: give labels and teacher apart, as {"label": …, "distillation": …}. Default False.
@@ -55,6 +56,9 @@ class Reading:
         first_epoch: None (default) for a finite data set that is drawn anew each time it is gone through; k for the
             endless stream of epochs k, k + 1, …, each a pure function of seed and epoch and `steps` batches long: the
             stream from k is the stream from 0 without its first k epochs, which is what an exact resume needs.
+        first_step: batches of epoch `first_epoch` that are left out. Default 0.
+        epoch_steps: batches an epoch of such a stream: of one pass through the records, or of as many as it takes.
+            Default: those of one pass.
         drop_remainder: leave out an incomplete last batch. Default False.
 
     Raises:
@@ -74,12 +78,14 @@ class Reading:
     dtype: Literal["float32", "float16", "bfloat16"] = "float32"
     seed: int = 0
     first_epoch: int | None = None
+    first_step: int = 0
+    epoch_steps: int | None = None
     drop_remainder: bool = False
 
     def __post_init__(self) -> None:
-        for name, least in (("batch_size", 1), ("seed", 0), ("first_epoch", 0)):
+        for name, least in (("batch_size", 1), ("seed", 0), ("first_epoch", 0), ("first_step", 0), ("epoch_steps", 1)):
             value = getattr(self, name)
-            absent = value is None and name != "seed"
+            absent = value is None and name not in ("seed", "first_step")
             if not absent and (not isinstance(value, (int, np.integer)) or value < least):
                 raise AudiotagError(f"{name} must be a whole number, at least {least}, received {value!r}")
         if not (math.isfinite(self.mixup) and self.mixup >= 0):
@@ -90,8 +96,12 @@ class Reading:
             raise AudiotagError(f"label_weight must be from 0 to 1, received {self.label_weight!r}")
         if not (math.isfinite(self.temperature) and self.temperature > 0):
             raise AudiotagError(f"temperature must be positive, received {self.temperature!r}")
+        if self.teacher is not None:
+            teachers.parse(self.teacher)
         if self.dtype not in _DTYPES:
             raise AudiotagError(f"no dtype of log-mel is named {self.dtype!r}: {suggest(self.dtype, _DTYPES)}")
+        if self.first_epoch is None and (self.first_step or self.epoch_steps is not None):
+            raise AudiotagError("first_step and epoch_steps are of an endless stream: say its first_epoch")
         if self.separate and self.teacher is None:
             raise AudiotagError("separate gives labels and a teacher's outputs apart: name a teacher")
 
@@ -107,7 +117,7 @@ class Records:
         masked: whether some clips have classes that nobody judged.
         shards: files, in the order of reading.
         sizes: number of records of each.
-        teacher_shards: a teacher's files beside them; [] without one.
+        taught: outputs of teachers beside them; [] without one.
         weights: (records,) float64, how often a record is drawn beside others, or whether it is, where nothing is
             balanced. None: each once.
         examples: records of an epoch.
@@ -121,7 +131,7 @@ class Records:
     masked: bool
     shards: Sequence[Path]
     sizes: Sequence[int]
-    teacher_shards: Sequence[Path]
+    taught: Sequence[teachers.Outputs]
     weights: np.ndarray | None
     examples: int
     record_bytes: int
@@ -143,10 +153,22 @@ def _read(records: Records, options: Reading) -> tf.data.Dataset:
     serialized = _epochs_of_records(records, options)
 
     @tf.autograph.experimental.do_not_convert
+    def one_pass(number: tf.Tensor) -> tf.data.Dataset:
+        batches = serialized(number).batch(batch_size, drop_remainder=drop_remainder)
+        return batches.apply(tf.data.experimental.assert_cardinality(steps))
+
+    @tf.autograph.experimental.do_not_convert
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
-        batches = serialized(epoch).batch(batch_size, drop_remainder=drop_remainder)
-        batches = batches.apply(tf.data.experimental.assert_cardinality(steps))
-        return batches.enumerate().map(lambda step, batch: (epoch, step, batch))
+        if options.epoch_steps is None:
+            batches = one_pass(epoch)
+        else:
+            passes = -(-options.epoch_steps // steps)
+            numbers = tf.data.Dataset.range(epoch * passes, (epoch + 1) * passes)
+            batches = numbers.flat_map(one_pass).take(options.epoch_steps)
+        batches = batches.enumerate()
+        if options.first_step:
+            batches = batches.skip(tf.where(epoch == options.first_epoch, tf.constant(options.first_step, tf.int64), 0))
+        return batches.map(lambda step, batch: (epoch, step, batch))
 
     if options.first_epoch is None:
         epochs = tf.data.Dataset.random(seed=options.seed, rerandomize_each_iteration=True).take(1)
@@ -168,8 +190,9 @@ def _seed(options: Reading, epoch: tf.Tensor, purpose: int) -> tf.Tensor:
 
 
 def _epochs_of_records(records: Records, options: Reading) -> Any:
-    """A function from an epoch to its serialised records, (record,) or (record, teacher's record)."""
-    paths = [tf.constant([str(path) for path in files]) for files in (records.shards, records.teacher_shards) if files]
+    """A function from an epoch to its serialised records, (record, a record of every teacher)."""
+    beside = [outputs.files for outputs in records.taught]
+    paths = [tf.constant([str(path) for path in files]) for files in (records.shards, *beside)]
     ends = tf.constant(np.cumsum(records.sizes), tf.int64)
     sizes = tf.constant(records.sizes, tf.int64)
     shards = len(records.sizes)
@@ -243,6 +266,7 @@ def _decoder(records: Records, options: Reading) -> Any:
     clip_format, stored = records.clip_format, records.stored
     parse = stored_examples_of(clip_format, stored, waveforms=options.jitter, masked=records.masked)
     mix_target = targets.mix_targets if records.masked else targets.mix
+    names, weights = [outputs.name for outputs in records.taught], [outputs.weight for outputs in records.taught]
 
     def finish(log_mel: tf.Tensor, *mixture: tf.Tensor) -> tf.Tensor:
         if not mixture and log_mel.dtype == options.dtype:
@@ -259,10 +283,17 @@ def _decoder(records: Records, options: Reading) -> Any:
         parsed = parse(serialized[0])
         parts = {"label": parsed["target"]}
         if options.teacher is not None:
-            taught = parse_teachers(serialized[1], classes=len(clip_format.labels))
-            with tf.control_dependencies([targets.same_keys(parsed, taught, options.teacher)]):
+            answers = [
+                parse_teachers(beside, classes=len(clip_format.labels), top=outputs.top, unknown=outputs.unknown)
+                for beside, outputs in zip(serialized[1:], records.taught, strict=True)
+            ]
+            checks = [targets.same_keys(parsed, *pair) for pair in zip(answers, names, strict=True)]
+            with tf.control_dependencies(checks):
                 parts["distillation"] = targets.soften(
-                    parsed["target"], taught, task=clip_format.task, temperature=options.temperature
+                    parsed["target"],
+                    targets.mean_of_teachers(answers, weights, task=clip_format.task),
+                    task=clip_format.task,
+                    temperature=options.temperature,
                 )
         log_mel, mixture = parsed["log_mel"], ()
         if options.jitter or log_mel is None:

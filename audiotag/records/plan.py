@@ -22,9 +22,9 @@ import numpy as np
 from audiotag import storage
 from audiotag.augment import Policy
 from audiotag.clip_format import ClipFormat, describe_speed
+from audiotag.clips.declaration import UNKNOWN, Clip, Declaration
+from audiotag.clips.sources import Source
 from audiotag.frontend import LogMelConfig
-from audiotag.records.declaration import UNKNOWN, Clip, Declaration
-from audiotag.records.sources import Source
 from audiotag.records.stored import FLOAT16, StoredLogMel
 
 FORMAT = 1

@@ -9,15 +9,16 @@ from functools import cached_property
 from pathlib import Path
 
 from audiotag import storage, tables
+from audiotag.clips import sources
+from audiotag.clips.declaration import Clip
+from audiotag.clips.sources import Source
 from audiotag.errors import AudiotagError
-from audiotag.records import sources, worker
+from audiotag.records import worker
 from audiotag.records.clips import clip_of
-from audiotag.records.declaration import Clip
 from audiotag.records.engines.local import Local
 from audiotag.records.journal import FinishedShard, Journal
 from audiotag.records.manifest import CLIPS, MANIFEST, RECORDS, Manifest, row_of
 from audiotag.records.plan import Job, Plan, ShardPlan, difference
-from audiotag.records.sources import Source
 
 
 class Former:

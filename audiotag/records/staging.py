@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from audiotag import progress, storage
+from audiotag.clips.sources import SOURCES
 from audiotag.errors import AudiotagError
 from audiotag.records.manifest import CLIPS, INCOMPLETE, LABELS, MANIFEST, RECORDS
-from audiotag.records.sources import SOURCES
 
 FORMER = "former"
 """Where a data set lies for the moment in which another takes its place."""
@@ -39,17 +39,7 @@ class Beside:
     @contextmanager
     def claimed(self) -> Iterator[None]:
         """Hold the folder against a second build of the same data set; the claim ends with this process."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        try:
-            import fcntl
-        except ImportError:  # Windows
-            yield
-            return
-        with (self.folder / "lock").open("a") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise AudiotagError(f"another process is building into {self.folder}: wait for it or end it") from error
+        with storage.locked(self.folder, f"another process is building into {self.folder}: wait for it or end it"):
             yield
 
     def clean(self, keep: Container[str]) -> None:

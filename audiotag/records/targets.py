@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import tensorflow as tf
 
 from audiotag.task import Task
@@ -27,6 +30,36 @@ def same_keys(parsed: dict[str, tf.Tensor], taught: dict[str, tf.Tensor], teache
         " (variant -1: the shard ends early); delete them and teach again",
     )
     return tf.debugging.Assert(~tf.reduce_any(different), [tf.strings.join(message)])
+
+
+def mean_of_teachers(
+    answers: Sequence[dict[str, tf.Tensor]], weights: Sequence[float], *, task: Task
+) -> dict[str, tf.Tensor]:
+    """The weighted mean of the logits of those teachers that know a class of a clip.
+
+    Where classes compete, a teacher counts for a clip only if it knows them all; a constant that it adds to its logits
+    changes no share, so that these can be averaged as they are.
+
+    Args:
+        answers: of each teacher, a batch from `parse_teachers`.
+        weights: of each teacher, positive.
+        task: what is asked of a clip.
+
+    Returns:
+        One such batch, as it is where there is one teacher.
+    """
+    if len(answers) == 1:
+        return answers[0]
+    total, total_weight = 0.0, 0.0
+    for answer, weight in zip(answers, weights, strict=True):
+        knows = answer["known"][:, None] & ~tf.math.is_nan(answer["logits"])
+        if task.exclusive:
+            knows = tf.broadcast_to(tf.reduce_all(knows, axis=-1, keepdims=True), tf.shape(knows))
+        total += tf.where(knows, weight * answer["logits"], 0.0)
+        total_weight += tf.where(knows, weight, 0.0)
+    known = total_weight > 0
+    logits = tf.where(known, total / tf.where(known, total_weight, 1.0), math.nan)
+    return answers[0] | {"logits": logits, "known": tf.reduce_any(known, axis=-1)}
 
 
 def soften(target: tf.Tensor, taught: dict[str, tf.Tensor], *, task: Task, temperature: float) -> tf.Tensor:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from audiotag import storage
+import numpy as np
+
+from audiotag import progress, storage
 from audiotag.errors import AudiotagError, suggest
 
 if TYPE_CHECKING:
@@ -14,6 +18,53 @@ if TYPE_CHECKING:
     from audiotag.records.manifest import Shard
 
 CARD = "teacher.json"
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """A teacher's outputs beside some shards of records.
+
+    Args:
+        name: of the teacher.
+        weight: in the mean of several teachers.
+        files: its shards.
+        top: how many of the largest logits are stored, None: all.
+        unknown: (classes,) bool, which classes it does not know.
+    """
+
+    name: str
+    weight: float
+    files: Sequence[Path]
+    top: int | None
+    unknown: np.ndarray
+
+
+def parse(text: str) -> dict[str, float]:
+    """Weights of teachers by name, in the order of a text: "passt_1,passt_2=2" is {"passt_1": 1.0, "passt_2": 2.0}.
+
+    Args:
+        text: names with commas between them, each with "=" and a positive weight where that is not 1.
+
+    Raises:
+        AudiotagError: another text, a name twice, or a weight that is not positive.
+    """
+    if not isinstance(text, str):
+        raise AudiotagError(f"teachers are named by one text, such as 'passt_1,passt_2=2', received {text!r}")
+    weights: dict[str, float] = {}
+    for term in text.split(","):
+        name, stated, number = map(str.strip, term.partition("="))
+        if not name:
+            raise AudiotagError(f"teachers are named like 'passt_1,passt_2=2', received {text!r}: name one")
+        try:
+            weight = float(number) if stated else 1.0
+        except ValueError:
+            weight = math.nan
+        if not (math.isfinite(weight) and weight > 0):
+            raise AudiotagError(f"the weight of a teacher is a positive number, received {term.strip()!r} in {text!r}")
+        if name in weights:
+            raise AudiotagError(f"a teacher is named once, received {name!r} twice in {text!r}: give it one weight")
+        weights[name] = weight
+    return weights
 
 
 def read(folder: Path) -> dict[str, Any]:
@@ -56,13 +107,23 @@ def card(data: Data, name: str) -> dict[str, Any]:
     return value
 
 
-def shards(data: Data, name: str, selected: Sequence[Shard]) -> list[Path]:
-    """The teacher's shards beside some shards of records.
+def outputs(data: Data, teachers: str, selected: Sequence[Shard]) -> list[Outputs]:
+    """Teachers' outputs beside some shards of records.
+
+    Args:
+        data: an open data set.
+        teachers: their names and weights, see `parse`.
+        selected: shards of records.
 
     Raises:
         AudiotagError: see `card`; also a shard that is missing or holds another number of records.
     """
-    listed, folder = card(data, name)["shards"], data.teacher_folder(name)
+    return [_outputs(data, name, weight, selected) for name, weight in parse(teachers).items()]
+
+
+def _outputs(data: Data, name: str, weight: float, selected: Sequence[Shard]) -> Outputs:
+    stated, folder = card(data, name), data.teacher_folder(name)
+    listed, without = stated["shards"], stated.get("classes_without", ())
     for shard in selected:
         if shard.name not in listed or not (folder / shard.name).is_file():
             raise AudiotagError(
@@ -73,4 +134,46 @@ def shards(data: Data, name: str, selected: Sequence[Shard]) -> list[Path]:
                 f"teacher {name!r} has {listed[shard.name]['examples']} outputs for {shard.name}, which holds "
                 f"{shard.examples} records: delete {folder} and teach again"
             )
-    return [folder / shard.name for shard in selected]
+    unknown = np.array([label in without for label in data.labels])
+    return Outputs(name, weight, [folder / shard.name for shard in selected], stated.get("top"), unknown)
+
+
+def coverage(data: Data, name: str, expression: str) -> float:
+    """Share of the records of some splits for which a teacher has outputs, by `teacher.json` alone.
+
+    Args:
+        data: an open data set.
+        name: of one teacher.
+        expression: splits that hold records; see `Data.select`.
+
+    Raises:
+        AudiotagError: no such splits, or see `card`.
+    """
+    listed, selected = card(data, name)["shards"], data.selected_shards(expression)
+    known = sum(listed[shard.name]["known"] for shard in selected if shard.name in listed)
+    return known / sum(shard.examples for shard in selected)
+
+
+def check_coverage(data: Data, teachers: str, expression: str) -> None:
+    """Refuse a teacher that has no outputs for some splits; a line says where one has them for a part.
+
+    Args:
+        data: an open data set.
+        teachers: their names and weights, see `parse`.
+        expression: splits that hold records; see `Data.select`.
+
+    Raises:
+        AudiotagError: a teacher has outputs for none of the records.
+    """
+    for name in parse(teachers):
+        share = coverage(data, name, expression)
+        if not share:
+            raise AudiotagError(
+                f"teacher {name!r} has outputs for none of the records of {expression} of {data.name}: teach these "
+                "splits with `audiotag teach`, or leave the teacher out"
+            )
+        if share < 1:
+            progress.say(
+                f"Teacher {name} has outputs for {share:.2%} of the records of {expression} of {data.name}; the others "
+                "keep their labels"
+            )

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audiotag import progress, storage
+from audiotag.clips.sources import SOURCES
 from audiotag.errors import AudiotagError
 from audiotag.labels import split_cell
 from audiotag.records import teachers, tfrecord
 from audiotag.records.data import Data
 from audiotag.records.manifest import CLIPS, INCOMPLETE, LABELS, MANIFEST, RECORDS, TEACHERS
-from audiotag.records.sources import SOURCES
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -73,7 +73,7 @@ def verify(path: str | Path) -> list[Problem]:
             check = _record_check(data, keys)
             problems += _shard(data, f"{RECORDS}/{shard.name}", shard.sha256, check, keys, advance)
         for name, card in taught.items():
-            check = _teacher_check(data, card.get("classes_without", []))
+            check = _teacher_check(data, card)
             for shard, entry in card["shards"].items():
                 file = f"{TEACHERS}/{name}/{shard}"
                 problems += _shard(data, file, entry["sha256"], check, data.keys(shard), advance)
@@ -196,11 +196,12 @@ def _wrong_waveform(feature: Features, data: Data) -> str:
     return "" if np.isfinite(peak) and peak >= 0 else f"the waveform's peak is {peak}"
 
 
-def _teacher_check(data: Data, without: Sequence[str]) -> Check:
-    known = np.array([name not in without for name in data.labels])
+def _teacher_check(data: Data, card: Mapping[str, Any]) -> Check:
+    known = np.array([name not in card.get("classes_without", ()) for name in data.labels])
+    top = card.get("top")
 
     def check(feature: Features, key: Key) -> str:
-        stored = feature["logits"].bytes_list.value[0]
+        stored = _bytes(feature, "logits")
         if len(stored) not in (0, 4 * len(data.labels)):
             return f"the teacher's outputs have {len(stored)} bytes, {len(data.labels)} classes need 4 each"
         logits = np.frombuffer(stored, "<f4")
@@ -210,7 +211,21 @@ def _teacher_check(data: Data, without: Sequence[str]) -> Check:
             return "the teacher has outputs for a class that its card does not count as known"
         return ""
 
-    return check
+    def check_top(feature: Features, key: Key) -> str:
+        if not (stored := _bytes(feature, "top_logits")):
+            return ""
+        classes, rest = list(feature["top_classes"].int64_list.value), feature["rest"].float_list.value[0]
+        if len(stored) != 2 * top or len(classes) != top:
+            return (
+                f"the teacher's outputs have {len(stored)} bytes and {len(classes)} classes, the {top} largest 2 each"
+            )
+        if not np.isfinite([*np.frombuffer(stored, "<f2"), rest]).all():
+            return "the teacher's outputs hold NaN or infinite values"
+        if not {*classes} <= {*np.flatnonzero(known)} or len({*classes}) < top:
+            return "the teacher has outputs for a class twice, or for one that its card does not count as known"
+        return ""
+
+    return check if top is None else check_top
 
 
 def _strays(data: Data, taught: dict[str, Any]) -> list[Problem]:

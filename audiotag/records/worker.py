@@ -10,10 +10,11 @@ from dataclasses import replace
 import numpy as np
 
 from audiotag import audio, storage
+from audiotag.clips import sources
+from audiotag.clips.declaration import UNKNOWN, Clip, Event
 from audiotag.errors import AudioError, AudiotagError, UnreachableError
 from audiotag.frontend import log_mel
-from audiotag.records import sources, tfrecord
-from audiotag.records.declaration import UNKNOWN, Clip, Event
+from audiotag.records import tfrecord
 from audiotag.records.engines.work import Work
 from audiotag.records.example import encode_example
 from audiotag.records.journal import FinishedShard, Journal
@@ -53,7 +54,7 @@ def make_shard(
         beside = None if storage.is_remote(job.folder) else job.folder
         with tempfile.SpooledTemporaryFile(_MEMORY, dir=beside) as spool:
             for clip in plan.clips:
-                source = sources.look(job.root / clip.source)
+                source = sources.look(job.root, clip.source)
                 try:
                     encoded = list(examples(job, clip))
                 except AudioError as reason:

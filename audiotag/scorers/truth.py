@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from audiotag import tables
+from audiotag.clips.declaration import UNKNOWN, judged
 from audiotag.errors import AudiotagError
 from audiotag.labels import Labels, split_cell
 from audiotag.records import Data
 from audiotag.records.clips import clips_of
-from audiotag.records.declaration import UNKNOWN, judged
 
 if TYPE_CHECKING:
     import pandas

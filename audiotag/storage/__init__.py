@@ -13,7 +13,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             *("find_in_library", "fingerprint", "inside", "library", "read_json", "sha256"),
             *("write_atomically", "write_json"),
         ],
-        "mirrors": ["mirror", "send_back"],
+        "locks": ["is_locked", "locked"],
+        "mirrors": ["mirror", "origin", "send_back"],
         "places": ["here", "is_in_memory", "is_remote", "place"],
         "remote": [
             *(

@@ -21,9 +21,21 @@ def mirror(remote: Path) -> Mirror:
 
 def send_back(path: Path) -> None:
     """Send what has changed in the copy of a remote folder in which a path lies; nothing where it lies in none."""
-    for copy in _mirrors.values():
-        if path.absolute().is_relative_to(copy.local.absolute()):
-            copy.send()
+    if copy := _around(path):
+        copy.send()
+
+
+def origin(path: Path) -> Path:
+    """Where a path comes from, for people: its remote place, where it lies in the copy of a remote folder."""
+    if copy := _around(path):
+        return copy.remote.joinpath(*path.absolute().relative_to(copy.local.absolute()).parts)
+    return path
+
+
+def _around(path: Path) -> Mirror | None:
+    """The copy of a remote folder in which a path lies."""
+    copies = (copy for copy in _mirrors.values() if path.absolute().is_relative_to(copy.local.absolute()))
+    return next(copies, None)
 
 
 class Mirror:

@@ -1,4 +1,4 @@
-"""Checkpoints: the whole state of a run after an epoch, in one file that is either complete or not taken."""
+"""Checkpoints: the whole state of a run after a step, in one file that is either complete or not taken."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ import dataclasses
 import json
 import re
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 
+from audiotag import progress as terminal
 from audiotag import storage
 from audiotag.errors import AudiotagError
+from audiotag.training.trainee import Trainee
 
-_NAME = re.compile(r"epoch-(\d{4,})\.npz")
+_NAME = re.compile(r"epoch-(\d{4,})(?:-step-(\d{6,}))?\.npz")
 _BROKEN = (OSError, EOFError, ValueError, KeyError, TypeError, IndexError, NotImplementedError, zipfile.BadZipFile)
 
 
@@ -26,6 +28,7 @@ class Progress:
 
     Args:
         epoch: finished epochs.
+        step: finished steps of the epoch after them.
         best_epoch: the best of them, counted from 1; 0 before the first.
         best_value: what the monitor was then; None where it was not a number, or is "last".
         waited: epochs since the best one.
@@ -34,6 +37,7 @@ class Progress:
     """
 
     epoch: int = 0
+    step: int = 0
     best_epoch: int = 0
     best_value: float | None = None
     waited: int = 0
@@ -42,11 +46,11 @@ class Progress:
 
 
 class Checkpoints:
-    """The folder `checkpoints/` of a run: the last two epochs, and the best epoch that each of them knows.
+    """The folder `checkpoints/` of a run: the last two states, and the best epoch that each of them knows.
 
-    A file holds every variable of the network (weights, statistics, states of random seeds), every variable of
-    the optimizer, and the `Progress`. It is written atomically and every member carries a checksum, so that a
-    torn or damaged file is noticed and the one before is used.
+    A file holds every variable of the network (weights, statistics, states of random seeds), of its average, of the
+    optimizer and of the step (seeds of augmentation, sums of losses), and the `Progress`. It is written atomically and
+    every member carries a checksum, so that a torn or damaged file is noticed and the one before is used.
 
     Args:
         folder: the run's `checkpoints` folder; made when first written to.
@@ -55,80 +59,103 @@ class Checkpoints:
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
 
-    def path(self, epoch: int) -> Path:
-        """File of the state after `epoch` epochs."""
-        return self.folder / f"epoch-{epoch:04d}.npz"
+    def path(self, epoch: int, step: int = 0) -> Path:
+        """File of the state after `epoch` epochs and `step` steps of the next one."""
+        return self.folder / (f"epoch-{epoch:04d}-step-{step:06d}.npz" if step else f"epoch-{epoch:04d}.npz")
 
-    def epochs(self) -> list[int]:
-        """Epochs that have a file, ascending."""
+    def states(self) -> list[tuple[int, int]]:
+        """Epochs and steps that have a file, ascending."""
         if not self.folder.is_dir():
             return []
-        return sorted(int(match[1]) for file in self.folder.iterdir() if (match := _NAME.fullmatch(file.name)))
+        matches = [match for file in self.folder.iterdir() if (match := _NAME.fullmatch(file.name))]
+        return sorted((int(match[1]), int(match[2] or 0)) for match in matches)
 
-    def save(self, network: keras.Model, optimizer: keras.optimizers.Optimizer, progress: Progress) -> None:
-        """Write the state after `progress.epoch` epochs, then delete what is no longer needed."""
-        variables = _variables(network, optimizer)
+    def save(self, variables: Mapping[str, keras.Variable], progress: Progress) -> None:
+        """Write the state at `progress`, then delete what is no longer needed.
+
+        Args:
+            variables: all that the run goes on from, see `variables_of`.
+            progress: where it is.
+        """
         arrays = {name: keras.ops.convert_to_numpy(variable) for name, variable in variables.items()}
         arrays["progress"] = np.frombuffer(json.dumps(dataclasses.asdict(progress)).encode(), np.uint8)
-        with storage.write_atomically(self.path(progress.epoch), "wb") as file:
+        with storage.write_atomically(self.path(progress.epoch, progress.step), "wb") as file:
             np.savez(file, **arrays)
         self._prune(progress)
 
     def _prune(self, progress: Progress) -> None:
-        previous = [epoch for epoch in self.epochs() if epoch < progress.epoch][-1:]
-        kept = {progress.epoch, progress.best_epoch, *previous}
-        for epoch in previous:
-            state = self._read(epoch, weights=False)
-            kept |= {state[1].best_epoch} if state else set()
-        for epoch in self.epochs():
-            if epoch not in kept:
-                self.path(epoch).unlink()
+        now = (progress.epoch, progress.step)
+        previous = [state for state in self.states() if state < now][-1:]
+        kept = {now, (progress.best_epoch, 0), *previous}
+        for state in previous:
+            read = self._read(*state, weights=False)
+            kept |= {(read[1].best_epoch, 0)} if read else set()
+        for state in self.states():
+            if state not in kept:
+                self.path(*state).unlink()
 
-    def restore(self, network: keras.Model, optimizer: keras.optimizers.Optimizer) -> Progress | None:
-        """Put the newest whole state into the network and the optimizer; None where there is none.
+    def restore(self, variables: Mapping[str, keras.Variable]) -> Progress | None:
+        """Put the newest whole state into variables; None where there is none.
 
-        Newer files that are torn or damaged are deleted: their epochs are trained again.
+        Newer files that are torn or damaged are deleted, which is said: what they held is trained again.
 
         Raises:
-            AudiotagError: the newest whole file holds other variables than the network and the optimizer.
+            AudiotagError: the newest whole file holds other variables.
         """
-        for epoch in reversed(self.epochs()):
-            state = self._read(epoch)
-            if state is None:
-                self.path(epoch).unlink()
+        for state in reversed(self.states()):
+            read = self._read(*state)
+            if read is None:
+                terminal.say(f"{self.path(*state)} is torn or damaged: deleted, the state before it is used")
+                self.path(*state).unlink()
                 continue
-            arrays, progress = state
-            variables = _variables(network, optimizer)
+            arrays, progress = read
             shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
             if {name: array.shape for name, array in arrays.items()} != shapes:
-                raise AudiotagError(f"{self.path(epoch)} was written for another network: train into a new folder")
+                raise AudiotagError(
+                    f"{self.path(*state)} was written for another network, or by an earlier audiotag: "
+                    "train into a new folder"
+                )
             for name, variable in variables.items():
                 variable.assign(arrays[name])
             return progress
         return None
 
     def load_weights(self, epoch: int, network: keras.Model) -> None:
-        """Put the network's state after `epoch` epochs into it.
+        """Put the weights after `epoch` epochs into a network: their average where one was kept.
 
         Raises:
             AudiotagError: the file is missing or damaged.
         """
-        state = self._read(epoch)
+        state = self._read(epoch, 0)
         if state is None:
             raise AudiotagError(f"{self.path(epoch)} (the best epoch) is missing or damaged: train the run again")
+        arrays = state[0]
         for i, variable in enumerate(network.variables):
-            variable.assign(state[0][f"network/{i}"])
+            variable.assign(arrays[f"network/{i}"])
+        for i, variable in enumerate(network.weights):
+            if (average := arrays.get(f"average/{i}")) is not None:
+                variable.assign(average)
 
-    def _read(self, epoch: int, *, weights: bool = True) -> tuple[dict[str, np.ndarray], Progress] | None:
+    def _read(self, epoch: int, step: int, *, weights: bool = True) -> tuple[dict[str, np.ndarray], Progress] | None:
         try:
-            with np.load(self.path(epoch), allow_pickle=False) as archive:
+            with np.load(self.path(epoch, step), allow_pickle=False) as archive:
                 arrays = {name: archive[name] for name in archive.files if weights or name == "progress"}
             return arrays, Progress(**json.loads(arrays.pop("progress").tobytes()))
         except _BROKEN:
             return None
 
 
-def _variables(network: keras.Model, optimizer: keras.optimizers.Optimizer) -> dict[str, Any]:
-    """Every variable by its name in a file."""
-    parts = {"network": network.variables, "optimizer": optimizer.variables}
+def variables_of(trainee: Trainee, network: keras.Model) -> dict[str, keras.Variable]:
+    """Every variable that a run goes on from, by its name in a file; a live teacher's are not among them.
+
+    Args:
+        trainee: the network in training, its optimizer built.
+        network: the network itself.
+    """
+    parts = {
+        "network": network.variables,
+        "average": [] if trainee.average is None else trainee.average.network.weights,
+        "optimizer": trainee.optimizer.variables,
+        "step": trainee.own_variables,
+    }
     return {f"{part}/{i}": variable for part, variables in parts.items() for i, variable in enumerate(variables)}

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 
 from audiotag import records
+from audiotag.clips.checks import named
+from audiotag.clips.declaration import ALL, UNKNOWN
 from audiotag.errors import AudiotagError
 from audiotag.labels import split_cell
-from audiotag.records.checks import named
 from audiotag.records.clips import clips_of
-from audiotag.records.declaration import ALL, UNKNOWN
 from audiotag.training.recipe import Recipe
 
 
@@ -26,15 +26,17 @@ def check_classes(recipe: Recipe, data: records.Data) -> str:
     Raises:
         AudiotagError: every training clip has the same labels, or some have none and there is no teacher.
     """
-    clips = clips_of(data, recipe.train)
-    if data.masked and recipe.teacher is None and (unlabelled := int((clips[UNKNOWN] == ALL).sum())):
+    if recipe.vocabulary == "teacher":
+        return ""
+    clips, taught = clips_of(data, recipe.train), recipe.teacher is not None or recipe.live_teacher is not None
+    if data.masked and not taught and (unlabelled := int((clips[UNKNOWN] == ALL).sum())):
         raise AudiotagError(
             f"unlabelled clips are learnt from a teacher, {recipe.train} of {data.name} has {unlabelled} of them and "
             "none is named: name one with --teacher, or train on other splits"
         )
     labels = [frozenset(split_cell(cell)) for cell in clips["labels"]]
     always_right = data.task.exclusive and len(data.labels) == 1
-    if labels and (always_right or (recipe.teacher is None and len(set(labels)) == 1)):
+    if labels and (always_right or (not taught and len(set(labels)) == 1)):
         raise AudiotagError(
             f"a network learns what tells clips apart, all {len(labels)} clips of {recipe.train} of {data.name} are "
             f"labelled {named(sorted(labels[0])) or 'with nothing'}: add clips of another class (background), or "

@@ -2,41 +2,50 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import keras
 
 from audiotag import models, progress, records, storage
+from audiotag.clip_format import ClipFormat
 from audiotag.errors import AudiotagError
 from audiotag.metrics.predictions import NotFiniteError
-from audiotag.run_folder import CHECKPOINTS, DRAWS, STUDENT, TAGGER, VALIDATION
+from audiotag.run_folder import CHECKPOINTS, DRAWS, STUDENT, TAGGER, TRAIN, VALIDATION
 from audiotag.startup import keras_defaults
+from audiotag.training import live_teachers
 from audiotag.training.callbacks import (
-    DivergedError,
+    CountDraws,
     EpochLine,
     EpochScalars,
-    KeepState,
-    LogDraws,
-    SeedEveryEpoch,
-    StopWhereNotFinite,
+    GradientNorm,
+    SeedEveryStep,
+    Throughput,
     seed_everything,
 )
-from audiotag.training.checkpoints import Checkpoints, Progress
+from audiotag.training.checkpoints import Checkpoints, Progress, variables_of
 from audiotag.training.classes import check_classes
+from audiotag.training.feeding import Feed
 from audiotag.training.freezing import thaw
-from audiotag.training.layerwise import LayerwiseAdam, layer_rates
-from audiotag.training.losses import loss_for, trainee
+from audiotag.training.interruption import Interruption, interruptible
+from audiotag.training.keeping import AverageEpochs, DivergedError, KeepState, RestoreSums, StopWhereNotFinite
+from audiotag.training.lessons import learned, lesson_for
+from audiotag.training.losses import loss_for
 from audiotag.training.network import counts, not_yet_trained, starting_network
+from audiotag.training.optimizers import optimizer
+from audiotag.training.precision import computing_in
 from audiotag.training.recipe import Recipe, resolve
-from audiotag.training.run import Run, claim, describe
+from audiotag.training.run import Run, claimed, describe
 from audiotag.training.temperature import START, Temperature, is_dynamic
+from audiotag.training.trainee import Lesson, Trainee
 
 
 @keras_defaults()
-def train(recipe: Recipe, out: Path | str) -> Run:
+def train(recipe: Recipe, out: Path | str, *, callbacks: Sequence[keras.callbacks.Callback] = ()) -> Run:
     """Train as a recipe says, or go on where a run of the same recipe, or of one with fewer epochs, stopped.
 
     The run folder `out` then holds `recipe.toml` (everything resolved, versions, fingerprint of the data set),
@@ -48,6 +57,7 @@ def train(recipe: Recipe, out: Path | str) -> Run:
         recipe: what to train on what, and how.
         out: the run folder: new, empty, or of the same recipe; or an address, such as s3://bucket/run: then it is
             trained in a copy in the cache, which is sent after every epoch, so that another machine can go on.
+        callbacks: further ones, called after the run's own: their `on_epoch_end` finds everything that was measured.
 
     Returns:
         The finished run.
@@ -59,25 +69,27 @@ def train(recipe: Recipe, out: Path | str) -> Run:
     """
     if storage.is_remote(place := storage.place(out)):
         copy = storage.mirror(place)
-        return replace(_train(recipe, copy.fetch(), copy.send), path=place)
-    return _train(recipe, place)
+        return replace(_train(recipe, copy.fetch(), copy.send, callbacks), path=place)
+    return _train(recipe, place, lambda: None, callbacks)
 
 
-def _train(recipe: Recipe, out: Path, kept: Callable[[], None] = lambda: None) -> Run:
+def _train(recipe: Recipe, out: Path, kept: Callable[[], None], callbacks: Sequence[keras.callbacks.Callback]) -> Run:
     """Train into a folder of this machine; `kept` is called whenever what lies in it is worth keeping."""
     data = records.open(recipe.data)
     recipe = resolve(recipe, data)
     without_clips = check_classes(recipe, data)
     _prepare_backend(recipe.seed)
-    network, carried = starting_network(recipe, data)
-    claim(out, describe(recipe, data, out))
-    if not Checkpoints(out / CHECKPOINTS).epochs():
-        for line in filter(None, (carried, without_clips)):
-            progress.say(line)
-    try:
-        return fit(network, data, recipe, out, kept)
-    finally:
-        kept()
+    teachers = [] if recipe.live_teacher is None else live_teachers.opened(recipe.live_teacher, data)
+    network, carried = starting_network(recipe, data, learned(recipe, data, teachers))
+    lesson = lesson_for(recipe, data, network, teachers)
+    with claimed(out, describe(recipe, data, out)):
+        if not Checkpoints(out / CHECKPOINTS).states():
+            for line in filter(None, (carried, without_clips)):
+                progress.say(line)
+        try:
+            return fit(network, data, recipe, out, lesson, kept, callbacks)
+        finally:
+            kept()
 
 
 def _prepare_backend(seed: int) -> None:
@@ -94,7 +106,13 @@ def _prepare_backend(seed: int) -> None:
 
 
 def fit(
-    network: keras.Model, data: records.Data, recipe: Recipe, out: Path, kept: Callable[[], None] = lambda: None
+    network: keras.Model,
+    data: records.Data,
+    recipe: Recipe,
+    out: Path,
+    lesson: Lesson | None = None,
+    kept: Callable[[], None] = lambda: None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> Run:
     """Train a network as a resolved recipe says, from the newest checkpoint in `out` or from the start.
 
@@ -104,68 +122,124 @@ def fit(
         data: the open data set.
         recipe: resolved for this data set.
         out: run folder.
-        kept: called after every epoch, when its checkpoint is written. Default: nothing happens.
+        lesson: what is taught beside the labels. Default: what the recipe says, without live teachers.
+        kept: called whenever a checkpoint is written. Default: nothing happens.
+        callbacks: further ones, called after the run's own.
 
     Returns:
         The finished run; see `train`.
     """
-    label_weight = None if recipe.teacher is None else recipe.label_weight
-    model = trainee(network, loss_for(data), _optimizer(recipe, network), label_weight)
-    model.optimizer.build(model.trainable_variables)
-    checkpoints = Checkpoints(out / CHECKPOINTS)
-    state = checkpoints.restore(network, model.optimizer) or Progress()
-    if state.epoch == recipe.epochs or state.stopped:
-        progress.say(f"{out} is trained already: {state.epoch} epochs")
-    else:
-        if state.epoch:
-            progress.say(f"Resuming {out} after epoch {state.epoch} of {recipe.epochs}")
-        if frozen := counts(network):
-            progress.say(frozen)
-        (out / TAGGER).unlink(missing_ok=True)
-        try:
-            callbacks = _callbacks(network, data, recipe, out, checkpoints, state)
-            callbacks.append(keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: kept()))
-            _fit(model, data, recipe, state, callbacks)
-        except (DivergedError, NotFiniteError) as error:
-            where = f"after epoch {state.epoch + 1}, " if isinstance(error, NotFiniteError) else ""
-            kept = "no epoch had been finished"
-            if state.best_epoch:
-                _finish(network, data, out, checkpoints, state)
-                kept = f"the weights of epoch {state.best_epoch}, the best so far, are in {out / STUDENT}"
-            remedy = f"Try a lower learning_rate than {recipe.learning_rate}"
-            raise DivergedError(f"{where}{error}; {kept}. {remedy}") from error
+    lesson = lesson_for(recipe, data, network) if lesson is None else lesson
+    asked = [] if lesson.teachers is None else lesson.teachers.members
+    with computing_in(recipe.precision, network, *asked), interruptible() as interruption:
+        clip_format = lesson.clip_format or data.clip_format
+        loss = loss_for(data) if recipe.vocabulary == "data" else clip_format.task.loss()
+        model = Trainee(network, loss, optimizer(recipe, network), lesson)
+        checkpoints, variables = Checkpoints(out / CHECKPOINTS), variables_of(model, network)
+        state = checkpoints.restore(variables) or Progress()
+        if state.epoch == recipe.epochs or state.stopped:
+            progress.say(f"{out} is trained already: {state.epoch} epochs")
+        else:
+            if state.epoch or state.step:
+                step = f" and {state.step} steps" if state.step else ""
+                progress.say(f"Resuming {out} after epoch {state.epoch}{step} of {recipe.epochs}")
+            if frozen := counts(network):
+                progress.say(frozen)
+            (out / TAGGER).unlink(missing_ok=True)
+            keeping = _Keeping(checkpoints, variables, state, interruption, kept)
+            try:
+                _fit(model, network, data, recipe, out, keeping, callbacks)
+            except (DivergedError, NotFiniteError) as error:
+                where = f"after epoch {state.epoch + 1}, " if isinstance(error, NotFiniteError) else ""
+                best = "no epoch had been finished"
+                if state.best_epoch:
+                    _finish(network, data, clip_format, out, checkpoints, state)
+                    best = f"the weights of epoch {state.best_epoch}, the best so far, are in {out / STUDENT}"
+                remedy = f"Try a lower learning_rate than {recipe.learning_rate}"
+                raise DivergedError(f"{where}{error}; {best}. {remedy}") from error
     if not (out / TAGGER).exists():  # the last file to be written
-        _finish(network, data, out, checkpoints, state)
+        _finish(network, data, clip_format, out, checkpoints, state)
     return Run(out, recipe, state.epoch, state.best_epoch, state.best_value, tuple(state.history))
 
 
+@dataclass(frozen=True)
+class _Keeping:
+    """What a run's state is, and where it is kept."""
+
+    checkpoints: Checkpoints
+    variables: Mapping[str, keras.Variable]
+    state: Progress
+    interruption: Interruption
+    sent: Callable[[], None]
+
+
 def _fit(
-    model: keras.Model, data: records.Data, recipe: Recipe, state: Progress, callbacks: list[keras.callbacks.Callback]
+    model: Trainee,
+    network: keras.Model,
+    data: records.Data,
+    recipe: Recipe,
+    out: Path,
+    keeping: _Keeping,
+    further: Sequence[keras.callbacks.Callback],
 ) -> None:
+    """Fit the rest of an epoch that was begun, if there is one, then all others."""
+    import tensorflow as tf
+
+    state, steps = keeping.state, epoch_steps(recipe, data)
+    sums = [(variable, keras.ops.convert_to_numpy(variable)) for variable in model.metrics_variables]
+    while state.epoch < recipe.epochs and not state.stopped:
+        feed = Feed(batches(recipe, data, network.output.shape[-1], state))
+        line = EpochLine(recipe.epochs, state, throughput := Throughput(feed, recipe.batch_size))
+        own = _callbacks(model, network, data, recipe, out, keeping, steps, throughput)
+        if state.step:
+            own.append(RestoreSums(sums))
+        try:
+            model.fit(
+                feed.batches(),
+                steps_per_epoch=steps - state.step,
+                initial_epoch=state.epoch,
+                epochs=state.epoch + 1 if state.step else recipe.epochs,
+                shuffle=False,
+                verbose=0,
+                callbacks=[*own, line, *further],
+            )
+        except (tf.errors.InvalidArgumentError, tf.errors.DataLossError, tf.errors.NotFoundError) as error:
+            if reason := _reading_failed(error):
+                raise AudiotagError(f"{reason}: run `audiotag verify {data.path}`") from error
+            raise
+        finally:
+            line.close()
+            feed.close()
+
+
+def epoch_steps(recipe: Recipe, data: records.Data) -> int:
+    """Steps of an epoch of a resolved recipe."""
+    return recipe.epoch_steps or data.steps(recipe.train, recipe.batch_size, drop_remainder=True)
+
+
+def batches(recipe: Recipe, data: records.Data, classes: int, state: Progress) -> Any:
+    """The endless stream of a recipe's batches from where a run is: a `tf.data.Dataset` of `Trainee`'s batches."""
     import tensorflow as tf
 
     # A last batch of a few examples would disturb batch normalisation; every epoch leaves out other ones.
-    batches = {"drop_remainder": data.count(recipe.train) >= recipe.batch_size}
-    reading = {name: getattr(recipe, name) for name in ("batch_size", "balance", "mixup", "seed")} | batches
+    reading: dict[str, Any] = {"shuffle": True, "drop_remainder": True, "dtype": _dtype(recipe, data)}
+    reading |= {name: getattr(recipe, name) for name in ("batch_size", "balance", "seed", "epoch_steps")}
     if recipe.teacher is not None:
         reading |= {"teacher": recipe.teacher, "temperature": recipe.temperature, "separate": True}
-    line = EpochLine(recipe.epochs, state)
-    try:
-        model.fit(
-            data.read(recipe.train, shuffle=True, first_epoch=state.epoch, **reading),
-            steps_per_epoch=data.steps(recipe.train, recipe.batch_size, **batches),
-            initial_epoch=state.epoch,
-            epochs=recipe.epochs,
-            shuffle=False,
-            verbose=0,
-            callbacks=[*callbacks, line],
-        )
-    except (tf.errors.InvalidArgumentError, tf.errors.DataLossError, tf.errors.NotFoundError) as error:
-        if reason := _reading_failed(error):
-            raise AudiotagError(f"{reason}: run `audiotag verify {data.path}`") from error
-        raise
-    finally:
-        line.close()
+    dataset = data.read(recipe.train, first_epoch=state.epoch, first_step=state.step, **reading)
+
+    @tf.autograph.experimental.do_not_convert
+    def named(log_mel: tf.Tensor, target: Any) -> dict[str, tf.Tensor]:
+        if recipe.vocabulary == "teacher":
+            target = tf.fill([tf.shape(log_mel)[0], classes], math.nan)
+        return {"log_mel": log_mel, **(target if isinstance(target, dict) else {"label": target})}
+
+    return dataset.map(named).prefetch(tf.data.AUTOTUNE)
+
+
+def _dtype(recipe: Recipe, data: records.Data) -> str:
+    """What the log-mel travels to the device as: as it is stored, where that is float16, to be widened there."""
+    return "float16" if data.stored.kind == "float16" else "float32"
 
 
 def _reading_failed(error: Exception) -> str:
@@ -175,49 +249,76 @@ def _reading_failed(error: Exception) -> str:
     return "" if type(error).__name__ == "InvalidArgumentError" else "a shard of the records is missing or damaged"
 
 
+def cooling(network: keras.Model, recipe: Recipe) -> Temperature | None:
+    """What cools the dynamic convolutions of a network that has heard nothing yet; None where there are none."""
+    if not (is_dynamic(network) and not_yet_trained(recipe)):
+        return None
+    # Down to 1 within four fifths of a run that is too short for a degree an epoch.
+    return Temperature(fall=max(1.0, (START - 1) / (0.8 * recipe.epochs)), network=network)
+
+
 def _callbacks(
-    network: keras.Model, data: records.Data, recipe: Recipe, out: Path, checkpoints: Checkpoints, state: Progress
+    model: Trainee,
+    network: keras.Model,
+    data: records.Data,
+    recipe: Recipe,
+    out: Path,
+    keeping: _Keeping,
+    steps: int,
+    throughput: Throughput,
 ) -> list[keras.callbacks.Callback]:
     """In the order in which each needs what the one before it did to the epoch's logs."""
+    state, average = keeping.state, model.average
+    finite = StopWhereNotFinite(network, state, steps)
     callbacks = [
-        SeedEveryEpoch(recipe.seed),
+        throughput,
+        SeedEveryStep(recipe.seed, state),
         keras.callbacks.LearningRateScheduler(recipe.schedule),
-        StopWhereNotFinite(network),
+        finite,
+        GradientNorm(),
+        CountDraws(out / DRAWS if recipe.balance else None, data.labels.names),
     ]
-    if is_dynamic(network) and not_yet_trained(recipe):
-        # Down to 1 within four fifths of a run that is too short for a degree an epoch.
-        fall = max(1.0, (START - 1) / (0.8 * recipe.epochs))
-        callbacks.append(Temperature(fall=fall))
-    if recipe.balance:
-        callbacks.append(LogDraws(out / DRAWS, lambda epoch: data.draws(recipe.train, epoch, seed=recipe.seed)))
+    if (temperature := cooling(network, recipe)) is not None:
+        callbacks.append(temperature)
+    if recipe.swa_start is not None:
+        callbacks.append(AverageEpochs(average, recipe.swa_start, recipe.swa_every))
     if recipe.validates:
         from audiotag.tensorboard import PerClassMetrics
 
-        watched = keras.Model(network.input, network.output)
+        kept = network if average is None else average.network
+        watched = keras.Model(kept.input, kept.output)
         settings = {"logdir": out / VALIDATION, "batch_size": recipe.batch_size, "model": watched}
         callbacks.append(PerClassMetrics((data, recipe.validation), **settings))
+    validation = out / VALIDATION if recipe.validates else None
     return [
         *callbacks,
-        EpochScalars(out, write_graph=False),
-        KeepState(network, checkpoints, state, recipe.monitor, recipe.patience),
+        EpochScalars(out / TRAIN, validation, throughput),
+        KeepState(
+            keeping.variables,
+            keeping.checkpoints,
+            state,
+            recipe.monitor,
+            recipe.patience,
+            keeping.interruption,
+            finite.look,
+            keeping.sent,
+        ),
     ]
 
 
-def _optimizer(recipe: Recipe, network: keras.Model) -> keras.optimizers.Optimizer:
-    if recipe.layer_decay < 1:
-        rates = layer_rates(network, recipe.layer_decay)
-        return LayerwiseAdam(recipe.learning_rate, rates, recipe.weight_decay)
-    if recipe.optimizer == "adamw":
-        return keras.optimizers.AdamW(recipe.learning_rate, weight_decay=recipe.weight_decay)
-    return keras.optimizers.Adam(recipe.learning_rate)
-
-
-def _finish(network: keras.Model, data: records.Data, out: Path, checkpoints: Checkpoints, state: Progress) -> None:
+def _finish(
+    network: keras.Model,
+    data: records.Data,
+    clip_format: ClipFormat,
+    out: Path,
+    checkpoints: Checkpoints,
+    state: Progress,
+) -> None:
     """Write `student.keras` and `tagger.keras` with the weights of the best epoch."""
     from audiotag import tagging
 
     checkpoints.load_weights(state.best_epoch, network)
     thaw(network)  # what was frozen is a matter of the run, not of the student
-    card = models.ModelCard(out.resolve().name, data.clip_format, data.name, data.fingerprint)
+    card = models.ModelCard(out.resolve().name, clip_format, data.name, data.fingerprint)
     models.save(network, out / STUDENT, card)
-    models.save(tagging.AudioTagger(network, **vars(data.clip_format)), out / TAGGER)
+    models.save(tagging.AudioTagger(network, **vars(clip_format)), out / TAGGER)

@@ -8,7 +8,6 @@ import keras
 from keras import ops
 
 from audiotag.task import Task
-from audiotag.training.fused import twin_of
 
 
 def loss_for(data: Any) -> keras.losses.Loss:
@@ -54,27 +53,3 @@ class KnownCrossentropy(keras.losses.Loss):
     def get_config(self) -> dict[str, Any]:
         """Everything that `from_config` needs to make the loss again."""
         return {**super().get_config(), "task": str(self.task)}
-
-
-def trainee(
-    network: keras.Model, loss: keras.losses.Loss, optimizer: keras.optimizers.Optimizer, label_weight: float | None
-) -> keras.Model:
-    """A compiled model around `network`, sharing its variables; the network itself stays uncompiled.
-
-    Args:
-        network: log-mel (batch, frames, mels, 1) to logits (batch, classes).
-        loss: see `loss_for`.
-        optimizer: a fresh optimizer.
-        label_weight: None: one loss. Otherwise the logits leave the model twice, as "label" and "distillation",
-            and the loss is `label_weight * label + (1 - label_weight) * distillation`: the same as one loss
-            against the blended target, but Keras reports `label_loss` and `distillation_loss` beside it (and where
-            nobody judged, the teacher's part does not count more for it).
-    """
-    twin = twin_of(network)
-    outputs, weights = twin.output, None
-    if label_weight is not None:
-        weights = {"label": label_weight, "distillation": 1 - label_weight}
-        outputs, loss = dict.fromkeys(weights, outputs), dict.fromkeys(weights, loss)
-    model = keras.Model(twin.input, outputs)
-    model.compile(optimizer, loss, loss_weights=weights)
-    return model

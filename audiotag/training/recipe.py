@@ -6,13 +6,16 @@ import dataclasses
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from audiotag import records, storage
 from audiotag.errors import AudiotagError, suggest
+from audiotag.records import teachers
 from audiotag.run_folder import LAST, NO_VALIDATION
 from audiotag.training.schedule import Schedule
 
+BATCH_SIZE = 32
+PRECISIONS = ("float32", "bfloat16", "float16")
 MONITORS = {"val_mAP": 1, "val_accuracy": 1, "val_loss": -1, LAST: 0}  # 1: higher is better, -1: lower is
 OPTIMIZERS = ("adam", "adamw")
 
@@ -40,22 +43,38 @@ class Recipe:
             weights.
         layer_decay: learning rate of a part (as in freeze) over that of the part above it, above 0 and at most 1 (the
             same rate everywhere); the head has the full rate.
-        teacher: name of the teacher whose stored outputs are distilled. Default: none, labels only.
-        label_weight: weight of the labels beside the teacher, 0 to 1 (arXiv 2211.04772).
-        temperature: divides the teacher's logits, above 0.
+        teacher: name of the teacher whose stored outputs are distilled, or several with weights: "passt_1,passt_2=2".
+            Default: none, labels only.
+        live_teacher: instead: a run, a .keras file or a published name (or several: "mn10_as,runs/passt=2") that is
+            asked about exactly the mixed and masked views that the student sees.
+        label_weight: weight of the labels beside teachers, 0 to 1 (arXiv 2211.04772).
+        temperature: divides the teachers' logits, above 0.
+        features: parts of the student to compare with the first live teacher's: "block5=block12,features".
+        feature_weight: weight of that comparison, above 0.
+        vocabulary: "data", or "teacher" to learn all classes of the first live teacher, whatever the data's are: for a
+            first stage on any recordings, without labels.
         train: splits to train on. Default: "train".
         validation: splits to measure after every epoch, "none" for none. Default: "validation".
         fold: instead of both: validate on this fold, train on all the others.
-        epochs: passes over the training examples, at least 1.
-        batch_size: examples a step, at least 1.
+        epochs: how many, at least 1.
+        epoch_steps: steps an epoch. Default: as many as there are batches of training examples.
+        batch_size: examples a step, at least 1 and at most all. Default: 32, or all where there are fewer.
+        accumulate: batches whose gradients are summed before a step of the optimizer, at least 1.
         learning_rate: peak of the schedule. Default: 1e-3, or 3e-4 from weights.
         optimizer: "adam" or "adamw".
         weight_decay: decoupled weight decay of adamw, 0 or more.
+        clip: largest norm of all gradients together, above 0. Default: none.
+        ema: decay of an average of the weights over steps, below 1, which is validated and kept in their place; 0 for
+            none.
+        swa_start: epoch, from 1, from which weights are averaged over epochs instead. Default: never.
+        swa_every: epochs from one such weight to the next.
         warmup: epochs of warm-up. Default: an eighth of the epochs.
         ramp_start: epoch at which the ramp-down begins. Default: the end of the warm-up.
         ramp_epochs: length of the ramp-down in epochs. Default: four fifths of the epochs.
         last: learning rate at the end, as a fraction of the peak.
         mixup: alpha of log-mel mixup, 0 for none.
+        augment: further augmentation of batches: name -> value or settings, see `augment.batches`.
+        precision: "float32", "bfloat16" or "float16" (with a scaled loss), of the computation; files are float32.
         balance: draw rare classes more often.
         seed: seed of weights, order, dropout and mixup, 0 or more.
         monitor: "val_mAP", "val_accuracy" or "val_loss", by which the best epoch is kept, or "last" to keep the last
@@ -76,21 +95,33 @@ class Recipe:
     freeze_normalization: bool = False
     layer_decay: float = 1.0
     teacher: str | None = None
+    live_teacher: str | None = None
     label_weight: float = 0.1
     temperature: float = 1.0
+    features: str | None = None
+    feature_weight: float = 1.0
+    vocabulary: Literal["data", "teacher"] = "data"
     train: str | None = None
     validation: str | None = None
     fold: int | None = None
     epochs: int = 40
-    batch_size: int = 32
+    epoch_steps: int | None = None
+    batch_size: int | None = None
+    accumulate: int = 1
     learning_rate: float | None = None
     optimizer: str = "adam"
     weight_decay: float = 0.0
+    clip: float | None = None
+    ema: float = 0.0
+    swa_start: int | None = None
+    swa_every: int = 1
     warmup: int | None = None
     ramp_start: int | None = None
     ramp_epochs: int | None = None
     last: float = 0.01
     mixup: float = 0.3
+    augment: dict[str, Any] = field(default_factory=dict)
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
     balance: bool = False
     seed: int = 0
     monitor: str | None = None
@@ -101,14 +132,25 @@ class Recipe:
             raise AudiotagError(f"no optimizer is named {self.optimizer!r}: {suggest(self.optimizer, OPTIMIZERS)}")
         if self.monitor is not None and self.monitor not in MONITORS:
             raise AudiotagError(f"nothing to monitor is named {self.monitor!r}: {suggest(self.monitor, MONITORS)}")
+        if self.precision not in PRECISIONS:
+            raise AudiotagError(f"no precision is named {self.precision!r}: {suggest(self.precision, PRECISIONS)}")
+        if self.vocabulary not in ("data", "teacher"):
+            raise AudiotagError(
+                f"the vocabulary is that of the 'data' or of the 'teacher', received {self.vocabulary!r}"
+            )
         check_layer_decay(self.layer_decay)
+        check_average(self.ema, self.swa_start, self.swa_every)
         decay, options, patience = self.weight_decay, self.model_options, self.patience
         decays = decay >= 0 if self.optimizer == "adamw" else decay == 0
         watches = self.monitor not in (None, LAST)
         for rule, holds, received in (
             ("epochs must be at least 1", self.epochs >= 1, self.epochs),
-            ("batch_size must be at least 1", self.batch_size >= 1, self.batch_size),
+            ("batch_size must be at least 1", self.batch_size is None or self.batch_size >= 1, self.batch_size),
+            ("epoch_steps must be at least 1", self.epoch_steps is None or self.epoch_steps >= 1, self.epoch_steps),
+            ("accumulate must be at least 1", self.accumulate >= 1, self.accumulate),
             ("seed is 0 or more", self.seed >= 0, self.seed),
+            ("clip must be positive", self.clip is None or self.clip > 0, self.clip),
+            ("feature_weight must be positive", self.feature_weight > 0, self.feature_weight),
             ("weight_decay is 0 or more and needs optimizer='adamw'", decays, f"{decay} with {self.optimizer!r}"),
             ("label_weight lies in 0 to 1", 0 <= self.label_weight <= 1, self.label_weight),
             ("temperature must be positive", self.temperature > 0, self.temperature),
@@ -122,6 +164,14 @@ class Recipe:
         for name, left_out in (("new_head", None), ("freeze", None), ("freeze_normalization", False)):
             if self.weights is None and getattr(self, name) != left_out:
                 raise AudiotagError(f"{name}={getattr(self, name)!r} needs weights to start from, received none")
+        if self.teacher is not None and self.live_teacher is not None:
+            raise AudiotagError(
+                f"a teacher's outputs are stored (teacher={self.teacher!r}) or asked for while training "
+                f"(live_teacher={self.live_teacher!r}): choose one"
+            )
+        for name, chosen in (("features", self.features is not None), ("vocabulary", self.vocabulary == "teacher")):
+            if chosen and self.live_teacher is None:
+                raise AudiotagError(f"{name}={getattr(self, name)!r} needs a live_teacher to compare with")
         if self.fold is not None and (self.train is not None or self.validation is not None):
             raise AudiotagError(
                 f"fold={self.fold} already says what to train and validate on: leave out train and validation"
@@ -143,6 +193,20 @@ class Recipe:
         return self.validation != NO_VALIDATION
 
 
+def check_average(ema: float, swa_start: int | None, swa_every: int) -> None:
+    """Refuse averages of weights that cannot be, or two of them."""
+    if not 0 <= ema < 1:
+        raise AudiotagError(f"ema (the decay of an average over steps) is 0 for none, or below 1, received {ema}")
+    if swa_start is not None and ema:
+        raise AudiotagError(
+            f"weights are averaged over steps (ema={ema}) or epochs (swa_start={swa_start}): choose one"
+        )
+    if (swa_start is not None and swa_start < 1) or swa_every < 1:
+        raise AudiotagError(
+            f"swa_start and swa_every count epochs from 1, received swa_start={swa_start}, swa_every={swa_every}"
+        )
+
+
 def check_layer_decay(decay: float) -> None:
     """Refuse a decay of the learning rate from part to part outside its range."""
     if not 0 < decay <= 1:
@@ -158,7 +222,9 @@ def resolve(recipe: Recipe, data: records.Data) -> Recipe:
     train, validation = _splits(recipe, data)
     warmup = recipe.epochs // 8 if recipe.warmup is None else recipe.warmup
     reported_on = recipe.fold is not None and recipe.patience is None
+    examples = data.count(train)
     implied = {
+        "batch_size": min(BATCH_SIZE, examples),
         "learning_rate": 1e-3 if recipe.weights is None else 3e-4,
         "warmup": warmup,
         "ramp_start": warmup,
@@ -168,9 +234,15 @@ def resolve(recipe: Recipe, data: records.Data) -> Recipe:
     choices = {name: choice for name in implied if (choice := getattr(recipe, name)) is not None}
     if recipe.monitor == "val_accuracy" and not data.task.exclusive:
         raise AudiotagError(f"{data.name} is multilabel: monitor 'val_mAP' or 'val_loss', received 'val_accuracy'")
-    if recipe.teacher is not None and recipe.teacher not in data.teachers:
-        known = suggest(recipe.teacher, data.teachers) if data.teachers else "it has none yet, see `audiotag teach`"
-        raise AudiotagError(f"{data.name} has no outputs of a teacher {recipe.teacher!r}: {known}")
+    for name in () if recipe.teacher is None else teachers.parse(recipe.teacher):
+        if name not in data.teachers:
+            known = suggest(name, data.teachers) if data.teachers else "it has none yet, see `audiotag teach`"
+            raise AudiotagError(f"{data.name} has no outputs of a teacher {name!r}: {known}")
+    if recipe.batch_size is not None and recipe.batch_size > examples:
+        raise AudiotagError(
+            f"batch_size is at most the {examples} examples of {train} of {data.name}, received {recipe.batch_size}: "
+            "choose a smaller one"
+        )
     files = {"data": str(storage.place(recipe.data).resolve()), "weights": recipe.weights and str(recipe.weights)}
     splits = {"train": train, "validation": validation, "fold": None}
     resolved = dataclasses.replace(recipe, **files, **splits, **implied | choices)

@@ -6,6 +6,8 @@ import dataclasses
 import os
 import platform
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,29 +74,38 @@ def describe(recipe: Recipe, data: records.Data, out: Path) -> dict[str, Any]:
         "backend": keras.backend.backend(),
     }
     if recipe.teacher is not None:
-        outputs = teachers.read(data.teacher_folder(recipe.teacher))
-        described["teacher_fingerprint"] = storage.fingerprint(outputs["shards"])
+        outputs = [teachers.read(data.teacher_folder(name)) for name in teachers.parse(recipe.teacher)]
+        shards = [card["shards"] for card in outputs]
+        described["teacher_fingerprint"] = storage.fingerprint(shards[0] if len(shards) == 1 else shards)
     versions = {package.__name__: package.__version__ for package in (keras, tf, np)}
     described["versions"] = {"audiotag": __version__, **versions, "python": platform.python_version()}
     return described
 
 
-def claim(out: Path, described: dict[str, Any]) -> None:
-    """Make the run folder and write its `recipe.toml`, or check that the one it has is the same.
+@contextmanager
+def claimed(out: Path, described: dict[str, Any]) -> Iterator[None]:
+    """Hold a run folder against other processes; make it and write its `recipe.toml`, or check the one it has.
 
     Before the first checkpoint there is nothing to lose, and another recipe takes the folder over. A recipe of more
     epochs takes it over too: the run goes on, by the learning rates of the longer run.
 
     Raises:
-        AudiotagError: the folder holds something else, or another recipe; the differing fields are named.
+        AudiotagError: another process trains there; the folder holds something else, or another recipe; the differing
+            fields are named.
     """
+    if out.exists() and not out.is_dir():
+        raise AudiotagError(f"a run needs a folder, {out} is a file: choose another")
+    with storage.locked(out, f"another process is training into {out}: wait for it or end it"):
+        _claim(out, described)
+        yield
+
+
+def _claim(out: Path, described: dict[str, Any]) -> None:
     import tomli_w
 
     path = out / RECIPE
     if not path.exists() or not any((out / CHECKPOINTS).glob("*.npz")):
-        if out.exists() and not out.is_dir():
-            raise AudiotagError(f"a run needs a folder, {out} is a file: choose another")
-        if out.is_dir() and not path.exists() and any(not file.name.startswith(".") for file in out.iterdir()):
+        if not path.exists() and any(not file.name.startswith(".") for file in out.iterdir()):
             raise AudiotagError(f"{out} holds files but no {RECIPE}: train into a new or empty folder")
         _write(path, described)
         return

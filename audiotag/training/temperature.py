@@ -30,13 +30,17 @@ class Temperature(keras.callbacks.Callback):
         start: temperature of epoch 0, at least 1. Default 30.
         fall: how far it falls an epoch at first, positive. Default 1.
         slow_fall: how far it falls an epoch at last, at least 0. Default 0.02.
+        network: whose convolutions are cooled. Default: all of the model that is trained.
 
     Raises:
         AudiotagError: a value outside its range; when training begins, a network without dynamic convolutions.
     """
 
-    def __init__(self, start: float = START, fall: float = 1.0, slow_fall: float = 0.02) -> None:
+    def __init__(
+        self, start: float = START, fall: float = 1.0, slow_fall: float = 0.02, network: keras.Model | None = None
+    ) -> None:
         super().__init__()
+        self._network = network
         if not (start >= 1 and fall > 0 and slow_fall >= 0):
             raise AudiotagError(
                 "the temperature starts at 1 or more, falls by more than 0 an epoch and then by 0 or more, received "
@@ -51,7 +55,7 @@ class Temperature(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Refuse a network that has no temperature."""
-        if not is_dynamic(self.model):
+        if not is_dynamic(self.model if self._network is None else self._network):
             raise AudiotagError(
                 f"a temperature is that of dynamic convolutions, and {self.model.name} has none: "
                 "leave Temperature out, or train a dymn"
@@ -59,7 +63,7 @@ class Temperature(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Set the epoch's temperature in every dynamic convolution."""
-        for layer in _dynamic(self.model):
+        for layer in _dynamic(self.model if self._network is None else self._network):
             layer.temperature.assign(self(epoch))
 
 

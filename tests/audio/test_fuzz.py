@@ -90,8 +90,8 @@ def test_mutated_headers_are_read_or_refused_with_a_reason(tmp_path: Path) -> No
 
 
 def test_the_last_clip_of_an_mp3_of_which_less_can_be_decoded_than_its_frames_hold_is_kept(tmp_path: Path) -> None:
+    from audiotag.clips.declaration import read_clip
     from audiotag.records import Clip
-    from audiotag.records.declaration import read_clip
 
     path = tmp_path / "damaged.mp3"
     path.write_bytes(next(content for name, content in mutants(102, seed=2) if name == "00101.mp3"))

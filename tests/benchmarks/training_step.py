@@ -23,7 +23,8 @@ def main(name: str = "mn02", frames: int = 500, batch: int = 16) -> None:
     import keras
 
     from audiotag import models, training
-    from audiotag.training.losses import loss_for, trainee
+    from audiotag.training.losses import loss_for
+    from audiotag.training.trainee import Trainee
 
     generator = np.random.default_rng(0)
     log_mel = generator.normal(size=(batch, frames, 128, 1)).astype("float32")
@@ -31,12 +32,13 @@ def main(name: str = "mn02", frames: int = 500, batch: int = 16) -> None:
     network = models.build(name, classes=10, frames=frames)
     plain = keras.Model(network.input, network.output)
     plain.compile("adam", training.loss_for("multiclass"))
-    fused = trainee(network, loss_for("multiclass"), keras.optimizers.Adam(), None)
+    fused = Trainee(network, loss_for("multiclass"), keras.optimizers.Adam())
     seconds = {"plain": [], "fused": []}
     for _ in range(1 + ROUNDS):
+        batches = {"plain": (log_mel, target), "fused": ({"log_mel": log_mel, "label": target},)}
         for label, model in (("plain", plain), ("fused", fused)):
             started = time.perf_counter()
-            model.train_on_batch(log_mel, target)
+            model.train_on_batch(*batches[label])
             seconds[label].append(time.perf_counter() - started)
     each = {label: 1000 * min(times[1:]) / batch for label, times in seconds.items()}
     print(f"{name}, {frames} frames, batch {batch}, ms an example, best of {ROUNDS}:")

@@ -18,6 +18,8 @@ COMMANDS = (
     "inspect",
     "teach",
     "train",
+    "sweep",
+    "runs",
     "calibrate",
     "evaluate",
     "compare",

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from audiotag import cli, progress
 from audiotag.cli.app import app
+from audiotag.clips.recordings import Recordings
 from audiotag.records.engines.local import Local
-from audiotag.records.recordings import Recordings
 
 GIGABYTE = 1 << 20  # KiB
 NAMES = ("a.wav", "dog/b.wav", "dog/é.wav", "c.wav", "broken.wav", "gone.wav")

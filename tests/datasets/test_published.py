@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from audiotag import AudiotagError, records
-from audiotag.records import declaration
+from audiotag.clips import declaration
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = {path.stem: path for path in sorted((ROOT / "datasets").glob("*.py"))}

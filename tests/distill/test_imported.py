@@ -99,6 +99,7 @@ def bad_logits(value: float) -> np.ndarray:
         ({"logits": LOGITS[:, :2], "clip_id": CLIPS}, "has 2 outputs, noises has 3"),
         ({"logits": bad_logits(np.nan), "clip_id": CLIPS}, r"nan in row 2 \(clip 'test1'\)"),
         ({"logits": bad_logits(-np.inf), "clip_id": CLIPS}, "-inf in row 2"),
+        ({"logits": LOGITS.astype(float) * 1e39, "clip_id": CLIPS}, "finite in float32, .* row 0"),
         ({"logits": LOGITS, "clip_id": CLIPS[:4]}, "5 rows for 4 clips"),
         ({"logits": LOGITS[:0], "clip_id": CLIPS[:0]}, "0 rows"),
         ({"logits": LOGITS, "clip_id": CLIPS, "variant": [0]}, "5 rows"),

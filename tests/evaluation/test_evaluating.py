@@ -56,7 +56,7 @@ def report(network, data, tmp_path_factory) -> Report:
 
 def test_a_run_gets_every_file_and_a_second_evaluation_replaces_the_first(report) -> None:
     run = report.out
-    assert {path.name for path in run.iterdir()} - {"student.keras", "recipe.toml"} == WRITTEN
+    assert {path.name for path in run.iterdir()} - {"student.keras", "recipe.toml"} == {*WRITTEN, "hparams"}
     assert (report.split, report.data_set["name"], report.subject.kind) == ("test", "tones", "run")
     kept = metrics.load(run / "predictions.npz")
     expected = per_class.per_class(kept)
@@ -67,7 +67,8 @@ def test_a_run_gets_every_file_and_a_second_evaluation_replaces_the_first(report
     assert written.loc["mean", "AP"] == pytest.approx(report.summary["mAP"])
     summary = json.loads((run / "metrics.json").read_text(encoding="utf-8"))["summary"]
     assert summary["accuracy"] == pytest.approx((kept.scores.argmax(1) == kept.targets.argmax(1)).mean())
-    assert len(list((run / "evaluation").glob("events.out.tfevents.*"))) == 1
+    for folder in ("evaluation", "hparams"):
+        assert len(list((run / folder).glob("events.out.tfevents.*"))) == 1
     assert report.command == f"audiotag evaluate '{run}' --resamples 20"
     assert report.hyperparameters == {"model": "small", "epochs": 3}
 

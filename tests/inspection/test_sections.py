@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import combinations
 
 import numpy as np
@@ -59,7 +60,7 @@ def test_a_copy_of_another_level_and_time_is_more_similar_than_any_other_noise(s
     similar = [similarity(own[0], own[other], 10)[0] for other in range(1, 7)]
     assert similar[-1] > 0.75
     assert max(similar[:-1]) < 0.3
-    pairs = candidates(fingerprints(own, frames), 0.2, 10)
+    pairs = candidates(fingerprints(own, frames), 2, 10)
     assert pairs[0].tolist() == [0, 6]
 
 
@@ -71,17 +72,78 @@ def test_the_shift_is_where_the_second_has_what_the_first_has() -> None:
     assert shift == 6400 / CONFIG.hop
 
 
+NO_WORD = 2**64 - 1
+
+
+def printed(clips: list[dict[int, int]], words: int) -> np.ndarray:
+    """Fingerprints of clips, each the frames of its words."""
+    prints = np.full((len(clips), words), NO_WORD, np.uint64)
+    for row, own in zip(prints, clips, strict=True):
+        row[: len(own)] = sorted(word << 32 | frame for word, frame in own.items())
+    return prints
+
+
+def in_common(first: dict[int, int], second: dict[int, int]) -> int:
+    """The most words that two clips share at one shift and the next."""
+    shifts = Counter(first[word] - second[word] for word in first.keys() & second.keys())
+    return max((count + shifts[shift + 1] for shift, count in shifts.items()), default=0)
+
+
 def test_candidates_are_all_pairs_that_are_alike_and_of_many_the_most_alike() -> None:
     random = np.random.default_rng(1)
-    base = random.standard_normal((2200, 16))  # more than a block
-    prints = np.concatenate([base, base[:40] + 0.1 * random.standard_normal((40, 16))])
-    values = prints - prints.mean(axis=0)
-    values /= np.linalg.norm(values, axis=1, keepdims=True)
-    cosines = values @ values.T
-    expected = {(row, column) for row, column in np.argwhere(cosines >= 0.9).tolist() if row < column}
-    assert {tuple(pair) for pair in candidates(prints, 0.9, 10_000).tolist()} == expected
-    best = sorted(expected, key=lambda pair: -cosines[pair])[:25]
-    assert [tuple(pair) for pair in candidates(prints, 0.9, 25).tolist()] == best
+    clips: list[dict[int, int]] = [{} for _ in range(2200)]  # more than are counted at once
+    for word in range(1, 8000):
+        for row in random.choice(2200, 5, replace=False).tolist():
+            clips[row][word] = int(random.integers(6))
+    words = [frozenset(clip) for clip in clips]
+    counts = {
+        (first, second): in_common(clips[first], clips[second])
+        for first, second in combinations(range(2200), 2)
+        if not words[first].isdisjoint(words[second])
+    }
+    expected = {pair for pair, count in counts.items() if count >= 2}
+    prints = printed(clips, 40)
+    assert len(expected) > 100
+    assert {tuple(pair) for pair in candidates(prints, 2, 100_000).tolist()} == expected
+    best = sorted(expected, key=lambda pair: (-counts[pair], pair))[:25]
+    assert [tuple(pair) for pair in candidates(prints, 2, 25).tolist()] == best
+
+
+def test_words_that_many_clips_have_cost_little_and_copies_among_them_are_still_found() -> None:
+    random = np.random.default_rng(2)
+    clips = [{word: int(random.integers(4000)) for word in range(1, 41)} for _ in range(1000)]
+    for row in (7, 990):
+        clips[row] |= {word: 3 * word for word in range(100, 105)}
+    for clip in clips[200:230]:  # copies of one sound
+        clip |= {word: word for word in range(200, 210)}
+    pairs = {tuple(pair) for pair in candidates(printed(clips, 60), 5, 10_000).tolist()}
+    assert pairs >= {(7, 990), *((row, row + 1) for row in range(200, 229))}
+    assert {row for pair in pairs for row in pair} == {7, 990, *range(200, 230)}
+
+
+def test_clips_without_words_have_no_candidates() -> None:
+    for values in (np.zeros((3, 200, 32), np.float32), np.ones((3, 2, 32), np.float32), np.zeros((0, 200, 32))):
+        prints = fingerprints(values.astype(np.float32), FRAMES)
+        assert prints.shape == (len(values), 256)
+        assert (prints == NO_WORD).all()
+        assert candidates(prints, 2, 10).shape == (0, 2)
+
+
+def test_planted_copies_are_those_that_comparing_all_pairs_gives() -> None:
+    random = np.random.default_rng(3)
+    longs = [0.1 * random.standard_normal(round(3.0 * RATE)) for _ in range(24)]
+    begins = random.integers(0, round(0.6 * RATE), 8)
+    copies = [gain * longs[row][begin:] for row, (begin, gain) in enumerate(zip(begins, random.random(8), strict=True))]
+    copies = [copy + 0.05 * copy.std() * random.standard_normal(len(copy)) for copy in copies]
+    waveforms = [waveform[: 2 * RATE] for waveform in (*longs, *copies)]
+    own = textures(stored(*waveforms), FRAMES, energy.nepers(CONFIG))
+    alike = {
+        (first, second)
+        for first, second in combinations(range(32), 2)
+        if similarity(own[first], own[second], 0.3 * FRAMES)[0] >= 0.5
+    }
+    assert alike == {(row, 24 + row) for row in range(8)}
+    assert {tuple(pair) for pair in candidates(fingerprints(own, FRAMES), 2, 100).tolist()} >= alike
 
 
 def test_steady_tones_are_not_taken_for_one_another() -> None:

@@ -178,8 +178,10 @@ def shard_checksums() -> Callable[[Path], dict[str, str]]:
 def teach() -> Callable[..., dict[tuple[str, int], np.ndarray]]:
     """Put a teacher with random outputs beside a data set; gives its logits by key."""
 
-    def make(path: Path, name: str = "oracle", without: tuple[str, ...] = ()) -> dict[tuple[str, int], np.ndarray]:
-        data, generator = records.open(path), np.random.default_rng(0)
+    def make(
+        path: Path, name: str = "oracle", without: tuple[str, ...] = (), seed: int = 0
+    ) -> dict[tuple[str, int], np.ndarray]:
+        data, generator = records.open(path), np.random.default_rng(seed)
         logits, shards = {}, {}
         for split in data.splits:
             for shard in data.shards(split):
@@ -187,7 +189,8 @@ def teach() -> Callable[..., dict[tuple[str, int], np.ndarray]]:
                 logits |= {key: generator.normal(size=len(data.labels)).astype(np.float32) for key in keys}
                 rows = [encode_teacher(*key, None if key[0] in without else logits[key]) for key in keys]
                 written = tfrecord.write(data.teacher_folder(name) / shard.name, rows)
-                shards[shard.name] = {"examples": written.examples, "sha256": written.sha256}
+                known = sum(key[0] not in without for key in keys)
+                shards[shard.name] = {"examples": written.examples, "known": known, "sha256": written.sha256}
         card = {"name": name, "fingerprint": data.fingerprint, "classes": len(data.labels), "shards": shards}
         storage.write_json(data.teacher_folder(name) / "teacher.json", card)
         return logits

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from audiotag import audio, records, storage
+from audiotag.clips.declaration import load_file
 from audiotag.errors import AudiotagError
 from audiotag.frontend import log_mel
-from audiotag.records.declaration import load_file
 
 
 def rows_of(data: Path) -> list[dict[str, str]]:

@@ -16,9 +16,10 @@ import pytest
 
 from audiotag import audio, cli, distill, records, storage
 from audiotag.cli.app import app
+from audiotag.clips import sources
 from audiotag.errors import AudiotagError, UnreachableError
 from audiotag.frontend import LogMelConfig
-from audiotag.records import clips, engines, sources
+from audiotag.records import clips, engines
 from audiotag.storage.remote import Cache
 
 if TYPE_CHECKING:

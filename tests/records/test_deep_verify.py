@@ -95,6 +95,23 @@ def test_recordings_that_changed_and_that_are_gone_are_named(copied: Path) -> No
     assert gone.startswith("sources.csv: 5.wav: the recording has gone")
 
 
+def test_a_name_that_leads_out_of_the_recordings_is_refused_unread(
+    copied: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outside = copied.parent / "outside.wav"
+    outside.write_bytes(b"not yours")
+    state = outside.stat()
+    with (copied / "sources.csv").open("a", encoding="utf-8") as file:
+        for name in ("../outside.wav", outside):
+            file.write(f"{name},{state.st_size},{state.st_mtime_ns},{storage.sha256(outside)}\n")
+    checksum, summed = storage.sha256, []
+    monkeypatch.setattr(storage, "sha256", lambda path: summed.append(Path(path).name) or checksum(path))
+    messages = list(map(str, records.verify_deep(copied, sample=0)))
+    assert [message.split(": ")[1] for message in messages] == ["../outside.wav", str(outside)]
+    assert all("the name leads out of " in message for message in messages)
+    assert "outside.wav" not in summed
+
+
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read everything")
 def test_a_recording_that_cannot_be_read_is_named(copied: Path) -> None:
     (copied.parent / "recordings" / "3.wav").chmod(0)

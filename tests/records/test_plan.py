@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from audiotag.clips.splits import select
 from audiotag.errors import AudiotagError
 from audiotag.records import Clip, plan
-from audiotag.records.splits import select
 
 
 def first_64_bits(text: str) -> int:

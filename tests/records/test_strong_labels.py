@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from audiotag import augment, records
+from audiotag.clips.declaration import Clip, Event
 from audiotag.frontend import LogMelConfig
 from audiotag.records import Data, strong_labels
-from audiotag.records.declaration import Clip, Event
 
 FRONT_END = LogMelConfig(name="tiny", sample_rate=16_000, window=400, hop=400, fft=512, mels=16, fmax=7_900.0)
 

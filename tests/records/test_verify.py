@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from audiotag import records, storage
 from audiotag.errors import AudiotagError
 from audiotag.records import tfrecord
+from audiotag.records.manifest import Manifest
 
 
 def first_shard(data: Path) -> Path:
@@ -94,3 +96,18 @@ def test_teachers_are_verified_too(copied: Path, teach: Callable) -> None:
     card = copied / "teachers" / "oracle" / "teacher.json"
     storage.write_json(card, {**json.loads(card.read_text(encoding="utf-8")), "fingerprint": "0" * 64})
     assert any("belong to another data set" in problem.message for problem in records.verify(copied))
+
+
+@pytest.mark.parametrize("name", ["../outside", "/outside", "folder/outside", "..", ".hidden", "C:\\outside"])
+@pytest.mark.parametrize("place", ["shards", "files"])
+def test_a_manifest_that_names_files_outside_the_data_set_is_refused(copied: Path, place: str, name: str) -> None:
+    """Whoever writes such a manifest computes its fingerprint too."""
+    manifest = Manifest.read(copied)
+    shards, files = list(manifest.shards), dict(manifest.files)
+    if place == "shards":
+        shards[0] = replace(shards[0], name=name)
+    else:
+        files[name] = files.pop("clips.csv")
+    replace(manifest, shards=tuple(shards), files=files).write(copied)
+    with pytest.raises(AudiotagError, match="without folders, received"):
+        records.verify(copied)

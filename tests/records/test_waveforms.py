@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from audiotag import augment, records
 from audiotag.clip_format import ClipFormat
+from audiotag.clips.declaration import load_file
 from audiotag.errors import AudiotagError
 from audiotag.frontend import LogMelConfig, log_mel
 from audiotag.labels import Labels
 from audiotag.records import example, parser, tfrecord
-from audiotag.records.declaration import load_file
 from audiotag.records.stored import FLOAT16
 
 

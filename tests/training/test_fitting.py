@@ -128,7 +128,7 @@ def test_a_recipe_that_never_trained_an_epoch_gives_its_folder_to_the_next(
 ) -> None:
     from audiotag.training import fitting
 
-    monkeypatch.setattr(fitting, "fit", lambda network, data, recipe, out, kept: recipe)
+    monkeypatch.setattr(fitting, "fit", lambda network, data, recipe, *further: recipe)
     for seed in (1, 2):
         assert train(a_recipe(tones, seed=seed), tmp_path / "run").seed == seed
         assert f"seed = {seed}\n" in (tmp_path / "run" / "recipe.toml").read_text(encoding="utf-8")
@@ -321,7 +321,7 @@ def test_a_loss_that_is_not_a_number_stops_the_run_says_where_and_keeps_the_last
     net, original = network(), fitting._callbacks
     monkeypatch.setattr(fitting, "_callbacks", lambda *all_of: [Spoil(net, 1, 2), *original(*all_of)])
     with pytest.raises(
-        AudiotagError, match=r"loss became nan in epoch 2, step 3; the weights of epoch 1.* learning_rate"
+        AudiotagError, match=r"loss became NaN or infinite in epoch 2, step 3; the weights of epoch 1.* learning_rate"
     ):
         fitted(net, tones, tmp_path, monitor="last")
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["epoch-0001.npz"]

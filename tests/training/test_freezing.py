@@ -11,7 +11,8 @@ from audiotag.errors import AudiotagError
 from audiotag.models.parts import Parts
 from audiotag.training import freeze, freeze_normalization
 from audiotag.training.freezing import thaw
-from audiotag.training.losses import loss_for, trainee
+from audiotag.training.losses import loss_for
+from audiotag.training.trainee import Trainee
 
 # One step of each network: tracing it would take ten times as long.
 pytestmark = pytest.mark.usefixtures("eager")
@@ -52,15 +53,15 @@ def network(settled: tuple[keras.Model, list[np.ndarray]]) -> keras.Model:
     return network
 
 
-def batch() -> tuple[np.ndarray, np.ndarray]:
-    generator = np.random.default_rng(0)
-    return generator.normal(size=(6, 40, 32, 1)).astype(np.float32), np.eye(3, dtype=np.float32)[[0, 1, 2, 2, 1, 0]]
+def batch() -> dict[str, np.ndarray]:
+    log_mel = np.random.default_rng(0).normal(size=(6, 40, 32, 1)).astype(np.float32)
+    return {"log_mel": log_mel, "label": np.eye(3, dtype=np.float32)[[0, 1, 2, 2, 1, 0]]}
 
 
 def moved(network: keras.Model) -> set[str]:
     """Variables that one training step changes, by path; seeds left out."""
     before = {weight.path: array(weight).copy() for weight in network.weights}
-    trainee(network, loss_for("multiclass"), keras.optimizers.SGD(0.5), None).train_on_batch(*batch())
+    Trainee(network, loss_for("multiclass"), keras.optimizers.SGD(0.5)).train_on_batch(batch())
     return {weight.path for weight in network.weights if not np.array_equal(array(weight), before[weight.path])}
 
 
@@ -113,7 +114,7 @@ def test_a_step_moves_nothing_up_to_the_frozen_part_and_everything_above(network
 
 
 def test_frozen_convolutions_give_the_head_the_features_of_inference(network):
-    log_mel, target = batch()
+    log_mel, target = batch().values()
     pooled = models.embedding_network(network, "features")(log_mel)
     entry = keras.Input(pooled.shape[1:])
     head = keras.models.clone_model(network)
@@ -131,8 +132,7 @@ def test_frozen_convolutions_give_the_head_the_features_of_inference(network):
 
 def test_the_optimizer_knows_trained_variables_only(network):
     freeze(network, "last")
-    model = trainee(network, loss_for("multiclass"), keras.optimizers.Adam(), None)
-    model.optimizer.build(model.trainable_variables)
+    model = Trainee(network, loss_for("multiclass"), keras.optimizers.Adam())
     moments = [variable for variable in model.optimizer.variables if variable.ndim]
     assert len(moments) == 2 * len(["hidden/kernel", "hidden/bias", "logits/kernel", "logits/bias"])
 

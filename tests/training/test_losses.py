@@ -8,7 +8,8 @@ import pytest
 
 from audiotag import distill, records
 from audiotag.errors import AudiotagError
-from audiotag.training.losses import loss_for, trainee
+from audiotag.training.losses import loss_for
+from audiotag.training.trainee import Lesson, Trainee
 
 
 @pytest.fixture(scope="module", params=["multiclass", "multilabel"])
@@ -26,10 +27,10 @@ def test_the_two_losses_of_a_teacher_equal_one_loss_against_the_blended_target(
     taught: records.Data, network: Callable[..., Any]
 ) -> None:
     net = network()
-    model = trainee(net, loss_for(taught), keras.optimizers.SGD(0.5), 0.3)
+    model = Trainee(net, loss_for(taught), keras.optimizers.SGD(0.5), Lesson(stored=True, label_weight=0.3))
     reading = {"batch_size": 12, "teacher": "random", "temperature": 2.0}
     ((log_mel, blended),) = taught.read("train", label_weight=0.3, **reading).as_numpy_iterator()
-    apart = taught.read("train", separate=True, **reading)
+    apart = taught.read("train", separate=True, **reading).map(as_batch)
     measured = model.evaluate(apart, verbose=0, return_dict=True)
     logits = net(log_mel)
     assert measured["loss"] == pytest.approx(float(loss_for(taught)(blended, logits)), rel=1e-5)
@@ -37,6 +38,11 @@ def test_the_two_losses_of_a_teacher_equal_one_loss_against_the_blended_target(
         0.3 * measured["label_loss"] + 0.7 * measured["distillation_loss"], rel=1e-5
     )
     assert measured["label_loss"] == pytest.approx(label_loss(taught, net), rel=1e-5)
+
+
+def as_batch(log_mel: Any, target: Any) -> tuple[dict[str, Any]]:
+    """What `Trainee` takes, from what is read."""
+    return ({"log_mel": log_mel, **(target if isinstance(target, dict) else {"label": target})},)
 
 
 def label_loss(data: records.Data, net: Any) -> float:
@@ -50,10 +56,11 @@ def test_a_step_on_the_two_losses_is_the_step_on_the_blended_target(
 ) -> None:
     reading = {"batch_size": 12, "teacher": "random"}
     weights = []
-    for label_weight, options in ((0.3, {"separate": True}), (None, {"label_weight": 0.3})):
+    lessons = ((Lesson(stored=True, label_weight=0.3), {"separate": True}), (Lesson(), {"label_weight": 0.3}))
+    for lesson, options in lessons:
         net = network()
-        model = trainee(net, loss_for(taught), keras.optimizers.SGD(0.5), label_weight)
-        model.fit(taught.read("train", **reading, **options), verbose=0, shuffle=False)
+        model = Trainee(net, loss_for(taught), keras.optimizers.SGD(0.5), lesson)
+        model.fit(taught.read("train", **reading, **options).map(as_batch), verbose=0, shuffle=False)
         weights.append(net.get_weights())
     for one, other in zip(*weights, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)

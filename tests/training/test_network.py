@@ -15,6 +15,7 @@ from audiotag import frontend, models
 from audiotag.clip_format import ClipFormat
 from audiotag.errors import AudiotagError
 from audiotag.labels import Labels
+from audiotag.task import Task
 from audiotag.training import Recipe
 from audiotag.training.network import counts, starting_network
 
@@ -26,7 +27,7 @@ array = keras.ops.convert_to_numpy
 
 def a_data_set(*names: str, task: str = "multilabel", ids: tuple[str, ...] = (), mels: int = 32) -> Any:
     front_end = dataclasses.replace(FRONT_END, mels=mels)
-    return SimpleNamespace(name="farm", labels=Labels(names, ids), task=task, front_end=front_end, frames=50)
+    return SimpleNamespace(name="farm", labels=Labels(names, ids), task=Task(task), front_end=front_end, frames=50)
 
 
 @pytest.fixture(scope="module")

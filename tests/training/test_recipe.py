@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from audiotag.clips import splits
 from audiotag.errors import AudiotagError
-from audiotag.records import splits
 from audiotag.task import Task
 from audiotag.training import Recipe
 from audiotag.training.recipe import resolve
@@ -20,6 +20,7 @@ def a_data_set(task: str = "multiclass", names: tuple[str, ...] = ("train", "val
         splits=sizes,
         teachers=["big"],
         select=lambda text: splits.select(text, list(sizes)),
+        count=lambda text: sum(sizes[split] for split in splits.select(text, list(sizes))),
     )
 
 
@@ -29,6 +30,7 @@ FOLDS = ("fold1", "fold2", "fold3")
 def test_a_data_set_with_splits_trains_and_validates_on_them() -> None:
     resolved = resolve(Recipe("data"), a_data_set())
     assert (resolved.train, resolved.validation, resolved.monitor) == ("train", "validation", "val_accuracy")
+    assert resolved.batch_size == 10, "of fewer examples than 32, all"
     assert Path(resolved.data).is_absolute()
 
 

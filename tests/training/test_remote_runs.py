@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 import pytest
+from rich.console import Console
 
 from audiotag import evaluation, records, scorers, storage
 from audiotag.errors import AudiotagError
+from audiotag.report import show
 from audiotag.storage import mirrors
 from audiotag.training import Recipe, fitting, train
 
@@ -95,8 +98,16 @@ def test_a_run_that_was_killed_on_one_machine_is_finished_on_another(
 
     another_machine("third")
     report = evaluation.evaluate(RUN, split="validation", resamples=0)
-    assert stored(RUN)["metrics.csv"] == (report.out / "metrics.csv").read_bytes()
+    assert (str(report.out), str(report.subject.path)) == (RUN, RUN)
+    contents = stored(RUN)
+    pages = ("report.html", "metrics.json", "model_card.md")
+    assert not [name for name in pages if str(tmp_path / "third").encode() in contents[name]]
+    show(report, Console(file=(shown := io.StringIO()), width=200))
+    assert f"{RUN}/report.html\ntensorboard --logdir {RUN}\n" in shown.getvalue()
     expected = scorers.predict(scorers.open(whole.path), tones, "validation").predictions
     np.testing.assert_array_equal(np.sort(report.predictions.scores, axis=0), np.sort(expected.scores, axis=0))
-    shutil.rmtree(report.out)
+    tuned = evaluation.calibrate(RUN, split="validation")
+    assert str(tuned.tagger) == f"{RUN}/tagger.keras"
+    assert stored(RUN)["tagger.keras"] != contents["tagger.keras"]
+    shutil.rmtree(tmp_path / "third")
     assert scorers.open(f"{RUN}/tagger.keras").labels.names == tones.labels.names

@@ -15,16 +15,16 @@ from audiotag.training import Recipe, train
 KILLED = """
 import os, signal, sys
 import numpy as np
-from audiotag.training import Recipe, callbacks, checkpoints, train
+from audiotag.training import Recipe, checkpoints, keeping, train
 
 moment, data, out = sys.argv[1:]
 
 def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
 
-def in_a_step(self, batch, logs=None, original=callbacks.StopWhereNotFinite.on_train_batch_end):
+def in_a_step(self, batch, logs=None, original=keeping.KeepState.on_train_batch_begin):
     original(self, batch, logs)
-    if (self.epoch, batch) == (3, 1):
+    if (self.state.epoch, batch) == (2, 2):
         die()
 
 def in_a_checkpoint(file, original=np.savez, **arrays):
@@ -34,7 +34,8 @@ def in_a_checkpoint(file, original=np.savez, **arrays):
         die()
 
 if moment == "step":
-    callbacks.StopWhereNotFinite.on_train_batch_end = in_a_step
+    keeping.KEPT_EVERY = 0.0
+    keeping.KeepState.on_train_batch_begin = in_a_step
 else:
     checkpoints.np.savez = in_a_checkpoint
 train(Recipe(data, **{choices}), out)
@@ -49,6 +50,9 @@ CHOICES: dict[str, Any] = {
     "seed": 7,
     "patience": 4,
     "monitor": "val_loss",
+    "ema": 0.9,
+    "augment": {"roll": 2},
+    "accumulate": 2,
 }
 
 
@@ -83,7 +87,8 @@ def test_a_run_killed_in_a_step_and_in_a_checkpoint_ends_with_the_same_bits(
 ) -> None:
     broken, whole = tmp_path / "broken", tmp_path / "whole"
     killed("step", taught, broken)
-    assert {path.name for path in (broken / "checkpoints").glob("epoch-*")} >= {"epoch-0001.npz", "epoch-0002.npz"}
+    names = {path.name for path in (broken / "checkpoints").glob("epoch-*")}
+    assert names >= {"epoch-0002-step-000001.npz", "epoch-0002-step-000002.npz"}
     assert not (broken / "student.keras").exists()
     killed("checkpoint", taught, broken)
     assert not (broken / "checkpoints" / "epoch-0004.npz").exists()

@@ -13,9 +13,9 @@ from audiotag import models
 from audiotag.errors import AudiotagError
 from audiotag.models.dynamic import DynamicConvolution, DynamicPointwise
 from audiotag.training import Recipe, Temperature, fitting
-from audiotag.training.checkpoints import Checkpoints, Progress
-from audiotag.training.losses import loss_for, trainee
+from audiotag.training.losses import loss_for
 from audiotag.training.recipe import resolve
+from audiotag.training.trainee import Lesson, Trainee
 
 
 class Watch(keras.callbacks.Callback):
@@ -51,14 +51,15 @@ def test_a_schedule_from_1_stays_there() -> None:
 @pytest.mark.slow
 def test_every_epoch_of_a_run_resumed_too_has_its_temperature_in_the_network_behind_the_trainee() -> None:
     network = models.build("dymn01", classes=3, mels=16)
-    model = trainee(network, loss_for("multiclass"), keras.optimizers.SGD(0.01), 0.5)
+    lesson = Lesson(stored=True, label_weight=0.5)
+    model = Trainee(network, loss_for("multiclass"), keras.optimizers.SGD(0.01), lesson)
     log_mel = np.random.default_rng(0).normal(size=(4, 20, 16, 1)).astype(np.float32)
     target = np.eye(3, dtype=np.float32)[[0, 1, 2, 0]]
-    targets = {"label": target, "distillation": target}
+    batch = {"log_mel": log_mel, "label": target, "distillation": target}
     watch = Watch(network)
     settings = {"batch_size": 4, "verbose": 0, "callbacks": [Temperature(start=8.0), watch]}
-    model.fit(log_mel, targets, epochs=2, **settings)
-    model.fit(log_mel, targets, initial_epoch=5, epochs=6, **settings)
+    model.fit(batch, epochs=2, **settings)
+    model.fit(batch, initial_epoch=5, epochs=6, **settings)
     assert watch.temperatures == [{8.0}, {7.0}, {3.0}]
     assert not any(weight.name == "temperature" for weight in model.trainable_weights)
 
@@ -133,6 +134,6 @@ def test_a_run_cools_a_dymn_that_has_heard_nothing_yet(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "known.keras").touch()
-    recipe = resolve(Recipe(tones.path, model=model, weights=weights, epochs=epochs), tones)
-    callbacks = fitting._callbacks(untrained(model), tones, recipe, tmp_path, Checkpoints(tmp_path), Progress())
-    assert [callback.fall for callback in callbacks if isinstance(callback, Temperature)] == falls
+    recipe = resolve(Recipe(tones.path, model=model, weights=weights, epochs=epochs, batch_size=6), tones)
+    temperature = fitting.cooling(untrained(model), recipe)
+    assert ([] if temperature is None else [temperature.fall]) == falls

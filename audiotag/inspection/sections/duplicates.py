@@ -14,7 +14,7 @@ from audiotag.inspection.inspected import Inspected
 from audiotag.report import formats
 from audiotag.report.section import Exhibit, Section, Table
 
-_ALIKE, _SAME = 0.2, 0.75  # of fingerprints, where a pair is looked at; of textures, where it is one sound
+_ALIKE, _SAME = 2, 0.75  # words in common, where a pair is looked at; of textures, where it is one sound
 _PERHAPS, _AGREE = 0.5, 0.2  # of textures, where waveforms decide; of waveforms, where a pair is one sound
 _TOLERANCE = 0.05  # seconds
 _LOOKED_AT = 3000  # pairs

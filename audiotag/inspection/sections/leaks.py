@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas
 
+from audiotag.clips import sources
 from audiotag.inspection.inspected import Inspected
-from audiotag.records import sources
 from audiotag.report import formats
 from audiotag.report.section import Section, Table
 

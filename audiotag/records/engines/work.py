@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from audiotag.clips.declaration import DATASET_MODULE, import_text
 from audiotag.errors import AudiotagError
-from audiotag.records.declaration import DATASET_MODULE, import_text
 from audiotag.records.journal import FinishedShard, Journal
 from audiotag.records.plan import ShardPlan
 

@@ -53,8 +53,6 @@ def write(report: Report, step: int = 0) -> None:
             add_section(file, name, section, step)
     if report.embeddings is not None:
         projector.write(folder, report)
-    if report.hyperparameters:
-        hparams.write(folder, report.hyperparameters, report.summary, step)
     # Last, so that a reader finds the earlier evaluation until the new one is whole.
     for path in old:
         path.unlink(missing_ok=True)

@@ -25,7 +25,7 @@ from audiotag.tensorboard import hparams
 from audiotag.tensorboard.events import class_tag
 from audiotag.tensorboard.scalars import GROUPS
 
-RUN, OTHER = "one/evaluation", "two/evaluation"
+RUN = "one/evaluation"
 NAMES = ("Rooster / hen", "Rooster ∕ hen", 'a "quoted", name', "🐕 & <b>", "costs $5, 100% | *all*", "nobody")
 
 
@@ -40,8 +40,8 @@ def network(classes: int) -> Any:
 
 
 @pytest.fixture(scope="module")
-def report(built, made_exhibit, tmp_path_factory) -> Any:
-    """A run with an evaluation in it, made twice as a user would, beside another of other hyperparameters."""
+def report(built, made_exhibit, write_run, write_evaluation, tmp_path_factory) -> Any:
+    """A report made twice as a user would, with its session, beside runs that were trained."""
     folder, random = tmp_path_factory.mktemp("runs"), np.random.default_rng(0)
     exhibits = (
         made_exhibit(1, NAMES[0], random, clip_id="c0"),
@@ -53,8 +53,17 @@ def report(built, made_exhibit, tmp_path_factory) -> Any:
     made = built(folder / "one", NAMES, whole=True, silent=slice(-1, None), subject=subject, sections=mistakes)
     for step in (3, 7):
         board.write(made, step)
-    other = made.hyperparameters | {"learning_rate": 1e-4, "teacher": "passt_s"}
-    hparams.write(folder / "two" / "evaluation", other, made.summary, 5)
+    figures = hparams.of_evaluation(made.summary)
+    hparams.write_session(folder / "one" / "evaluation", made.hyperparameters, figures, 7)
+    evaluated = write_run(folder / "runs" / "evaluated", [0.5, 0.75, 0.25, 0.25], learning_rate=1e-4)
+    write_evaluation(evaluated, mAP=0.5, accuracy=0.625, top_3=0.9)
+    write_evaluation(evaluated / "evaluation-esc50", "multilabel", F1=0.125)
+    write_run(folder / "runs" / "trained", [0.5, 0.25, 0.25, 0.25], teacher="passt_s", balance=True)
+    for name, values in (("killed", [0.25]), ("diverged", [])):
+        write_run(folder / "runs" / name, values, finished=False)
+    for run in (folder / "runs").iterdir():
+        for _ in range(2):  # as after training, and after every evaluation
+            hparams.write(run, failed=run.name == "diverged")
     return made
 
 
@@ -65,8 +74,7 @@ def ask(report, tensorboard_server) -> Any:
 
 
 def test_a_second_evaluation_replaces_the_first(report) -> None:
-    for folder in ("evaluation", f"evaluation/{hparams.FOLDER}"):
-        assert len(list((report.out / folder).glob("events*"))) == 1
+    assert len(list((report.out / "evaluation").glob("events*"))) == 1
 
 
 def test_scalars_are_grouped_by_metric_with_every_class_that_has_clips(ask, report) -> None:
@@ -195,20 +203,61 @@ def test_the_projector_has_a_vector_and_a_line_a_clip(ask, report) -> None:
     assert len(ask("projector/bookmarks", run=RUN, name=about["tensorName"])) == 2
 
 
-def test_hyperparameters_of_both_runs_stand_beside_their_figures(ask, report) -> None:
-    experiment = ask("hparams/experiment", {})
-    differing = {info["name"] for info in experiment["hparamInfos"] if info.get("differs")}
-    assert {info["name"] for info in experiment["hparamInfos"]} == {*report.hyperparameters, "teacher"}
-    assert differing == {"learning_rate"}
-    shown = {info["name"]["tag"] for info in experiment["metricInfos"]}
-    assert shown == {f"summary/{name}" for name in ("mAP", "AUC", "lwlrap", "F1", "accuracy", "overall_ECE")}
-    wanted = {"allowedStatuses": ["STATUS_SUCCESS"], "colParams": [], "startIndex": 0, "sliceSize": 10}
-    groups = {group["name"]: group for group in ask("hparams/session_groups", wanted)["sessionGroups"]}
-    assert groups.keys() == {f"{RUN}/hparams", f"{OTHER}/hparams"}
-    one = groups[f"{RUN}/hparams"]
-    assert one["hparams"] == report.hyperparameters
-    values = {value["name"]["tag"]: value["value"] for value in one["metricValues"]}
-    assert values["summary/mAP"] == pytest.approx(report.summary["mAP"], abs=1e-6)
+@pytest.fixture(scope="module")
+def sessions(ask) -> dict[str, Any]:
+    """Rows of the HPARAMS tab, by run."""
+    statuses = [f"STATUS_{name}" for name in ("SUCCESS", "FAILURE", "UNKNOWN", "RUNNING")]
+    wanted = {"allowedStatuses": statuses, "colParams": [], "startIndex": 0, "sliceSize": 20}
+    for _ in range(2_000):  # TensorBoard reads run after run
+        groups = ask("hparams/session_groups", wanted)["sessionGroups"]
+        if len(groups) == 5:
+            break
+    return {group["name"]: group for group in groups}
+
+
+def figures_of(group: dict[str, Any]) -> dict[str, float]:
+    return {value["name"]["tag"]: value["value"] for value in group["metricValues"]}
+
+
+def test_every_run_is_one_row_of_the_hparams_tab(sessions) -> None:
+    trained = {f"runs/{name}/hparams" for name in ("evaluated", "trained", "killed", "diverged")}
+    assert sessions.keys() == {f"{RUN}/hparams", *trained}
+    statuses = {name.split("/")[1]: group["sessions"][0]["status"] for name, group in sessions.items()}
+    assert statuses == {
+        "evaluation": "STATUS_SUCCESS",
+        "evaluated": "STATUS_SUCCESS",
+        "trained": "STATUS_SUCCESS",
+        "killed": "STATUS_UNKNOWN",
+        "diverged": "STATUS_FAILURE",
+    }
+
+
+def test_hyperparameters_have_their_types_and_ranges(ask, report, sessions) -> None:
+    infos = {info["name"]: info for info in ask("hparams/experiment", {})["hparamInfos"]}
+    assert {*report.hyperparameters, "teacher", "balance", "monitor", "model_options.head"} < infos.keys()
+    assert {name for name, info in infos.items() if info.get("differs")} == {"learning_rate", "epochs"}
+    assert infos["learning_rate"]["type"] == infos["epochs"]["type"] == "DATA_TYPE_FLOAT64"
+    assert infos["learning_rate"]["domainInterval"] == {"minValue": 1e-4, "maxValue": 1e-3}
+    assert (infos["balance"]["type"], infos["balance"]["domainDiscrete"]) == ("DATA_TYPE_BOOL", [True])
+    assert (infos["teacher"]["type"], infos["teacher"]["domainDiscrete"]) == ("DATA_TYPE_STRING", ["passt_s"])
+    assert sessions[f"{RUN}/hparams"]["hparams"] == report.hyperparameters
+    assert sessions["runs/trained/hparams"]["hparams"]["teacher"] == "passt_s"
+
+
+def test_figures_of_runs_stand_in_the_hparams_tab_before_and_after_evaluation(ask, report, sessions) -> None:
+    shown = {info["name"]["tag"] for info in ask("hparams/experiment", {})["metricInfos"]}
+    means = {f"summary/{name}" for name in ("mAP", "AUC", "lwlrap", "F1", "accuracy", "overall_ECE")}
+    assert shown == {*means, "best/val_accuracy", "final/loss", "final/val_loss", "esc50/F1"}
+    assert figures_of(sessions[f"{RUN}/hparams"])["summary/mAP"] == pytest.approx(report.summary["mAP"], abs=1e-6)
+    trained = {"best/val_accuracy": 0.5, "final/loss": 0.5, "final/val_loss": 0.75}
+    assert figures_of(sessions["runs/trained/hparams"]) == trained
+    evaluated = trained | {"best/val_accuracy": 0.75, "summary/mAP": 0.5, "summary/accuracy": 0.625, "esc50/F1": 0.125}
+    assert figures_of(sessions["runs/evaluated/hparams"]) == evaluated
+    assert figures_of(sessions["runs/killed/hparams"]) == {
+        "best/val_accuracy": 0.25,
+        "final/loss": 2.0,
+        "final/val_loss": 3.0,
+    }
 
 
 def test_the_graph_of_the_network(ask, report) -> None:

@@ -1,0 +1,127 @@
+"""Batches on their way to the device, and how long the training waits for them."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+
+_AHEAD = 2  # batches on the device before they are needed
+_END = object()
+
+
+class Feed:
+    """Batches of a `tf.data.Dataset` for `fit`, which must not be asked for their number.
+
+    TensorFlow reads the data set itself. For JAX and PyTorch its tensors are handed on without a copy; where there is
+    an accelerator, a thread puts two batches ahead on it.
+
+    Args:
+        dataset: endless or not, of batches (dictionaries of tensors).
+        placed: whether each batch is put on the one device; where it is to be spread over several, `fit` does that.
+    """
+
+    def __init__(self, dataset: Any, placed: bool = True) -> None:
+        self.dataset = dataset
+        self.waited = 0.0
+        self._placed = placed
+        self._closed = threading.Event()
+
+    def batches(self) -> Any:
+        """What `fit` is given: one element (batch,) a step."""
+        if keras.backend.backend() == "tensorflow":
+            return self._timed()
+        return self._arrays()
+
+    def close(self) -> None:
+        """End the thread."""
+        self._closed.set()
+
+    def _timed(self) -> Any:
+        """The data set with a clock on either side: `zip` asks one after the other."""
+        import tensorflow as tf
+
+        def clock(sign: float) -> tf.data.Dataset:
+            def read() -> np.int64:
+                self.waited += sign * time.monotonic()
+                return np.int64(0)
+
+            numbers = tf.data.Dataset.range(np.iinfo(np.int64).max)
+            return numbers.map(lambda _: tf.numpy_function(read, [], tf.int64))
+
+        timed = tf.data.Dataset.zip(clock(-1.0), self.dataset, clock(1.0)).map(lambda before, batch, after: (batch,))
+        options = tf.data.Options()
+        options.experimental_optimization.inject_prefetch = False  # it would ask ahead, and nobody would wait
+        return timed.with_options(options)
+
+    def _arrays(self) -> Iterator[tuple[dict[str, Any]]]:
+        batches = map(_placed if self._placed else _as_arrays, self.dataset)
+        ahead = _ahead(batches, self._closed) if _has_accelerator() else batches
+        while True:
+            started = time.monotonic()
+            batch = next(ahead, _END)
+            self.waited += time.monotonic() - started
+            if batch is _END:
+                return
+            yield (batch,)
+
+
+def _as_arrays(batch: dict[str, Any]) -> dict[str, np.ndarray]:
+    # On a CPU this is a view; `tensor.numpy()` would copy, which costs more than the transfer to a device.
+    return {name: np.asarray(tensor) for name, tensor in batch.items()}
+
+
+def _placed(batch: dict[str, Any]) -> dict[str, Any]:
+    arrays = _as_arrays(batch)
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.device_put(arrays)
+    import torch
+
+    device = keras.backend.torch.get_device() if hasattr(keras.backend, "torch") else "cpu"
+    return {name: torch.from_numpy(np.array(values)).to(device) for name, values in arrays.items()}
+
+
+def _has_accelerator() -> bool:
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.default_backend() != "cpu"
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def _ahead(batches: Iterator[Any], closed: threading.Event) -> Iterator[Any]:
+    """The batches, made by a thread that is two ahead."""
+    waiting: queue.Queue[Any] = queue.Queue(_AHEAD)
+
+    def put(element: Any) -> bool:
+        while not closed.is_set():
+            try:
+                waiting.put(element, timeout=0.5)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def make() -> None:
+        try:
+            for batch in batches:
+                if not put(batch):
+                    return
+            put(_END)
+        except BaseException as error:  # the consumer raises it
+            put(error)
+
+    threading.Thread(target=make, daemon=True).start()
+    while (element := waiting.get()) is not _END:
+        if isinstance(element, BaseException):
+            raise element
+        yield element

@@ -1,0 +1,137 @@
+"""What a step of training does: views of a batch, the network's and the teachers' answers, terms of the loss."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+from keras import ops
+
+from audiotag.clip_format import ClipFormat
+from audiotag.training.averaging import Average
+from audiotag.training.features import FeatureLoss
+from audiotag.training.fused import twin_of
+from audiotag.training.live_teachers import LiveTeachers, listed
+
+Batch = Mapping[str, Any]
+"""`log_mel` (batch, frames, mels, 1) of any float dtype, `label` (batch, classes) float32, NaN where nobody judged, and
+`distillation`, a teacher's stored probabilities, where there is one."""
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What a network is taught beside the labels, and on which views.
+
+    Args:
+        augmentation: from a batch to a batch, while training; see `augment.batches`. None: the records as they are.
+        teachers: asked about exactly the views that the network sees. None: stored answers, or none.
+        stored: whether the batches hold a teacher's stored answers.
+        label_weight: of the labels beside teachers.
+        features: compared with the first teacher's. None: none are.
+        feature_weight: of that.
+        average: of the network's weights. None: none is kept.
+        clip_format: the clips with the classes that are learnt, where they are not the data set's.
+    """
+
+    augmentation: keras.layers.Layer | None = None
+    teachers: LiveTeachers | None = None
+    stored: bool = False
+    label_weight: float = 0.1
+    features: FeatureLoss | None = None
+    feature_weight: float = 1.0
+    average: Average | None = None
+    clip_format: ClipFormat | None = None
+    weights: dict[str, float] = field(init=False)
+
+    def __post_init__(self) -> None:
+        taught = self.stored or self.teachers is not None
+        weights = {"label": self.label_weight, "distillation": 1 - self.label_weight} if taught else {"label": 1.0}
+        weights = {name: weight for name, weight in weights.items() if weight}
+        if self.features is not None:
+            weights["features"] = self.feature_weight
+        object.__setattr__(self, "weights", weights)
+
+
+class Trainee(keras.Model):
+    """A network in training: a compiled model of batches for `fit`, which shares every variable with the network.
+
+    Its loss is `label_weight * label + (1 - label_weight) * distillation + feature_weight * features`, of the terms
+    that the lesson has; Keras reports each beside their sum. Where nobody judged, the teachers' part does not count
+    more for it.
+
+    `finite_steps` counts the steps whose loss was finite, `drawn` (classes,) the examples of each class.
+
+    Args:
+        network: log-mel (batch, frames, mels, 1) to logits (batch, classes); it stays uncompiled.
+        loss: from targets and logits; see `loss_for`.
+        optimizer: a fresh optimizer.
+        lesson: what is taught beside the labels. Default: nothing.
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        loss: keras.losses.Loss,
+        optimizer: keras.optimizers.Optimizer,
+        lesson: Lesson | None = None,
+    ) -> None:
+        super().__init__(name=f"{network.name}_trainee", autocast=False)
+        lesson = Lesson() if lesson is None else lesson
+        self.weights_of_terms = lesson.weights
+        self.augmentation, self.teachers = lesson.augmentation, lesson.teachers
+        self.features, self.average = lesson.features, lesson.average
+        watched = [] if lesson.features is None else lesson.features.students(network)
+        self.student = twin_of(keras.Model(network.input, [network.output, *watched]))
+        self.terms = [] if len(lesson.weights) == 1 else [keras.metrics.Mean(f"{name}_loss") for name in lesson.weights]
+        self.finite_steps = self.add_weight((), "zeros", "int32", trainable=False, name="finite_steps")
+        self.drawn = self.add_weight((network.output.shape[-1],), "zeros", trainable=False, name="drawn")
+        self._cross_entropy = loss
+        self.built = True
+        self.compile(optimizer)
+        self.optimizer.build(self.trainable_variables)
+
+    @property
+    def own_variables(self) -> list[keras.Variable]:
+        """What a step changes beside the network, its average and the optimizer: counts, sums, seeds, projections."""
+        own = [self.finite_steps, self.drawn]
+        for layer in (self.augmentation, self.features):
+            own += [] if layer is None else layer.variables
+        own += [] if self.average is None else [self.average.count]
+        return own + self.metrics_variables
+
+    def call(self, batch: Batch, training: bool = False) -> dict[str, Any]:
+        """Answers to a batch, and what they are to be compared with."""
+        if training and self.average is not None and self.average.decay:
+            self.average.update()
+        views = dict(batch)
+        if training:
+            self.drawn.assign(self.drawn + ops.sum(ops.cast(views["label"] > 0.5, "float32"), axis=0))
+        if self.augmentation is not None:
+            views = self.augmentation(views, training=training)
+        logits, *features = listed(self.student(views["log_mel"], training=training))
+        answers = {"logits": ops.cast(logits, "float32"), "label": views["label"]}
+        if self.teachers is not None:
+            views["distillation"], theirs = self.teachers(views["log_mel"], views["label"])
+            if self.features is not None:
+                answers["features"] = self.features(features, theirs)
+        if "distillation" in self.weights_of_terms:
+            answers["distillation"] = views["distillation"]
+        return answers
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Any:
+        """The weighted sum of the terms, a scalar; every term's mean is kept for the logs."""
+        terms = {name: self._term(name, y_pred) for name in self.weights_of_terms}
+        total = sum(self.weights_of_terms[name] * term for name, term in terms.items())
+        batch = ops.shape(y_pred["logits"])[0]
+        for mean, term in zip(self.terms, terms.values(), strict=False):
+            mean.update_state(term, sample_weight=batch)
+        if training:
+            self.finite_steps.assign(self.finite_steps + ops.cast(ops.isfinite(total), "int32"))
+        return total
+
+    def _term(self, name: str, answers: dict[str, Any]) -> Any:
+        return answers[name] if name == "features" else self._cross_entropy(answers[name], answers["logits"])
