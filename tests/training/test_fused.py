@@ -39,7 +39,7 @@ def test_a_step_moves_every_variable_as_keras_own_layers_do(process, kept_proces
     path = tmp_path / "trained.keras"
     apart = process.call(check.differences, ("mixed_bfloat16", "float32"), path)
     assert apart["float32"] < 1e-5
-    assert apart["mixed_bfloat16"] < 0.1
+    assert apart["mixed_bfloat16"] < 0.3
     # Where audiotag cannot be imported, the file opens.
     [alone] = kept_process("tensorflow", audiotag=False).call(plain_keras.outputs, path, [check.batch()[0]])
     np.testing.assert_allclose(alone, process.call(check.opened, path), atol=1e-4)
