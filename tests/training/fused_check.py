@@ -150,13 +150,14 @@ def _first(normalize: Callable[..., Any], *arrays: Any, epsilon: float, activati
     return normalize(*arrays, epsilon, activation)[0]
 
 
-def kinds() -> dict[str, str]:
+def kinds(on_gpu: bool = True) -> dict[str, str]:
     """Which layers of the network the twin has not, and what stands there."""
     plain = network()
-    with as_on_gpu():
+    with as_on_gpu() if on_gpu else contextlib.nullcontext():
         twin = twin_of(plain)
-    named = {layer.name: type(layer).__name__ for layer in twin.layers}
-    return {layer.name: named[f"{layer.name}_fused"] for layer in plain.layers if f"{layer.name}_fused" in named}
+    kinds_of_twin = {layer.name: type(layer).__name__ for layer in twin.layers}
+    replaced = {layer.name: kinds_of_twin.get(f"{layer.name}_fused") for layer in plain.layers}
+    return {name: kind for name, kind in replaced.items() if kind is not None}
 
 
 def inference() -> float:
@@ -176,7 +177,8 @@ def frozen() -> tuple[float, float]:
     for layer in normalizations:
         layer.trainable = False
     before = [values(layer) for layer in (*normalizations, trained)]
-    step(twin_of(trained), *batch())
+    with as_on_gpu():
+        step(twin_of(trained), *batch())
     ways = [
         float(np.abs(values(layer) - old).max()) for layer, old in zip((*normalizations, trained), before, strict=True)
     ]
@@ -191,7 +193,7 @@ def statistics(name: str) -> dict[str, Any]:
         and of the variance by its own size.
     """
     maps = np.random.default_rng(1).normal(MEANS, (1, 1, 20, 1e-3), (BATCH, FRAMES, MELS, len(MEANS)))
-    with policy(name):
+    with policy(name), as_on_gpu():
         entry = keras.Input((FRAMES, MELS, len(MEANS)))
         # The running statistics are those of the last batch.
         layer = keras.layers.BatchNormalization(momentum=0.0, epsilon=1e-7)

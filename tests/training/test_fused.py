@@ -79,6 +79,10 @@ def test_a_step_in_float16_is_near_one_in_float32(process):
     assert process.call(check.differences, ("mixed_float16",))["mixed_float16"] < 0.02
 
 
+def test_on_a_cpu_jax_keeps_keras_own_layers(kept_process):
+    assert kept_process("jax").call(check.kinds, False) == {}
+
+
 def test_a_network_without_such_layers_is_its_own_twin():
     entry = keras.Input((4,))
     network = keras.Model(entry, keras.layers.Dense(2)(entry))
