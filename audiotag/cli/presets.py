@@ -62,7 +62,7 @@ def recipe_of(name: str, choices: Mapping[str, Any], typed: Collection[str]) -> 
         elif not origins:
             origins = ["data set" if value != stated else "default"]
         shown = stated if value is None else value
-        typer.echo(f"{field.name:22}{_text(shown):38}{' and '.join(origins)}")
+        typer.echo(f"{field.name:22}{' and '.join(origins):26}{_text(shown)}")
     return recipe
 
 
