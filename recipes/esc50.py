@@ -58,7 +58,7 @@ def esc50(
         console.print(f"\n[bold]{model}, held-out fold {number}[/]")
         recipe = preset.recipe(data, fold=number, **changes)
         runs.append(training.train(recipe, out / f"esc50-{model}-fold{number}").path)
-    measured = evaluation.evaluate(runs, recordings=declaration, out=out / f"evaluation-{model}")
+    measured = evaluation.evaluate(runs, recordings=declaration, out=runs[0] if fold else out / "evaluation")
     report.show(measured, console)
     accuracy = 100 * measured.summary["accuracy"]
     console.print(f"\n{model}: accuracy {accuracy:.1f} % on the held-out folds; published: {preset.published}")
