@@ -57,7 +57,7 @@ def sweep(
 
     dimensions = [sweeps.parse(text) for text in vary]
     seconds = None if timeout is None else _seconds(timeout)
-    recipe = train.stated(model_options, augment, choices)
+    recipe = Recipe(**train.tables(model_options, augment), **choices)
     import_tensorflow_quietly()
     result = sweeps.sweep(recipe, dimensions, out, trials=trials, prune=prune.value, timeout=seconds)
     if as_json:

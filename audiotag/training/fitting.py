@@ -17,7 +17,8 @@ from audiotag.errors import AudiotagError
 from audiotag.metrics.predictions import NotFiniteError
 from audiotag.run_folder import CHECKPOINTS, DRAWS, STUDENT, TAGGER, TRAIN, VALIDATION
 from audiotag.startup import keras_defaults
-from audiotag.training import live_teachers
+from audiotag.tensorboard import hparams
+from audiotag.training import live_teachers, views
 from audiotag.training.callbacks import (
     CountDraws,
     EpochLine,
@@ -33,7 +34,7 @@ from audiotag.training.feeding import Feed
 from audiotag.training.freezing import thaw
 from audiotag.training.interruption import Interruption, interruptible
 from audiotag.training.keeping import AverageEpochs, DivergedError, KeepState, RestoreSums, StopWhereNotFinite
-from audiotag.training.lessons import learned, lesson_for
+from audiotag.training.lessons import augmentation, learned, lesson_for
 from audiotag.training.losses import loss_for
 from audiotag.training.network import counts, not_yet_trained, starting_network
 from audiotag.training.optimizers import optimizer
@@ -86,9 +87,14 @@ def _train(recipe: Recipe, out: Path, kept: Callable[[], None], callbacks: Seque
         if not Checkpoints(out / CHECKPOINTS).states():
             for line in filter(None, (carried, without_clips)):
                 progress.say(line)
+        diverged = False
         try:
             return fit(network, data, recipe, out, lesson, kept, callbacks)
+        except DivergedError:
+            diverged = True
+            raise
         finally:
+            hparams.write(out, failed=diverged)
             kept()
 
 
@@ -148,7 +154,7 @@ def fit(
             (out / TAGGER).unlink(missing_ok=True)
             keeping = _Keeping(checkpoints, variables, state, interruption, kept)
             try:
-                _fit(model, network, data, recipe, out, keeping, callbacks)
+                _fit(model, network, data, recipe, clip_format, out, keeping, callbacks)
             except (DivergedError, NotFiniteError) as error:
                 where = f"after epoch {state.epoch + 1}, " if isinstance(error, NotFiniteError) else ""
                 best = "no epoch had been finished"
@@ -160,6 +166,13 @@ def fit(
     if not (out / TAGGER).exists():  # the last file to be written
         _finish(network, data, clip_format, out, checkpoints, state)
     return Run(out, recipe, state.epoch, state.best_epoch, state.best_value, tuple(state.history))
+
+
+def _show_views(data: records.Data, recipe: Recipe, clip_format: ClipFormat, out: Path) -> None:
+    """Show the first examples as the student will get them."""
+    first = next(iter(batches(recipe, data, len(clip_format.labels), Progress())))
+    fresh = augmentation(recipe, data)
+    views.show(first, fresh, clip_format.labels, clip_format.front_end, out / TRAIN)
 
 
 @dataclass(frozen=True)
@@ -178,6 +191,7 @@ def _fit(
     network: keras.Model,
     data: records.Data,
     recipe: Recipe,
+    clip_format: ClipFormat,
     out: Path,
     keeping: _Keeping,
     further: Sequence[keras.callbacks.Callback],
@@ -188,12 +202,14 @@ def _fit(
     state, steps = keeping.state, epoch_steps(recipe, data)
     sums = [(variable, keras.ops.convert_to_numpy(variable)) for variable in model.metrics_variables]
     while state.epoch < recipe.epochs and not state.stopped:
-        feed = Feed(batches(recipe, data, network.output.shape[-1], state))
+        feed = Feed(batches(recipe, data, len(clip_format.labels), state))
         line = EpochLine(recipe.epochs, state, throughput := Throughput(feed, recipe.batch_size))
         own = _callbacks(model, network, data, recipe, out, keeping, steps, throughput)
         if state.step:
             own.append(RestoreSums(sums))
         try:
+            if not (state.epoch or state.step):
+                _show_views(data, recipe, clip_format, out)
             model.fit(
                 feed.batches(),
                 steps_per_epoch=steps - state.step,

@@ -30,6 +30,12 @@ def learned(recipe: Recipe, data: records.Data, teachers: Sequence[live_teachers
     return replace(data.clip_format, labels=first.labels, task=first.task)
 
 
+def augmentation(recipe: Recipe, data: records.Data) -> batches.BatchPolicy | None:
+    """The augmentation of a recipe's batches, before its first draw; None where there is none."""
+    settings = ({"mixup": recipe.mixup} if recipe.mixup else {}) | recipe.augment
+    return batches.BatchPolicy(settings, data.front_end, recipe.seed) if settings else None
+
+
 def lesson_for(
     recipe: Recipe, data: records.Data, network: keras.Model, teachers: Sequence[live_teachers.Member] = ()
 ) -> Lesson:
@@ -38,7 +44,6 @@ def lesson_for(
     Raises:
         AudiotagError: augmentation, teachers or features that cannot be.
     """
-    settings = ({"mixup": recipe.mixup} if recipe.mixup else {}) | recipe.augment
     clip_format, compared, asked = learned(recipe, data, teachers), None, None
     if recipe.features is not None:
         compared = features.FeatureLoss(features.parse(recipe.features), network, teachers[0][0].network)
@@ -46,7 +51,7 @@ def lesson_for(
         asked = live_teachers.together(teachers, clip_format, data.name, recipe.temperature, compared)
     averaged = recipe.ema > 0 or recipe.swa_start is not None
     return Lesson(
-        augmentation=batches.BatchPolicy(settings, data.front_end, recipe.seed) if settings else None,
+        augmentation=augmentation(recipe, data),
         teachers=asked,
         stored=recipe.teacher is not None,
         label_weight=recipe.label_weight if recipe.vocabulary == "data" else 0.0,

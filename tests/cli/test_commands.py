@@ -26,6 +26,7 @@ COMMANDS = (
     "tag",
     "embed",
     "models",
+    "presets",
     "recipe",
     "bench",
 )
@@ -82,7 +83,7 @@ def test_train_has_an_option_for_every_field_of_a_recipe(command: Command) -> No
     shown = compact(command("train", "--help").out)
     lines = dict(re.findall(r"^ {8}(\w+): (.*(?:\n {12}.*)*)", Recipe.__doc__, re.MULTILINE))
     for field in dataclasses.fields(Recipe):
-        if field.name != "model_options":  # one by one: --option NAME=VALUE
+        if field.name not in ("model_options", "augment"):  # one by one: --option NAME=VALUE
             before, text, after = shown.partition(compact(lines[field.name]))
             assert field.name == "data" or f"--{field.name.replace('_', '-')}" in before[-60:]
             assert text

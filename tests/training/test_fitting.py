@@ -33,7 +33,7 @@ def finished(tones: records.Data, tmp_path_factory: pytest.TempPathFactory) -> A
 
 def test_a_run_folder_holds_all_that_was_promised(finished: Any) -> None:
     names = {path.name for path in finished.path.iterdir()}
-    assert names == {"recipe.toml", "train", "validation", "checkpoints", "student.keras", "tagger.keras"}
+    assert names == {"recipe.toml", "train", "validation", "hparams", "checkpoints", "student.keras", "tagger.keras"}
 
 
 def test_the_recipe_beside_the_run_says_everything(finished: Any, tones: records.Data) -> None:
