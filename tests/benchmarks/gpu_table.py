@@ -159,6 +159,7 @@ def measure_step(
 def measure_training(args: argparse.Namespace) -> dict[str, float | None]:
     """The last of three epochs of `training.train` from records."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.util.tensor_util import make_ndarray
 
     from audiotag import training
 
@@ -168,8 +169,9 @@ def measure_training(args: argparse.Namespace) -> dict[str, float | None]:
             data=data, model=args.model, epochs=3, batch_size=args.batch, validation="none", precision="bfloat16"
         )
         training.train(recipe, Path(folder) / "run")
-        scalars = EventAccumulator(str(Path(folder) / "run" / "train")).Reload()
-        speed, waiting = (scalars.Scalars(f"epoch_{tag}")[-1].value for tag in ("clips_per_second", "waiting_for_data"))
+        events = EventAccumulator(str(Path(folder) / "run" / "train")).Reload()
+        tags = ("epoch_clips_per_second", "epoch_waiting_for_data")
+        speed, waiting = (float(make_ndarray(events.Tensors(tag)[-1].tensor_proto)) for tag in tags)
     return {"clips_per_s": speed, "ms": 1000 * args.batch / speed, "GB": jax_memory(), "waiting": waiting}
 
 
