@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +11,6 @@ from typing import Any
 import keras
 
 from audiotag import models, progress, records, storage
-from audiotag.clip_format import ClipFormat
 from audiotag.errors import AudiotagError
 from audiotag.metrics.predictions import NotFiniteError
 from audiotag.run_folder import CHECKPOINTS, DRAWS, STUDENT, TAGGER, TRAIN, VALIDATION
@@ -34,7 +32,7 @@ from audiotag.training.feeding import Feed
 from audiotag.training.freezing import thaw
 from audiotag.training.interruption import Interruption, interruptible
 from audiotag.training.keeping import AverageEpochs, DivergedError, KeepState, RestoreSums, StopWhereNotFinite
-from audiotag.training.lessons import augmentation, learned, lesson_for
+from audiotag.training.lessons import augmentation, lesson_for
 from audiotag.training.losses import loss_for
 from audiotag.training.network import counts, not_yet_trained, starting_network
 from audiotag.training.optimizers import optimizer
@@ -81,7 +79,7 @@ def _train(recipe: Recipe, out: Path, kept: Callable[[], None], callbacks: Seque
     without_clips = check_classes(recipe, data)
     _prepare_backend(recipe.seed)
     teachers = [] if recipe.live_teacher is None else live_teachers.opened(recipe.live_teacher, data)
-    network, carried = starting_network(recipe, data, learned(recipe, data, teachers))
+    network, carried = starting_network(recipe, data)
     lesson = lesson_for(recipe, data, network, teachers)
     with claimed(out, describe(recipe, data, out)):
         if not Checkpoints(out / CHECKPOINTS).states():
@@ -138,9 +136,7 @@ def fit(
     lesson = lesson_for(recipe, data, network) if lesson is None else lesson
     asked = [] if lesson.teachers is None else lesson.teachers.members
     with computing_in(recipe.precision, network, *asked), interruptible() as interruption:
-        clip_format = lesson.clip_format or data.clip_format
-        loss = loss_for(data) if recipe.vocabulary == "data" else clip_format.task.loss()
-        model = Trainee(network, loss, optimizer(recipe, network), lesson)
+        model = Trainee(network, loss_for(data), optimizer(recipe, network), lesson)
         checkpoints, variables = Checkpoints(out / CHECKPOINTS), variables_of(model, network)
         state = checkpoints.restore(variables) or Progress()
         if state.epoch == recipe.epochs or state.stopped:
@@ -154,25 +150,24 @@ def fit(
             (out / TAGGER).unlink(missing_ok=True)
             keeping = _Keeping(checkpoints, variables, state, interruption, kept)
             try:
-                _fit(model, network, data, recipe, clip_format, out, keeping, callbacks)
+                _fit(model, network, data, recipe, out, keeping, callbacks)
             except (DivergedError, NotFiniteError) as error:
                 where = f"after epoch {state.epoch + 1}, " if isinstance(error, NotFiniteError) else ""
                 best = "no epoch had been finished"
                 if state.best_epoch:
-                    _finish(network, data, clip_format, out, checkpoints, state)
+                    _finish(network, data, out, checkpoints, state)
                     best = f"the weights of epoch {state.best_epoch}, the best so far, are in {out / STUDENT}"
                 remedy = f"Try a lower learning_rate than {recipe.learning_rate}"
                 raise DivergedError(f"{where}{error}; {best}. {remedy}") from error
     if not (out / TAGGER).exists():  # the last file to be written
-        _finish(network, data, clip_format, out, checkpoints, state)
+        _finish(network, data, out, checkpoints, state)
     return Run(out, recipe, state.epoch, state.best_epoch, state.best_value, tuple(state.history))
 
 
-def _show_views(data: records.Data, recipe: Recipe, clip_format: ClipFormat, out: Path) -> None:
+def _show_views(data: records.Data, recipe: Recipe, out: Path) -> None:
     """Show the first examples as the student will get them."""
-    first = next(iter(batches(recipe, data, len(clip_format.labels), Progress())))
-    fresh = augmentation(recipe, data)
-    views.show(first, fresh, clip_format.labels, clip_format.front_end, out / TRAIN)
+    first = next(iter(batches(recipe, data, Progress())))
+    views.show(first, augmentation(recipe, data), data.labels, data.front_end, out / TRAIN)
 
 
 @dataclass(frozen=True)
@@ -191,7 +186,6 @@ def _fit(
     network: keras.Model,
     data: records.Data,
     recipe: Recipe,
-    clip_format: ClipFormat,
     out: Path,
     keeping: _Keeping,
     further: Sequence[keras.callbacks.Callback],
@@ -202,14 +196,14 @@ def _fit(
     state, steps = keeping.state, epoch_steps(recipe, data)
     sums = [(variable, keras.ops.convert_to_numpy(variable)) for variable in model.metrics_variables]
     while state.epoch < recipe.epochs and not state.stopped:
-        feed = Feed(batches(recipe, data, len(clip_format.labels), state))
+        feed = Feed(batches(recipe, data, state))
         line = EpochLine(recipe.epochs, state, throughput := Throughput(feed, recipe.batch_size))
         own = _callbacks(model, network, data, recipe, out, keeping, steps, throughput)
         if state.step:
             own.append(RestoreSums(sums))
         try:
             if not (state.epoch or state.step):
-                _show_views(data, recipe, clip_format, out)
+                _show_views(data, recipe, out)
             model.fit(
                 feed.batches(),
                 steps_per_epoch=steps - state.step,
@@ -233,7 +227,7 @@ def epoch_steps(recipe: Recipe, data: records.Data) -> int:
     return recipe.epoch_steps or data.steps(recipe.train, recipe.batch_size, drop_remainder=True)
 
 
-def batches(recipe: Recipe, data: records.Data, classes: int, state: Progress) -> Any:
+def batches(recipe: Recipe, data: records.Data, state: Progress) -> Any:
     """The endless stream of a recipe's batches from where a run is: a `tf.data.Dataset` of `Trainee`'s batches."""
     import tensorflow as tf
 
@@ -246,8 +240,6 @@ def batches(recipe: Recipe, data: records.Data, classes: int, state: Progress) -
 
     @tf.autograph.experimental.do_not_convert
     def named(log_mel: tf.Tensor, target: Any) -> dict[str, tf.Tensor]:
-        if recipe.vocabulary == "teacher":
-            target = tf.fill([tf.shape(log_mel)[0], classes], math.nan)
         return {"log_mel": log_mel, **(target if isinstance(target, dict) else {"label": target})}
 
     return dataset.map(named).prefetch(tf.data.AUTOTUNE)
@@ -322,19 +314,12 @@ def _callbacks(
     ]
 
 
-def _finish(
-    network: keras.Model,
-    data: records.Data,
-    clip_format: ClipFormat,
-    out: Path,
-    checkpoints: Checkpoints,
-    state: Progress,
-) -> None:
+def _finish(network: keras.Model, data: records.Data, out: Path, checkpoints: Checkpoints, state: Progress) -> None:
     """Write `student.keras` and `tagger.keras` with the weights of the best epoch."""
     from audiotag import tagging
 
     checkpoints.load_weights(state.best_epoch, network)
     thaw(network)  # what was frozen is a matter of the run, not of the student
-    card = models.ModelCard(out.resolve().name, clip_format, data.name, data.fingerprint)
+    card = models.ModelCard(out.resolve().name, data.clip_format, data.name, data.fingerprint)
     models.save(network, out / STUDENT, card)
-    models.save(tagging.AudioTagger(network, **vars(clip_format)), out / TAGGER)
+    models.save(tagging.AudioTagger(network, **vars(data.clip_format)), out / TAGGER)
