@@ -36,7 +36,7 @@ def audioset(
 
     Args:
         source: folder of class_labels_indices.csv, the tables of segments and the recordings.
-        out: folder for the data set and the run.
+        out: folder for the data set and the runs.
         model: architecture of the student: mn04, mn10, dymn10 …
         weights: what it starts from: ImageNet's weights of its architecture, or none.
         teacher: published network or ensemble, run or file that teaches it; 'none': the labels alone.

@@ -39,7 +39,7 @@ def passt(
     Args:
         dataset: what it learns; the preset is that of its name.
         source: folder of the data set's tables and recordings. Default: download ESC-50.
-        out: folder for the data set and the run. Default: passt- and the name of the data set.
+        out: folder for the data set and the runs. Default: passt- and the name of the data set.
         fold: held out of ESC-50.
         small: a small PaSST from nothing, for a look without a GPU.
         epochs: how many. Default: the preset's.

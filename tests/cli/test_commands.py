@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from audiotag import storage
 from audiotag.training import Recipe
 
 COMMANDS = (
@@ -65,7 +66,7 @@ def test_a_recipe_s_unknown_option_is_one_line(command: Command) -> None:
     assert stopped.err.endswith("Try 'audiotag recipe quickstart --help'.\n")
 
 
-@pytest.mark.parametrize("name", ["quickstart", "esc10_distill"])
+@pytest.mark.parametrize("name", sorted(path.stem for path in storage.library("recipes").glob("*.py")))
 def test_a_recipe_explains_its_options(command: Command, name: str) -> None:
     shown = command("recipe", name, "--help")
     assert (shown.code, shown.err) == (0, "")
