@@ -100,7 +100,7 @@ def evaluate(
 
 def _compare(report: Report, run: Path | None, step: int) -> None:
     """Bring the figures into TensorBoard's HPARAMS tab: into the run's own session where they are written into it."""
-    if not report.hyperparameters:
+    if run is None or not report.hyperparameters:  # several runs are no session
         return
     if report.out.resolve().is_relative_to(run.resolve()):
         hparams.write(run)

@@ -1,4 +1,4 @@
-"""Recordings at any depth become clips that nobody has labelled, in a teacher's classes, and a student learns from it."""
+"""Recordings at any depth become clips that nobody has labelled, in the classes of a teacher."""
 
 from __future__ import annotations
 
