@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from audiotag import models, progress, records, storage
 from audiotag.errors import AudiotagError
@@ -39,6 +41,7 @@ from audiotag.training.optimizers import optimizer
 from audiotag.training.precision import computing_in
 from audiotag.training.recipe import Recipe, resolve
 from audiotag.training.run import Run, claimed, describe
+from audiotag.training.statistics import following
 from audiotag.training.temperature import START, Temperature, is_dynamic
 from audiotag.training.trainee import Lesson, Trainee
 
@@ -135,7 +138,12 @@ def fit(
     """
     lesson = lesson_for(recipe, data, network) if lesson is None else lesson
     asked = [] if lesson.teachers is None else lesson.teachers.members
-    with computing_in(recipe.precision, network, *asked), interruptible() as interruption:
+    steps = recipe.epochs * epoch_steps(recipe, data) if recipe.weights is None else math.inf
+    with (
+        computing_in(recipe.precision, network, *asked),
+        following(network, steps),
+        interruptible() as interruption,
+    ):
         model = Trainee(network, loss_for(data), optimizer(recipe, network), lesson)
         checkpoints, variables = Checkpoints(out / CHECKPOINTS), variables_of(model, network)
         state = checkpoints.restore(variables) or Progress()
@@ -166,7 +174,7 @@ def fit(
 
 def _show_views(data: records.Data, recipe: Recipe, out: Path) -> None:
     """Show the first examples as the student will get them."""
-    first = next(iter(batches(recipe, data, Progress())))
+    first = {name: np.asarray(values) for name, values in next(iter(batches(recipe, data, Progress()))).items()}
     views.show(first, augmentation(recipe, data), data.labels, data.front_end, out / TRAIN)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -17,7 +16,11 @@ SHOWN = 4
 
 
 def show(
-    batch: dict[str, Any], augmentation: keras.layers.Layer | None, labels: Labels, config: LogMelConfig, folder: Path
+    batch: dict[str, np.ndarray],
+    augmentation: keras.layers.Layer | None,
+    labels: Labels,
+    config: LogMelConfig,
+    folder: Path,
 ) -> None:
     """Write the first examples of a batch, after augmentation, as pictures and sounds.
 
@@ -30,7 +33,7 @@ def show(
     """
     import soundfile
 
-    batch = {name: keras.ops.convert_to_tensor(np.asarray(values)) for name, values in batch.items()}
+    batch = {name: keras.ops.convert_to_tensor(values) for name, values in batch.items()}
     views = batch if augmentation is None else augmentation(batch, training=True)
     views = {name: keras.ops.convert_to_numpy(values)[:SHOWN] for name, values in views.items()}
     with EventFile(folder) as file:
