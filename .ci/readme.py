@@ -29,7 +29,7 @@ SHORTER = {
     "train ": "--epochs 1",
     "sweep ": "--epochs 1 --trials 2",
 }
-NEEDS_SHARED = ("mn04", "audioset", "esc10", "runs/mine", "data/mine")
+NEEDS_SHARED = ("mn04", "audioset", "esc10", "runs/mine", "data/mine", "runs runs")
 
 
 def blocks(text: str) -> list[tuple[str, str]]:
@@ -91,6 +91,8 @@ def main() -> int:
         "docs/evaluation.md",
         "docs/models.md",
         "docs/records.md",
+        "docs/recipes.md",
+        "docs/training.md",
         "docs/sweeps.md",
     )
     texts = [(ROOT / file).read_text(encoding="utf-8") for file in files]

@@ -16,6 +16,7 @@ from audiotag.cli import (
     data,
     embed,
     evaluate,
+    presets,
     runs,
     sweep,
     tag,
@@ -57,7 +58,7 @@ for command in (data.verify, data.inspect):
 for command in (
     *(teach.teach, train.train, sweep.sweep, runs.runs),
     *(calibrate.calibrate, evaluate.evaluate, compare.compare),
-    *(tag.tag, embed.embed, catalogue.models),
+    *(tag.tag, embed.embed, catalogue.models, presets.presets),
 ):
     app.command()(command)
 app.add_typer(bench.bench, name="bench")

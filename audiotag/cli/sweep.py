@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from audiotag.cli import options, train
+from audiotag import records
+from audiotag.cli import options, presets, train
 from audiotag.errors import AudiotagError
 from audiotag.startup import import_tensorflow_quietly
+from audiotag.training import published
 from audiotag.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ class Prune(StrEnum):
 
 @options.of(Recipe)
 def sweep(
+    context: typer.Context,
     out: Annotated[str, typer.Option(help="The sweep's folder: new, empty, or of the same sweep to go on with.")],
     vary: Annotated[
         list[str],
@@ -42,6 +45,9 @@ def sweep(
     prune: Annotated[Prune, typer.Option(help="End trials that do worse than others did.")] = Prune.MEDIAN,
     timeout: Annotated[
         str | None, typer.Option(help="Stop after this long: 90, 30m, 8h. The same command goes on.")
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="Published values of what is not varied, see `audiotag presets`.")
     ] = None,
     model_options: train.ModelOptions = None,
     augment: train.Augmentations = None,
@@ -57,13 +63,21 @@ def sweep(
 
     dimensions = [sweeps.parse(text) for text in vary]
     seconds = None if timeout is None else _seconds(timeout)
-    recipe = train.stated(model_options, augment, choices)
+    recipe = _recipe(preset, train.tables(model_options, augment) | choices, presets.typed_names(context))
     import_tensorflow_quietly()
     result = sweeps.sweep(recipe, dimensions, out, trials=trials, prune=prune.value, timeout=seconds)
     if as_json:
         typer.echo(json.dumps(_plain(result), indent=2))
     else:
         _show(result)
+
+
+def _recipe(preset: str | None, choices: dict[str, Any], typed: set[str]) -> Recipe:
+    """What all trials have in common: the choices, or those that were typed, put into a preset."""
+    if preset is None:
+        return Recipe(**choices)
+    changes = {field: value for field, value in choices.items() if field in typed and field != "data"}
+    return published.preset(preset).recipe(records.open(choices["data"]), **changes)
 
 
 def _seconds(text: str) -> float:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from audiotag.cli import options
+from audiotag.cli import options, presets
 from audiotag.errors import AudiotagError
 from audiotag.startup import import_tensorflow_quietly
 from audiotag.training.recipe import Recipe
@@ -22,8 +22,6 @@ Augmentations = Annotated[
         "--augment", help="NAME=VALUE of a batch augmentation, again for more: roll=100, gain=12, frequency_mask=24 …"
     ),
 ]
-
-
 Devices = Annotated[
     str | None,
     typer.Option(
@@ -42,10 +40,15 @@ Hosts = Annotated[
 
 @options.of(Recipe)
 def train(
+    context: typer.Context,
     out: Annotated[
         str,
         typer.Option(help="Run folder, or an address: new, empty, or of the same recipe to go on with."),
     ],
+    preset: Annotated[
+        str | None,
+        typer.Option(help="Published values, see `audiotag presets`; every further option replaces one of them."),
+    ] = None,
     model_options: ModelOptions = None,
     augment: Augmentations = None,
     devices: Devices = None,
@@ -56,7 +59,11 @@ def train(
 
     Run the same command again to resume after an interruption, or with more --epochs to train a finished run on.
     """
-    recipe = stated(model_options, augment, choices)
+    settings = tables(model_options, augment)
+    if preset is None:
+        recipe = Recipe(**settings, **choices)
+    else:
+        recipe = presets.recipe_of(preset, settings | choices, presets.typed_names(context))
     import_tensorflow_quietly()
     from audiotag import training
     from audiotag.training.hosts import is_first
@@ -69,10 +76,9 @@ def train(
     typer.echo(f"Next: audiotag evaluate {run.path}")
 
 
-def stated(model_options: list[str] | None, augment: list[str] | None, choices: dict[str, Any]) -> Recipe:
-    """The recipe of a command line."""
-    tables = {"model_options": _settings("--option", model_options), "augment": _settings("--augment", augment)}
-    return Recipe(**tables, **choices)
+def tables(model_options: list[str] | None, augment: list[str] | None) -> dict[str, dict[str, Any]]:
+    """The fields of a recipe that are tables, from the command line."""
+    return {"model_options": _settings("--option", model_options), "augment": _settings("--augment", augment)}
 
 
 def _settings(option: str, texts: list[str] | None) -> dict[str, Any]:

@@ -55,11 +55,10 @@ def describe(declaration: Declaration) -> Iterator[str]:
         f"{declaration.seconds:g} s, {len(recordings)} recordings"
     )
     counts = Counter(label for clip in clips for label in clip.labels)
-    ordered = sorted(declaration.labels, key=lambda name: -counts[name])
-    rest = f", {len(ordered) - _SHOWN} more, {ordered[-1]} {counts[ordered[-1]]} the rarest"
-    yield f"  classes: {_counted(ordered[:_SHOWN], counts)}{rest if len(ordered) > _SHOWN else ''}"
-    if unused := [name for name in declaration.labels if not counts[name]]:
-        yield f"  note: classes without a clip: {named(unused)}; nothing can be learnt or measured of them"
+    if all(clip.columns.get(UNKNOWN) == ALL for clip in clips):
+        yield f"  classes: {named(list(declaration.labels))}; nobody has labelled a clip"
+    else:
+        yield from _describe_classes(declaration, counts)
     splits = Counter(clip.split for clip in clips)
     yield f"  splits: {_counted(sorted(splits), splits)}"
     if faulty:
@@ -90,6 +89,14 @@ def describe(declaration: Declaration) -> Iterator[str]:
 def named(names: Sequence[str]) -> str:
     """Names for a line, of many the first."""
     return ", ".join(names[:_SHOWN]) + (f" … ({len(names)})" if len(names) > _SHOWN else "")
+
+
+def _describe_classes(declaration: Declaration, counts: Counter[str]) -> Iterator[str]:
+    ordered = sorted(declaration.labels, key=lambda name: -counts[name])
+    rest = f", {len(ordered) - _SHOWN} more, {ordered[-1]} {counts[ordered[-1]]} the rarest"
+    yield f"  classes: {_counted(ordered[:_SHOWN], counts)}{rest if len(ordered) > _SHOWN else ''}"
+    if unused := [name for name in declaration.labels if not counts[name]]:
+        yield f"  note: classes without a clip: {named(unused)}; nothing can be learnt or measured of them"
 
 
 def _counted(names: Sequence[str], counts: Mapping[str, int]) -> str:

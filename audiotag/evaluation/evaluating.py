@@ -100,7 +100,7 @@ def evaluate(
 
 def _compare(report: Report, run: Path | None, step: int) -> None:
     """Bring the figures into TensorBoard's HPARAMS tab: into the run's own session where they are written into it."""
-    if not report.hyperparameters:
+    if run is None or not report.hyperparameters:  # several runs are no session
         return
     if report.out.resolve().is_relative_to(run.resolve()):
         hparams.write(run)
@@ -208,10 +208,10 @@ def _out(sources: list[Source], scored: list[Scored], out: Path | str | None) ->
         raise AudiotagError(f"the report of {len(sources)} subjects needs a folder of its own: name one with --out")
     run, data, split = scored[0].run, scored[0].data, scored[0].split
     if run is None:
-        return Path(f"evaluation-{scored[0].predicted.subject.name}")
+        return storage.inside(Path(), f"evaluation-{scored[0].predicted.subject.name}")
     if not _is_of(run, data):
-        return run / f"evaluation-{data.name}"
-    return run if split == _split(run, data) else run / f"evaluation-{split}"
+        return storage.inside(run, f"evaluation-{data.name}")
+    return run if split == _split(run, data) else storage.inside(run, f"evaluation-{split}")
 
 
 def _command(sources: list[Source], **options: Any) -> str:

@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "array": ["log_mel"],
         "config": ["PRESETS", "LogMelConfig", "preset"],
         "filterbank": ["mel_filterbank"],
+        "inverse": ["waveform"],
         "layer": ["LogMel"],
     },
 )

@@ -120,8 +120,10 @@ def predict(model: keras.Model, data: Data, split: str, batch_size: int = 32) ->
         targets.append(batch["target"])
         outputs.append(raw)
     check_complete(clip_ids, data, split)
-    truth, scores = np.concatenate(targets).astype(np.uint8), scorer.uncalibrated(np.concatenate(outputs))
-    return Predictions(np.array(clip_ids), truth, scores, data.labels, data.task)
+    truth, scores = np.concatenate(targets), scorer.uncalibrated(np.concatenate(outputs))
+    judged = ~np.isnan(truth)
+    truth, known = np.where(judged, truth, 0).astype(np.uint8), None if judged.all() else judged
+    return Predictions(np.array(clip_ids), truth, scores, data.labels, data.task, known)
 
 
 def from_file(path: Path, outputs: Outputs | None) -> Scorer | Foreign:

@@ -11,6 +11,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "freezing": ["freeze", "freeze_normalization"],
         "layerwise": ["LayerwiseAdam", "layer_rates"],
         "losses": ["loss_for"],
+        "published": ["Preset", "preset", "presets"],
         "recipe": ["Recipe"],
         "run": ["Run"],
         "schedule": ["Schedule"],

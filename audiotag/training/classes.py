@@ -26,8 +26,6 @@ def check_classes(recipe: Recipe, data: records.Data) -> str:
     Raises:
         AudiotagError: every training clip has the same labels, or some have none and there is no teacher.
     """
-    if recipe.vocabulary == "teacher":
-        return ""
     clips, taught = clips_of(data, recipe.train), recipe.teacher is not None or recipe.live_teacher is not None
     if data.masked and not taught and (unlabelled := int((clips[UNKNOWN] == ALL).sum())):
         raise AudiotagError(
@@ -42,6 +40,8 @@ def check_classes(recipe: Recipe, data: records.Data) -> str:
             f"labelled {named(sorted(labels[0])) or 'with nothing'}: add clips of another class (background), or "
             "clips without a label"
         )
+    if data.masked and (clips[UNKNOWN] == ALL).all():
+        return ""
     counts = Counter(name for own in labels for name in own)
     unused = [name for name in data.labels if not counts[name]]
     return f"Classes without a clip in the training splits ({recipe.train}): {named(unused)}" if unused else ""

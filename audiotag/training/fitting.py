@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from audiotag import models, progress, records, storage
-from audiotag.clip_format import ClipFormat
 from audiotag.errors import AudiotagError
 from audiotag.metrics.predictions import NotFiniteError
 from audiotag.run_folder import CHECKPOINTS, DRAWS, STUDENT, TAGGER, TRAIN, VALIDATION
 from audiotag.startup import keras_defaults
 from audiotag.tensorboard import hparams
-from audiotag.training import live_teachers
+from audiotag.training import live_teachers, views
 from audiotag.training.callbacks import (
     CountDraws,
     EpochLine,
@@ -37,13 +37,14 @@ from audiotag.training.freezing import thaw
 from audiotag.training.hosts import are_several, check_same, is_first, join, on_first, position
 from audiotag.training.interruption import Interruption, interruptible
 from audiotag.training.keeping import AverageEpochs, DivergedError, KeepState, RestoreSums, StopWhereNotFinite
-from audiotag.training.lessons import learned, lesson_for
+from audiotag.training.lessons import augmentation, lesson_for
 from audiotag.training.losses import loss_for
 from audiotag.training.network import counts, not_yet_trained, starting_network
 from audiotag.training.optimizers import optimizer
 from audiotag.training.precision import computing_in
 from audiotag.training.recipe import Recipe, resolve
 from audiotag.training.run import OF_A_MACHINE, Run, claimed, describe
+from audiotag.training.statistics import following
 from audiotag.training.temperature import START, Temperature, is_dynamic
 from audiotag.training.trainee import Lesson, Trainee
 
@@ -113,7 +114,7 @@ def _train(
     _prepare_backend(recipe.seed)
     with devices.making():
         teachers = [] if recipe.live_teacher is None else live_teachers.opened(recipe.live_teacher, data)
-        network, carried = starting_network(recipe, data, learned(recipe, data, teachers))
+        network, carried = starting_network(recipe, data)
         lesson = lesson_for(recipe, data, network, teachers)
     with ExitStack() as hold:
         on_first(lambda: hold.enter_context(claimed(out, described)))
@@ -174,11 +175,14 @@ def fit(
     devices = Devices() if devices is None else devices
     lesson = lesson_for(recipe, data, network) if lesson is None else lesson
     asked = [] if lesson.teachers is None else lesson.teachers.members
-    with computing_in(recipe.precision, network, *asked), interruptible() as interruption:
-        clip_format = lesson.clip_format or data.clip_format
-        loss = loss_for(data) if recipe.vocabulary == "data" else clip_format.task.loss()
+    steps = recipe.epochs * epoch_steps(recipe, data) if recipe.weights is None else math.inf
+    with (
+        computing_in(recipe.precision, network, *asked),
+        following(network, steps),
+        interruptible() as interruption,
+    ):
         with devices.making():
-            model = Trainee(network, loss, optimizer(recipe, network), lesson)
+            model = Trainee(network, loss_for(data), optimizer(recipe, network), lesson)
         checkpoints, variables = Checkpoints(out / CHECKPOINTS), variables_of(model, network)
         state = checkpoints.restore(variables) or Progress()
         devices.draw_apart(model.variables)
@@ -194,19 +198,24 @@ def fit(
                 (out / TAGGER).unlink(missing_ok=True)
             keeping = _Keeping(checkpoints, variables, state, interruption, kept)
             try:
-                with devices.training():
-                    _fit(model, network, data, recipe, out, keeping, callbacks, placed=devices.count == 1)
+                _fit(model, network, data, recipe, out, keeping, callbacks, devices)
             except (DivergedError, NotFiniteError) as error:
                 where = f"after epoch {state.epoch + 1}, " if isinstance(error, NotFiniteError) else ""
                 best = "no epoch had been finished"
                 if state.best_epoch:
-                    on_first(lambda: _finish(network, data, clip_format, out, checkpoints, state, devices))
+                    on_first(lambda: _finish(network, data, out, checkpoints, state, devices))
                     best = f"the weights of epoch {state.best_epoch}, the best so far, are in {out / STUDENT}"
                 remedy = f"Try a lower learning_rate than {recipe.learning_rate}"
                 raise DivergedError(f"{where}{error}; {best}. {remedy}") from error
     # The tagger is the last file to be written.
-    on_first(lambda: (out / TAGGER).exists() or _finish(network, data, clip_format, out, checkpoints, state, devices))
+    on_first(lambda: (out / TAGGER).exists() or _finish(network, data, out, checkpoints, state, devices))
     return Run(out, recipe, state.epoch, state.best_epoch, state.best_value, tuple(state.history))
+
+
+def _show_views(data: records.Data, recipe: Recipe, out: Path) -> None:
+    """Show the first examples as the student will get them."""
+    first = {name: np.asarray(values) for name, values in next(iter(batches(recipe, data, Progress()))).items()}
+    views.show(first, augmentation(recipe, data), data.labels, data.front_end, out / TRAIN)
 
 
 @dataclass(frozen=True)
@@ -228,7 +237,7 @@ def _fit(
     out: Path,
     keeping: _Keeping,
     further: Sequence[keras.callbacks.Callback],
-    placed: bool,
+    devices: Devices,
 ) -> None:
     """Fit the rest of an epoch that was begun, if there is one, then all others."""
     import tensorflow as tf
@@ -236,21 +245,24 @@ def _fit(
     state, steps = keeping.state, epoch_steps(recipe, data)
     sums = [(variable, keras.ops.convert_to_numpy(variable)) for variable in model.metrics_variables]
     while state.epoch < recipe.epochs and not state.stopped:
-        feed = Feed(batches(recipe, data, network.output.shape[-1], state), placed)
+        feed = Feed(batches(recipe, data, state), placed=devices.count == 1)
         line = EpochLine(recipe.epochs, state, throughput := Throughput(feed, recipe.batch_size))
         own = _callbacks(model, network, data, recipe, out, keeping, steps, throughput)
         if state.step:
             own.append(RestoreSums(sums))
         try:
-            model.fit(
-                feed.batches(),
-                steps_per_epoch=steps - state.step,
-                initial_epoch=state.epoch,
-                epochs=state.epoch + 1 if state.step else recipe.epochs,
-                shuffle=False,
-                verbose=0,
-                callbacks=[*own, line, *further],
-            )
+            if is_first() and not (state.epoch or state.step):
+                _show_views(data, recipe, out)
+            with devices.training():
+                model.fit(
+                    feed.batches(),
+                    steps_per_epoch=steps - state.step,
+                    initial_epoch=state.epoch,
+                    epochs=state.epoch + 1 if state.step else recipe.epochs,
+                    shuffle=False,
+                    verbose=0,
+                    callbacks=[*own, line, *further],
+                )
         except (tf.errors.InvalidArgumentError, tf.errors.DataLossError, tf.errors.NotFoundError) as error:
             if reason := _reading_failed(error):
                 raise AudiotagError(f"{reason}: run `audiotag verify {data.path}`") from error
@@ -268,7 +280,7 @@ def epoch_steps(recipe: Recipe, data: records.Data) -> int:
     return data.steps(recipe.train, recipe.batch_size // hosts, drop_remainder=True, hosts=hosts)
 
 
-def batches(recipe: Recipe, data: records.Data, classes: int, state: Progress) -> Any:
+def batches(recipe: Recipe, data: records.Data, state: Progress) -> Any:
     """The endless stream of a recipe's batches from where a run is: a `tf.data.Dataset` of `Trainee`'s batches.
 
     Each of several hosts reads its part of every batch from shards of its own.
@@ -287,8 +299,6 @@ def batches(recipe: Recipe, data: records.Data, classes: int, state: Progress) -
 
     @tf.autograph.experimental.do_not_convert
     def named(log_mel: tf.Tensor, target: Any) -> dict[str, tf.Tensor]:
-        if recipe.vocabulary == "teacher":
-            target = tf.fill([tf.shape(log_mel)[0], classes], math.nan)
         return {"log_mel": log_mel, **(target if isinstance(target, dict) else {"label": target})}
 
     return dataset.map(named).prefetch(tf.data.AUTOTUNE)
@@ -367,7 +377,6 @@ def _callbacks(
 def _finish(
     network: keras.Model,
     data: records.Data,
-    clip_format: ClipFormat,
     out: Path,
     checkpoints: Checkpoints,
     state: Progress,
@@ -380,6 +389,6 @@ def _finish(
         network = keras.models.clone_model(network)  # on this host's own device: nobody else takes part
     checkpoints.load_weights(state.best_epoch, network)
     thaw(network)  # what was frozen is a matter of the run, not of the student
-    card = models.ModelCard(out.resolve().name, clip_format, data.name, data.fingerprint)
+    card = models.ModelCard(out.resolve().name, data.clip_format, data.name, data.fingerprint)
     models.save(network, out / STUDENT, card)
-    models.save(tagging.AudioTagger(network, **vars(clip_format)), out / TAGGER)
+    models.save(tagging.AudioTagger(network, **vars(data.clip_format)), out / TAGGER)

@@ -3,55 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import keras
 
 from audiotag import records
 from audiotag.augment import batches
-from audiotag.clip_format import ClipFormat
 from audiotag.training import features, live_teachers
 from audiotag.training.averaging import Average
 from audiotag.training.recipe import Recipe
 from audiotag.training.trainee import Lesson
 
 
-def learned(recipe: Recipe, data: records.Data, teachers: Sequence[live_teachers.Member]) -> ClipFormat:
-    """The clips of a data set with the classes that are learnt: the data's, or those of the first live teacher.
-
-    Args:
-        recipe: resolved for the data set.
-        data: the open data set.
-        teachers: the recipe's live teachers, open.
-    """
-    if recipe.vocabulary == "data":
-        return data.clip_format
-    first = teachers[0][0]
-    return replace(data.clip_format, labels=first.labels, task=first.task)
+def augmentation(recipe: Recipe, data: records.Data) -> batches.BatchPolicy | None:
+    """The augmentation of a recipe's batches, before its first draw; None where there is none."""
+    settings = ({"mixup": recipe.mixup} if recipe.mixup else {}) | recipe.augment
+    return batches.BatchPolicy(settings, data.front_end, recipe.seed) if settings else None
 
 
 def lesson_for(
     recipe: Recipe, data: records.Data, network: keras.Model, teachers: Sequence[live_teachers.Member] = ()
 ) -> Lesson:
-    """What a resolved recipe teaches a network beside the labels; arguments as of `learned`.
+    """What a resolved recipe teaches a network beside the labels.
+
+    Args:
+        recipe: resolved for the data set.
+        data: the open data set.
+        network: log-mel to logits.
+        teachers: the recipe's live teachers, see `live_teachers.opened`.
 
     Raises:
         AudiotagError: augmentation, teachers or features that cannot be.
     """
-    settings = ({"mixup": recipe.mixup} if recipe.mixup else {}) | recipe.augment
-    clip_format, compared, asked = learned(recipe, data, teachers), None, None
+    compared, asked = None, None
     if recipe.features is not None:
         compared = features.FeatureLoss(features.parse(recipe.features), network, teachers[0][0].network)
     if teachers:
-        asked = live_teachers.together(teachers, clip_format, data.name, recipe.temperature, compared)
+        asked = live_teachers.together(teachers, data.clip_format, data.name, recipe.temperature, compared)
     averaged = recipe.ema > 0 or recipe.swa_start is not None
     return Lesson(
-        augmentation=batches.BatchPolicy(settings, data.front_end, recipe.seed) if settings else None,
+        augmentation=augmentation(recipe, data),
         teachers=asked,
         stored=recipe.teacher is not None,
-        label_weight=recipe.label_weight if recipe.vocabulary == "data" else 0.0,
+        label_weight=recipe.label_weight,
         features=compared,
         feature_weight=recipe.feature_weight,
         average=Average(network, recipe.ema) if averaged else None,
-        clip_format=clip_format,
     )

@@ -8,7 +8,6 @@ from pathlib import Path
 import keras
 
 from audiotag import models, records
-from audiotag.clip_format import ClipFormat
 from audiotag.errors import AudiotagError
 from audiotag.labels import Labels
 from audiotag.models.conversion import carry_over, matching_classes
@@ -18,7 +17,7 @@ from audiotag.training.freezing import freeze, freeze_normalization
 from audiotag.training.recipe import Recipe
 
 
-def starting_network(recipe: Recipe, data: records.Data, learned: ClipFormat | None = None) -> tuple[keras.Model, str]:
+def starting_network(recipe: Recipe, data: records.Data) -> tuple[keras.Model, str]:
     """Build what a recipe trains.
 
     Where a new head is put on and the weights' vocabulary is known, the outputs of classes that it shares with the
@@ -29,7 +28,6 @@ def starting_network(recipe: Recipe, data: records.Data, learned: ClipFormat | N
     Args:
         recipe: resolved for the data set.
         data: the open data set.
-        learned: its clips with the classes that are learnt. Default: its own.
 
     Returns:
         The network, parts that the recipe freezes marked as not trainable; and a line about the classes that were
@@ -39,20 +37,19 @@ def starting_network(recipe: Recipe, data: records.Data, learned: ClipFormat | N
         AudiotagError: weights that do not fit or were trained on other features, other classes and no leave for a new
             head, or no such part to freeze.
     """
-    learned = data if learned is None else learned
     settings = {"mels": data.front_end.mels, "frames": data.frames, **recipe.model_options}
     known = None
     if recipe.weights is not None:
         weights = resolve(recipe.model, recipe.weights)
         _check_front_end(weights, recipe.weights, data)
         known = weights.labels
-    new_head = recipe.new_head if known is None else _needs_head(recipe, weights, learned, data.name)
+    new_head = recipe.new_head if known is None else _needs_head(recipe, weights, data)
     network = models.build(
-        recipe.model, classes=len(learned.labels), weights=recipe.weights, new_head=new_head, **settings
+        recipe.model, classes=len(data.labels), weights=recipe.weights, new_head=new_head, **settings
     )
     note = ""
     if new_head:
-        pairs, note = _carried(known, learned, recipe)
+        pairs, note = _carried(known, data, recipe)
         if pairs:
             # The network that the weights are those of, its head included.
             if weights.is_keras:
@@ -83,30 +80,30 @@ def not_yet_trained(recipe: Recipe) -> bool:
     return recipe.weights is None or not resolve(recipe.model, recipe.weights).of_sounds
 
 
-def _carried(known: Labels | None, learned: ClipFormat, recipe: Recipe) -> tuple[list[tuple[int, int]], str]:
+def _carried(known: Labels | None, data: records.Data, recipe: Recipe) -> tuple[list[tuple[int, int]], str]:
     """The outputs that the new head takes over from the old one, and a line about them."""
     if known is None:
         return [], f"New head, at random: {recipe.weights} does not say its classes"
-    pairs = matching_classes(known, learned.labels)
-    count = f"{len(pairs)} of {len(learned.labels)} classes"
-    if learned.task.exclusive and len(pairs) < len(learned.labels):
+    pairs = matching_classes(known, data.labels)
+    count = f"{len(pairs)} of {len(data.labels)} classes"
+    if data.task.exclusive and len(pairs) < len(data.labels):
         all_or_none = "and of a multiclass set all are carried over or none"
         return [], f"New head, at random: {recipe.weights} knows {count}, {all_or_none}"
     return pairs, f"New head: {count} carried over from {recipe.weights}"
 
 
-def _needs_head(recipe: Recipe, weights: Weights, learned: ClipFormat, owner: str) -> bool | None:
+def _needs_head(recipe: Recipe, weights: Weights, data: records.Data) -> bool | None:
     """What `models.build` is told about the head: it compares numbers of classes, this compares the classes."""
     known = weights.labels
-    if recipe.new_head or known.ids == learned.labels.ids or _folded(known) == _folded(learned.labels):
+    if recipe.new_head or known.ids == data.labels.ids or _folded(known) == _folded(data.labels):
         return recipe.new_head
     if recipe.new_head is None and not weights.is_keras:
         return True
-    if len(known) == len(learned.labels):
-        both = zip(known.names, learned.labels.names, strict=True)
+    if len(known) == len(data.labels):
+        both = zip(known.names, data.labels.names, strict=True)
         theirs, ours = next((old, new) for old, new in both if old.casefold() != new.casefold())
         raise AudiotagError(
-            f"the weights {recipe.weights} name other classes than {owner} ({theirs!r} where it has {ours!r}): "
+            f"the weights {recipe.weights} name other classes than {data.name} ({theirs!r} where it has {ours!r}): "
             "say new_head=True (--new-head) to put a new head on"
         )
     return recipe.new_head

@@ -51,8 +51,6 @@ class Recipe:
         temperature: divides the teachers' logits, above 0.
         features: parts of the student to compare with the first live teacher's: "block5=block12,features".
         feature_weight: weight of that comparison, above 0.
-        vocabulary: "data", or "teacher" to learn all classes of the first live teacher, whatever the data's are: for a
-            first stage on any recordings, without labels.
         train: splits to train on. Default: "train".
         validation: splits to measure after every epoch, "none" for none. Default: "validation".
         fold: instead of both: validate on this fold, train on all the others.
@@ -101,7 +99,6 @@ class Recipe:
     temperature: float = 1.0
     features: str | None = None
     feature_weight: float = 1.0
-    vocabulary: Literal["data", "teacher"] = "data"
     train: str | None = None
     validation: str | None = None
     fold: int | None = None
@@ -135,10 +132,6 @@ class Recipe:
             raise AudiotagError(f"nothing to monitor is named {self.monitor!r}: {suggest(self.monitor, MONITORS)}")
         if self.precision not in PRECISIONS:
             raise AudiotagError(f"no precision is named {self.precision!r}: {suggest(self.precision, PRECISIONS)}")
-        if self.vocabulary not in ("data", "teacher"):
-            raise AudiotagError(
-                f"the vocabulary is that of the 'data' or of the 'teacher', received {self.vocabulary!r}"
-            )
         check_layer_decay(self.layer_decay)
         check_average(self.ema, self.swa_start, self.swa_every)
         decay, options, patience = self.weight_decay, self.model_options, self.patience
@@ -170,9 +163,8 @@ class Recipe:
                 f"a teacher's outputs are stored (teacher={self.teacher!r}) or asked for while training "
                 f"(live_teacher={self.live_teacher!r}): choose one"
             )
-        for name, chosen in (("features", self.features is not None), ("vocabulary", self.vocabulary == "teacher")):
-            if chosen and self.live_teacher is None:
-                raise AudiotagError(f"{name}={getattr(self, name)!r} needs a live_teacher to compare with")
+        if self.features is not None and self.live_teacher is None:
+            raise AudiotagError(f"features={self.features!r} needs a live_teacher to compare with")
         if self.fold is not None and (self.train is not None or self.validation is not None):
             raise AudiotagError(
                 f"fold={self.fold} already says what to train and validate on: leave out train and validation"

@@ -10,7 +10,6 @@ import keras
 import numpy as np
 from keras import ops
 
-from audiotag.clip_format import ClipFormat
 from audiotag.training.averaging import Average
 from audiotag.training.devices import copies
 from audiotag.training.features import FeatureLoss
@@ -34,7 +33,6 @@ class Lesson:
         features: compared with the first teacher's. None: none are.
         feature_weight: of that.
         average: of the network's weights. None: none is kept.
-        clip_format: the clips with the classes that are learnt, where they are not the data set's.
     """
 
     augmentation: keras.layers.Layer | None = None
@@ -44,7 +42,6 @@ class Lesson:
     features: FeatureLoss | None = None
     feature_weight: float = 1.0
     average: Average | None = None
-    clip_format: ClipFormat | None = None
     weights: dict[str, float] = field(init=False)
 
     def __post_init__(self) -> None:

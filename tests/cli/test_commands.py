@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from audiotag import storage
 from audiotag.training import Recipe
 
 COMMANDS = (
@@ -26,6 +27,7 @@ COMMANDS = (
     "tag",
     "embed",
     "models",
+    "presets",
     "recipe",
     "bench",
 )
@@ -64,7 +66,7 @@ def test_a_recipe_s_unknown_option_is_one_line(command: Command) -> None:
     assert stopped.err.endswith("Try 'audiotag recipe quickstart --help'.\n")
 
 
-@pytest.mark.parametrize("name", ["quickstart", "esc10_distill"])
+@pytest.mark.parametrize("name", sorted(path.stem for path in storage.library("recipes").glob("*.py")))
 def test_a_recipe_explains_its_options(command: Command, name: str) -> None:
     shown = command("recipe", name, "--help")
     assert (shown.code, shown.err) == (0, "")
@@ -82,7 +84,7 @@ def test_train_has_an_option_for_every_field_of_a_recipe(command: Command) -> No
     shown = compact(command("train", "--help").out)
     lines = dict(re.findall(r"^ {8}(\w+): (.*(?:\n {12}.*)*)", Recipe.__doc__, re.MULTILINE))
     for field in dataclasses.fields(Recipe):
-        if field.name != "model_options":  # one by one: --option NAME=VALUE
+        if field.name not in ("model_options", "augment"):  # one by one: --option NAME=VALUE
             before, text, after = shown.partition(compact(lines[field.name]))
             assert field.name == "data" or f"--{field.name.replace('_', '-')}" in before[-60:]
             assert text

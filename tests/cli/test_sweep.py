@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from audiotag import runs, sweeps
-from audiotag.training import Recipe
+from audiotag import records, runs, sweeps
+from audiotag.training import Recipe, published
 
 Command = Callable[..., Any]
 
@@ -91,6 +91,21 @@ def test_the_command_of_the_best_asks_for_its_recipe(
         assert words[0] == "audiotag"
         assert command(*words[1:]).code == 0
         assert asked.pop() == (recipe, "runs/the best")
+
+
+def test_a_preset_holds_for_all_trials_but_for_what_is_typed(
+    command: Command, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def sweep(recipe: Recipe, dimensions: list[sweeps.Choices], out: str, **options: Any) -> sweeps.Sweep:
+        asked.append(recipe)
+        return sweeps.Sweep(Path(out), recipe, (), 0)
+
+    monkeypatch.setattr("audiotag.sweeps.sweep", sweep)
+    options = ("--monitor", "val_loss", "--epochs", 3, "--vary", "mixup=0,1")
+    assert command("sweep", data, "--out", "sweeps/one", "--preset", "dcase20_dymn", *options).code == 0
+    assert asked == [published.preset("dcase20_dymn").recipe(records.open(data), epochs=3, monitor="val_loss")]
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,7 @@ def training(write_run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) ->
     pytest.importorskip("optuna")
     made = Training(write_run, lambda recipe, epoch: 1 - abs(recipe.learning_rate - 0.01) * 50 + epoch / 100)
     monkeypatch.setattr(trials, "training", made)
+    monkeypatch.setattr(trials.keras.backend, "clear_session", lambda: None)  # there is no network to forget
     return made
 
 

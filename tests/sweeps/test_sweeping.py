@@ -88,11 +88,11 @@ def test_choices_alone_come_once_each_in_an_order_of_the_seed(sweep: Sweeping, t
 def test_trials_that_are_worse_than_others_end_early(
     sweep: Sweeping, training: Training, tmp_path: Path, prune: str
 ) -> None:
-    result = sweep(tmp_path / "sweep", trials=20, prune=prune, recipe={"epochs": 9})
+    result = sweep(tmp_path / "sweep", trials=12, prune=prune, recipe={"epochs": 9})
     pruned = [trial for trial in result.trials if trial.state == "pruned"]
     assert pruned and all(trial.epoch < 9 for trial in pruned)
     assert result.best.value > max(trial.value for trial in pruned)
-    assert [trial.state for trial in result.ranked()] == ["finished"] * (20 - len(pruned)) + ["pruned"] * len(pruned)
+    assert [trial.state for trial in result.ranked()] == ["finished"] * (12 - len(pruned)) + ["pruned"] * len(pruned)
     assert not (pruned[0].folder / "tagger.keras").exists()
     assert list((pruned[0].folder / "hparams").glob("events*"))
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -45,20 +46,11 @@ def batch() -> tuple[np.ndarray, np.ndarray]:
 
 @contextlib.contextmanager
 def policy(name: str) -> Iterator[None]:
-    """Networks are made under a policy; float64 in all that Keras does."""
-    wide = contextlib.nullcontext()
-    if name == "float64":
-        keras.config.set_floatx("float64")
-        if keras.backend.backend() == "jax":
-            import jax
-
-            wide = jax.enable_x64(True)
+    """Networks are made under a policy."""
     keras.config.set_dtype_policy(name)
     try:
-        with wide:
-            yield
+        yield
     finally:
-        keras.config.set_floatx("float32")
         keras.config.set_dtype_policy("float32")
 
 
@@ -69,14 +61,14 @@ def as_on_gpu() -> contextlib.AbstractContextManager[Any]:
     return contextlib.nullcontext()
 
 
-def step(model: keras.Model, inputs: np.ndarray, targets: np.ndarray) -> float:
-    """The loss of one step of gradient descent."""
-    outputs = keras.Model(model.input, model.output)
+def step(model: keras.Model, inputs: np.ndarray, targets: np.ndarray) -> None:
+    """A step of gradient descent."""
+    trained = keras.Model(model.input, model.output)
     loss = keras.losses.CategoricalCrossentropy(from_logits=True)
     # A first step in float16 would be left out, until the scale of the loss fits.
     settings = {"auto_scale_loss": False, "jit_compile": keras.backend.backend() == "jax"}
-    outputs.compile(keras.optimizers.SGD(0.1), loss, **settings)
-    return float(outputs.train_on_batch(inputs, targets))
+    trained.compile(keras.optimizers.SGD(0.1), loss, **settings)
+    trained.train_on_batch(inputs, targets)
 
 
 def values(layer: keras.layers.Layer) -> np.ndarray:
@@ -84,43 +76,88 @@ def values(layer: keras.layers.Layer) -> np.ndarray:
     return np.concatenate([np.ravel(keras.ops.convert_to_numpy(variable)) for variable in layer.variables])
 
 
-def differences(reference: str, names: tuple[str, ...], path: Path | None = None) -> dict[str, dict[str, float]]:
-    """One step through the twin under each policy, beside one of Keras' own layers under a policy of reference.
+def differences(names: tuple[str, ...], path: Path | None = None) -> dict[str, float]:
+    """A step through the twin under each policy, beside one of Keras' own layers in float32.
 
     Args:
-        reference: policy of the plain network.
-        names: policies of those with a twin.
-        path: file that the last of them is written to.
+        names: the policies.
+        path: file that the network of the last one is written to.
 
     Returns:
-        By policy: the difference of the loss, the largest of a variable, and how far the plain step moved one.
+        How far apart the variables end, of the way that they went.
     """
-    with policy(reference):
-        plain = network()
-        before = values(plain)
-        loss = step(plain, *batch())
-        after = values(plain)
+    plain = network()
+    before = values(plain)
+    step(plain, *batch())
+    after = values(plain)
     result = {}
     for name in names:
         with policy(name), as_on_gpu():
             trained = network()
-            result[name] = {
-                "loss": abs(step(twin_of(trained), *batch()) - loss),
-                "variables": float(np.abs(values(trained) - after).max()),
-                "way": float(np.abs(after - before).max()),
-            }
+            step(twin_of(trained), *batch())
+        result[name] = float(np.linalg.norm(values(trained) - after) / np.linalg.norm(after - before))
     if path is not None:
         trained.save(path)
     return result
 
 
-def kinds() -> dict[str, str]:
+def gradients() -> dict[str, float]:
+    """Gradients of every form that JAX has, in float64, against automatic differentiation of the formula.
+
+    Returns:
+        The largest difference of a value or a gradient, by the form.
+    """
+    import jax
+    import jax.numpy as jnp
+
+    from audiotag.training.fused.jax import depthwise, normalize
+
+    def normalize_plainly(x: Any, gamma: Any, beta: Any, activation: Any) -> Any:
+        axes = (0, 1, 2)
+        return activation((x - x.mean(axes)) / jnp.sqrt(x.var(axes) + 1e-3) * gamma + beta)
+
+    def convolve_plainly(x: Any, kernel: Any) -> Any:
+        rows, columns, channels = kernel.shape
+        kernel, edges = kernel.reshape(rows, columns, 1, channels), ((rows // 2,) * 2, (columns // 2,) * 2)
+        layout = ("NHWC", "HWIO", "NHWC")
+        return jax.lax.conv_general_dilated(
+            x, kernel, (1, 1), edges, dimension_numbers=layout, feature_group_count=channels
+        )
+
+    def difference(form: Callable[..., Any], plain: Callable[..., Any], *shapes: tuple[int, ...]) -> float:
+        arrays = [jnp.asarray(generator.normal(2.0, size=shape)) for shape in shapes]
+        outputs, pull = jax.vjp(form, *arrays)
+        expected, pull_plainly = jax.vjp(plain, *arrays)
+        gradient = jnp.asarray(generator.normal(size=outputs.shape))
+        pairs = zip((outputs, *pull(gradient)), (expected, *pull_plainly(gradient)), strict=True)
+        return max(float(jnp.abs(value - other).max()) for value, other in pairs)
+
+    generator = np.random.default_rng(3)
+    result = {}
+    with jax.enable_x64(True):
+        for name in ("linear", "relu", "hard_silu"):
+            activation = keras.activations.get(name)
+            form = functools.partial(_first, normalize, epsilon=1e-3, activation=activation)
+            plain = functools.partial(normalize_plainly, activation=activation)
+            result[name] = difference(form, plain, (4, 5, 3, 2), (2,), (2,))
+        for frames, mels, rows, columns in ((7, 3, 5, 5), (2, 3, 5, 5), (8, 9, 3, 5)):
+            shapes = (2, frames, mels, 3), (rows, columns, 3)
+            result[f"{rows}x{columns} on {frames}x{mels}"] = difference(depthwise, convolve_plainly, *shapes)
+    return result
+
+
+def _first(normalize: Callable[..., Any], *arrays: Any, epsilon: float, activation: Any) -> Any:
+    return normalize(*arrays, epsilon, activation)[0]
+
+
+def kinds(on_gpu: bool = True) -> dict[str, str]:
     """Which layers of the network the twin has not, and what stands there."""
     plain = network()
-    with as_on_gpu():
+    with as_on_gpu() if on_gpu else contextlib.nullcontext():
         twin = twin_of(plain)
-    named = {layer.name: type(layer).__name__ for layer in twin.layers}
-    return {layer.name: named[f"{layer.name}_fused"] for layer in plain.layers if f"{layer.name}_fused" in named}
+    kinds_of_twin = {layer.name: type(layer).__name__ for layer in twin.layers}
+    replaced = {layer.name: kinds_of_twin.get(f"{layer.name}_fused") for layer in plain.layers}
+    return {name: kind for name, kind in replaced.items() if kind is not None}
 
 
 def inference() -> float:
@@ -140,7 +177,8 @@ def frozen() -> tuple[float, float]:
     for layer in normalizations:
         layer.trainable = False
     before = [values(layer) for layer in (*normalizations, trained)]
-    step(twin_of(trained), *batch())
+    with as_on_gpu():
+        step(twin_of(trained), *batch())
     ways = [
         float(np.abs(values(layer) - old).max()) for layer, old in zip((*normalizations, trained), before, strict=True)
     ]
@@ -155,7 +193,7 @@ def statistics(name: str) -> dict[str, Any]:
         and of the variance by its own size.
     """
     maps = np.random.default_rng(1).normal(MEANS, (1, 1, 20, 1e-3), (BATCH, FRAMES, MELS, len(MEANS)))
-    with policy(name):
+    with policy(name), as_on_gpu():
         entry = keras.Input((FRAMES, MELS, len(MEANS)))
         # The running statistics are those of the last batch.
         layer = keras.layers.BatchNormalization(momentum=0.0, epsilon=1e-7)
@@ -186,25 +224,21 @@ def output(model: keras.Model, inputs: np.ndarray) -> np.ndarray:
     return keras.ops.convert_to_numpy(model(inputs, training=False))
 
 
-def of_family(name: str) -> dict[str, float]:
+def of_family(name: str) -> float:
     """As `differences`, in float32, of a network of a family."""
     generator = np.random.default_rng(0)
     inputs = generator.normal(size=(4, 64, 128, 1)).astype(np.float32)
     targets = np.eye(CLASSES, dtype=np.float32)[generator.integers(0, CLASSES, 4)]
-    outcomes = []
+    ends = []
     for make in (lambda model: model, twin_of):
         keras.utils.set_random_seed(1)
         trained = models.build(name, classes=CLASSES)
-        before = values(trained)
+        start = values(trained)
         with as_on_gpu():
-            loss = step(make(trained), inputs, targets)
-        outcomes.append((loss, values(trained)))
-    (expected, after), (loss, other) = outcomes
-    return {
-        "loss": abs(loss - expected),
-        "variables": float(np.abs(other - after).max()),
-        "way": float(np.abs(after - before).max()),
-    }
+            step(make(trained), inputs, targets)
+        ends.append(values(trained))
+    plain, fused = ends
+    return float(np.linalg.norm(fused - plain) / np.linalg.norm(plain - start))
 
 
 def opened(path: Path) -> np.ndarray:

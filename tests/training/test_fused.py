@@ -35,23 +35,19 @@ def test_only_layers_that_have_a_faster_form_are_replaced(kept_process, backend)
     assert kept_process(backend).call(check.kinds) == normalizations | more[backend]
 
 
-def test_one_step_moves_every_variable_as_keras_own_layers_do(process, kept_process, tmp_path):
+def test_a_step_moves_every_variable_as_keras_own_layers_do(process, kept_process, tmp_path):
     path = tmp_path / "trained.keras"
-    low = ("mixed_float16", "mixed_bfloat16")
-    outcome = process.call(check.differences, "float32", (*low, "float32"), path)
-    assert outcome["float32"]["way"] > 0.1
-    assert outcome["float32"]["loss"] < 1e-5 and outcome["float32"]["variables"] < 1e-5
-    assert outcome["mixed_float16"]["variables"] < 0.01
-    assert outcome["mixed_bfloat16"]["variables"] < 0.08
+    apart = process.call(check.differences, ("mixed_bfloat16", "float32"), path)
+    assert apart["float32"] < 1e-5
+    assert apart["mixed_bfloat16"] < 0.3
     # Where audiotag cannot be imported, the file opens.
     [alone] = kept_process("tensorflow", audiotag=False).call(plain_keras.outputs, path, [check.batch()[0]])
     np.testing.assert_allclose(alone, process.call(check.opened, path), atol=1e-4)
 
 
 def test_gradients_in_float64_are_those_of_automatic_differentiation(kept_process):
-    outcome = kept_process("jax").call(check.differences, "float64", ("float64",))["float64"]
-    assert outcome["way"] > 0.1
-    assert outcome["loss"] < 1e-12 and outcome["variables"] < 1e-12
+    differences = kept_process("jax").call(check.gradients)
+    assert {form: difference for form, difference in differences.items() if not difference < 1e-12} == {}
 
 
 def test_the_twin_predicts_what_the_network_predicts(process):
@@ -73,11 +69,18 @@ def test_statistics_are_exact_where_the_mean_is_far_from_0(process, policy):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["mn04", "mn04_framewise", "dymn04", "cnn6", "yamnet"])
+@pytest.mark.parametrize("name", ["mn04", "dymn04", "cnn6", "yamnet"])
 def test_networks_learn_through_their_twins_as_without(process, name):
-    outcome = process.call(check.of_family, name)
-    assert outcome["way"] > 1e-3
-    assert outcome["loss"] < 1e-4 and outcome["variables"] < 1e-2 * max(outcome["way"], 0.1)
+    assert process.call(check.of_family, name) < 1e-3
+
+
+@pytest.mark.slow
+def test_a_step_in_float16_is_near_one_in_float32(process):
+    assert process.call(check.differences, ("mixed_float16",))["mixed_float16"] < 0.02
+
+
+def test_on_a_cpu_jax_keeps_keras_own_layers(kept_process):
+    assert kept_process("jax").call(check.kinds, False) == {}
 
 
 def test_a_network_without_such_layers_is_its_own_twin():

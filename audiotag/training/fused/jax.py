@@ -14,7 +14,12 @@ from audiotag.training.fused.twin import MovingTwin, Twin, followers, normalizes
 
 
 def twins(network: keras.Model) -> dict[keras.layers.Layer, keras.layers.Layer]:
-    """The twin of each layer that has one; an activation that is part of another layer's twin does nothing itself."""
+    """The twin of each layer that has one; an activation that is part of another layer's twin does nothing itself.
+
+    Without a GPU there are none: on a CPU Keras' own layers are as fast.
+    """
+    if not _on_gpu():
+        return {}
     follower = followers(network)
     result: dict[keras.layers.Layer, keras.layers.Layer] = {}
     for layer in network.layers:
@@ -25,7 +30,7 @@ def twins(network: keras.Model) -> dict[keras.layers.Layer, keras.layers.Layer]:
                 result[layer] = Normalization(layer, after.activation)
             else:
                 result[layer] = Normalization(layer, keras.activations.linear)
-        elif _on_gpu() and _is_plain_depthwise(layer):
+        elif _is_plain_depthwise(layer):
             result[layer] = Depthwise(layer)
     return result
 
