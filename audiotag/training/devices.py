@@ -121,14 +121,15 @@ def choose(devices: int | str | None) -> Devices:
         if len(names) == 1:
             return Devices()
         return Devices(len(names), strategy=_strategy(tuple(names)))
-    names = [name for of_host in _of_jax() for name in _first_of(of_host, number)]
+    of_hosts = _of_jax()
+    if len({len(of_host) for of_host in of_hosts}) > 1:
+        raise AudiotagError(
+            f"every host has as many devices as any other, received {', '.join(str(len(own)) for own in of_hosts)}: "
+            "let each see equally many (CUDA_VISIBLE_DEVICES)"
+        )
+    names = [name for of_host in of_hosts for name in _first_of(of_host, number)]
     if len(names) == 1:
         return Devices()
-    if number is None and len({len(of_host) for of_host in _of_jax()}) > 1:
-        raise AudiotagError(
-            f"every host trains on as many devices as any other, there are {[len(own) for own in _of_jax()]}: say how "
-            "many of each by devices"
-        )
     distribution = keras.distribution.DataParallel(devices=names, auto_shard_dataset=False)
     return Devices(len(names), distribution=distribution)
 
