@@ -16,6 +16,17 @@ def set_quiet(quiet: bool) -> None:
     _quiet = quiet
 
 
+@contextmanager
+def silent() -> Iterator[None]:
+    """Say nothing within the block."""
+    before = _quiet
+    set_quiet(True)
+    try:
+        yield
+    finally:
+        set_quiet(before)
+
+
 SOUND = "of sound"
 """A unit whose amounts are given in seconds, and shown as a length of time beside the speed against real time."""
 

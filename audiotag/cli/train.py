@@ -22,6 +22,20 @@ Augmentations = Annotated[
         "--augment", help="NAME=VALUE of a batch augmentation, again for more: roll=100, gain=12, frequency_mask=24 …"
     ),
 ]
+Devices = Annotated[
+    str | None,
+    typer.Option(
+        help="How many devices of this host, or all; they share each batch. Default: one, or all where there are "
+        "several hosts."
+    ),
+]
+Hosts = Annotated[
+    str | None,
+    typer.Option(
+        help="ADDRESS:PORT,INDEX/COUNT: where the first of several hosts listens, the number of this one from 0, and "
+        "how many there are; or auto, as Slurm, Open MPI or a TPU says. JAX alone."
+    ),
+]
 
 
 @options.of(Recipe)
@@ -37,6 +51,8 @@ def train(
     ] = None,
     model_options: ModelOptions = None,
     augment: Augmentations = None,
+    devices: Devices = None,
+    hosts: Hosts = None,
     **choices: Any,
 ) -> None:
     """Train a student, distilled or from labels.
@@ -50,8 +66,11 @@ def train(
         recipe = presets.recipe_of(preset, settings | choices, presets.typed_names(context))
     import_tensorflow_quietly()
     from audiotag import training
+    from audiotag.training.hosts import is_first
 
-    run = training.train(recipe, out)
+    run = training.train(recipe, out, devices=devices, hosts=hosts)
+    if not is_first():
+        return
     best = "" if run.best_value is None else f", {run.recipe.monitor} {run.best_value:.4f}"
     typer.echo(f"{run.path}: weights of epoch {run.best_epoch} of {run.epochs}{best}")
     typer.echo(f"Next: audiotag evaluate {run.path}")

@@ -136,9 +136,21 @@ class Data(HoldsClipFormat):
         views = len(self._views(variants))
         return views * sum(self.splits[split] for split in self.select(expression))
 
-    def steps(self, expression: str, batch_size: int, variants: Variants = None, drop_remainder: bool = False) -> int:
-        """Number of batches of an epoch; arguments as in `read`."""
+    def steps(
+        self,
+        expression: str,
+        batch_size: int,
+        variants: Variants = None,
+        drop_remainder: bool = False,
+        hosts: int = 1,
+    ) -> int:
+        """Number of batches of an epoch; arguments as in `read`. Of several hosts, that of the one with the fewest."""
         examples = self.count(expression, variants)
+        if hosts > 1:
+            selected, what = self.selected_shards(expression), f"split {expression!r} of {self.name}"
+            parts = [_of_host(selected, (index, hosts), what) for index in range(hosts)]
+            least = min(sum(shard.examples for shard in part) for part in parts)
+            examples = least // (1 + self.variants) * len(self._views(variants))
         return examples // batch_size if drop_remainder else -(-examples // batch_size)
 
     def _views(self, variants: Variants) -> list[int]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import keras
@@ -16,6 +15,7 @@ import numpy as np
 from audiotag import progress as terminal
 from audiotag import storage
 from audiotag.errors import AudiotagError
+from audiotag.training import hosts
 from audiotag.training.trainee import Trainee
 
 _NAME = re.compile(r"epoch-(\d{4,})(?:-step-(\d{6,}))?\.npz")
@@ -71,14 +71,16 @@ class Checkpoints:
         return sorted((int(match[1]), int(match[2] or 0)) for match in matches)
 
     def save(self, variables: Mapping[str, keras.Variable], progress: Progress) -> None:
-        """Write the state at `progress`, then delete what is no longer needed.
+        """Write the state at `progress`, then delete what is no longer needed; of several hosts, the first one does.
 
         Args:
             variables: all that the run goes on from, see `variables_of`.
             progress: where it is.
         """
+        if not hosts.is_first():
+            return
         arrays = {name: keras.ops.convert_to_numpy(variable) for name, variable in variables.items()}
-        arrays["progress"] = np.frombuffer(json.dumps(dataclasses.asdict(progress)).encode(), np.uint8)
+        arrays["progress"] = np.frombuffer(json.dumps(asdict(progress)).encode(), np.uint8)
         with storage.write_atomically(self.path(progress.epoch, progress.step), "wb") as file:
             np.savez(file, **arrays)
         self._prune(progress)
@@ -95,13 +97,22 @@ class Checkpoints:
                 self.path(*state).unlink()
 
     def restore(self, variables: Mapping[str, keras.Variable]) -> Progress | None:
-        """Put the newest whole state into variables; None where there is none.
+        """Put the newest whole state into variables; None where there is none. The first host reads it for all.
 
         Newer files that are torn or damaged are deleted, which is said: what they held is trained again.
 
         Raises:
             AudiotagError: the newest whole file holds other variables.
         """
+        arrays, progress = hosts.on_first(lambda: self._newest(variables)) or (None, None)
+        state = hosts.from_first(arrays, "" if progress is None else json.dumps(asdict(progress)), variables)
+        if state is None:
+            return None
+        for name, variable in variables.items():
+            variable.assign(state[0][name])
+        return Progress(**json.loads(state[1]))
+
+    def _newest(self, variables: Mapping[str, keras.Variable]) -> tuple[dict[str, np.ndarray], Progress] | None:
         for state in reversed(self.states()):
             read = self._read(*state)
             if read is None:
@@ -115,9 +126,7 @@ class Checkpoints:
                     f"{self.path(*state)} was written for another network, or by an earlier audiotag: "
                     "train into a new folder"
                 )
-            for name, variable in variables.items():
-                variable.assign(arrays[name])
-            return progress
+            return arrays, progress
         return None
 
     def load_weights(self, epoch: int, network: keras.Model) -> None:

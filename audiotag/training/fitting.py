@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -30,8 +31,10 @@ from audiotag.training.callbacks import (
 )
 from audiotag.training.checkpoints import Checkpoints, Progress, variables_of
 from audiotag.training.classes import check_classes
+from audiotag.training.devices import Devices, choose
 from audiotag.training.feeding import Feed
 from audiotag.training.freezing import thaw
+from audiotag.training.hosts import are_several, check_same, is_first, join, on_first, position
 from audiotag.training.interruption import Interruption, interruptible
 from audiotag.training.keeping import AverageEpochs, DivergedError, KeepState, RestoreSums, StopWhereNotFinite
 from audiotag.training.lessons import augmentation, lesson_for
@@ -40,14 +43,21 @@ from audiotag.training.network import counts, not_yet_trained, starting_network
 from audiotag.training.optimizers import optimizer
 from audiotag.training.precision import computing_in
 from audiotag.training.recipe import Recipe, resolve
-from audiotag.training.run import Run, claimed, describe
+from audiotag.training.run import OF_A_MACHINE, Run, claimed, describe
 from audiotag.training.statistics import following
 from audiotag.training.temperature import START, Temperature, is_dynamic
 from audiotag.training.trainee import Lesson, Trainee
 
 
 @keras_defaults()
-def train(recipe: Recipe, out: Path | str, *, callbacks: Sequence[keras.callbacks.Callback] = ()) -> Run:
+def train(
+    recipe: Recipe,
+    out: Path | str,
+    *,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    devices: int | str | None = None,
+    hosts: str | None = None,
+) -> Run:
     """Train as a recipe says, or go on where a run of the same recipe, or of one with fewer epochs, stopped.
 
     The run folder `out` then holds `recipe.toml` (everything resolved, versions, fingerprint of the data set),
@@ -55,47 +65,71 @@ def train(recipe: Recipe, out: Path | str, *, callbacks: Sequence[keras.callback
     best epoch) and `tagger.keras` (waveform to scores). On a CPU a run that was killed and resumed ends with the
     same weights, bit for bit, as one that was not.
 
+    Several devices share each batch. Of several hosts every one is given the same recipe and reads shards of its own;
+    the first one alone reads and writes `out` and prints lines, all validate and call `callbacks`.
+
     Args:
         recipe: what to train on what, and how.
         out: the run folder: new, empty, or of the same recipe; or an address, such as s3://bucket/run: then it is
             trained in a copy in the cache, which is sent after every epoch, so that another machine can go on.
         callbacks: further ones, called after the run's own: their `on_epoch_end` finds everything that was measured.
+        devices: how many of this host, or "all" (TensorFlow, JAX). Default: one, or all where there are several hosts.
+        hosts: "ADDRESS:PORT,INDEX/COUNT", where the first of several hosts listens, the number of this one from 0, and
+            how many there are; or "auto", what JAX finds in the environment of Slurm, Open MPI or a TPU (JAX alone).
+            Default: this one alone, or those of `jax.distributed.initialize`.
 
     Returns:
         The finished run.
 
     Raises:
-        AudiotagError: the recipe does not fit the data set, no class tells its clips apart, the weights need another
-            front end, `out` holds another run, or the loss became NaN or infinite (the message says where; the best
-            weights so far are kept).
+        AudiotagError: devices or hosts that are not there, a batch that they cannot share, the recipe does not fit the
+            data set, no class tells its clips apart, the weights need another front end, `out` holds another run, or
+            the loss became NaN or infinite (the message says where; the best weights so far are kept).
     """
-    if storage.is_remote(place := storage.place(out)):
+    join(hosts)
+    spread, place = choose(devices), storage.place(out)
+    if not is_first():
+        with progress.silent():
+            return _train(recipe, place, lambda: None, callbacks, spread)
+    if storage.is_remote(place):
         copy = storage.mirror(place)
-        return replace(_train(recipe, copy.fetch(), copy.send, callbacks), path=place)
-    return _train(recipe, place, lambda: None, callbacks)
+        return replace(_train(recipe, copy.fetch(), copy.send, callbacks, spread), path=place)
+    return _train(recipe, place, lambda: None, callbacks, spread)
 
 
-def _train(recipe: Recipe, out: Path, kept: Callable[[], None], callbacks: Sequence[keras.callbacks.Callback]) -> Run:
+def _train(
+    recipe: Recipe,
+    out: Path,
+    kept: Callable[[], None],
+    callbacks: Sequence[keras.callbacks.Callback],
+    devices: Devices,
+) -> Run:
     """Train into a folder of this machine; `kept` is called whenever what lies in it is worth keeping."""
     data = records.open(recipe.data)
     recipe = resolve(recipe, data)
+    devices.check(recipe, data)
+    described = describe(recipe, data, out)
+    check_same({name: value for name, value in described.items() if name not in OF_A_MACHINE})
     without_clips = check_classes(recipe, data)
     _prepare_backend(recipe.seed)
-    teachers = [] if recipe.live_teacher is None else live_teachers.opened(recipe.live_teacher, data)
-    network, carried = starting_network(recipe, data)
-    lesson = lesson_for(recipe, data, network, teachers)
-    with claimed(out, describe(recipe, data, out)):
+    with devices.making():
+        teachers = [] if recipe.live_teacher is None else live_teachers.opened(recipe.live_teacher, data)
+        network, carried = starting_network(recipe, data)
+        lesson = lesson_for(recipe, data, network, teachers)
+    with ExitStack() as hold:
+        on_first(lambda: hold.enter_context(claimed(out, described)))
         if not Checkpoints(out / CHECKPOINTS).states():
             for line in filter(None, (carried, without_clips)):
                 progress.say(line)
         diverged = False
         try:
-            return fit(network, data, recipe, out, lesson, kept, callbacks)
+            return fit(network, data, recipe, out, lesson, kept, callbacks, devices)
         except DivergedError:
             diverged = True
             raise
         finally:
-            hparams.write(out, failed=diverged)
+            if is_first():
+                hparams.write(out, failed=diverged)
             kept()
 
 
@@ -120,6 +154,7 @@ def fit(
     lesson: Lesson | None = None,
     kept: Callable[[], None] = lambda: None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    devices: Devices | None = None,
 ) -> Run:
     """Train a network as a resolved recipe says, from the newest checkpoint in `out` or from the start.
 
@@ -132,10 +167,12 @@ def fit(
         lesson: what is taught beside the labels. Default: what the recipe says, without live teachers.
         kept: called whenever a checkpoint is written. Default: nothing happens.
         callbacks: further ones, called after the run's own.
+        devices: that the network and the lesson were made for. Default: one.
 
     Returns:
         The finished run; see `train`.
     """
+    devices = Devices() if devices is None else devices
     lesson = lesson_for(recipe, data, network) if lesson is None else lesson
     asked = [] if lesson.teachers is None else lesson.teachers.members
     steps = recipe.epochs * epoch_steps(recipe, data) if recipe.weights is None else math.inf
@@ -144,9 +181,11 @@ def fit(
         following(network, steps),
         interruptible() as interruption,
     ):
-        model = Trainee(network, loss_for(data), optimizer(recipe, network), lesson)
+        with devices.making():
+            model = Trainee(network, loss_for(data), optimizer(recipe, network), lesson)
         checkpoints, variables = Checkpoints(out / CHECKPOINTS), variables_of(model, network)
         state = checkpoints.restore(variables) or Progress()
+        devices.draw_apart(model.variables)
         if state.epoch == recipe.epochs or state.stopped:
             progress.say(f"{out} is trained already: {state.epoch} epochs")
         else:
@@ -155,20 +194,21 @@ def fit(
                 progress.say(f"Resuming {out} after epoch {state.epoch}{step} of {recipe.epochs}")
             if frozen := counts(network):
                 progress.say(frozen)
-            (out / TAGGER).unlink(missing_ok=True)
+            if is_first():
+                (out / TAGGER).unlink(missing_ok=True)
             keeping = _Keeping(checkpoints, variables, state, interruption, kept)
             try:
-                _fit(model, network, data, recipe, out, keeping, callbacks)
+                _fit(model, network, data, recipe, out, keeping, callbacks, devices)
             except (DivergedError, NotFiniteError) as error:
                 where = f"after epoch {state.epoch + 1}, " if isinstance(error, NotFiniteError) else ""
                 best = "no epoch had been finished"
                 if state.best_epoch:
-                    _finish(network, data, out, checkpoints, state)
+                    on_first(lambda: _finish(network, data, out, checkpoints, state, devices))
                     best = f"the weights of epoch {state.best_epoch}, the best so far, are in {out / STUDENT}"
                 remedy = f"Try a lower learning_rate than {recipe.learning_rate}"
                 raise DivergedError(f"{where}{error}; {best}. {remedy}") from error
-    if not (out / TAGGER).exists():  # the last file to be written
-        _finish(network, data, out, checkpoints, state)
+    # The tagger is the last file to be written.
+    on_first(lambda: (out / TAGGER).exists() or _finish(network, data, out, checkpoints, state, devices))
     return Run(out, recipe, state.epoch, state.best_epoch, state.best_value, tuple(state.history))
 
 
@@ -197,6 +237,7 @@ def _fit(
     out: Path,
     keeping: _Keeping,
     further: Sequence[keras.callbacks.Callback],
+    devices: Devices,
 ) -> None:
     """Fit the rest of an epoch that was begun, if there is one, then all others."""
     import tensorflow as tf
@@ -204,23 +245,24 @@ def _fit(
     state, steps = keeping.state, epoch_steps(recipe, data)
     sums = [(variable, keras.ops.convert_to_numpy(variable)) for variable in model.metrics_variables]
     while state.epoch < recipe.epochs and not state.stopped:
-        feed = Feed(batches(recipe, data, state))
+        feed = Feed(batches(recipe, data, state), placed=devices.count == 1)
         line = EpochLine(recipe.epochs, state, throughput := Throughput(feed, recipe.batch_size))
         own = _callbacks(model, network, data, recipe, out, keeping, steps, throughput)
         if state.step:
             own.append(RestoreSums(sums))
         try:
-            if not (state.epoch or state.step):
+            if is_first() and not (state.epoch or state.step):
                 _show_views(data, recipe, out)
-            model.fit(
-                feed.batches(),
-                steps_per_epoch=steps - state.step,
-                initial_epoch=state.epoch,
-                epochs=state.epoch + 1 if state.step else recipe.epochs,
-                shuffle=False,
-                verbose=0,
-                callbacks=[*own, line, *further],
-            )
+            with devices.training():
+                model.fit(
+                    feed.batches(),
+                    steps_per_epoch=steps - state.step,
+                    initial_epoch=state.epoch,
+                    epochs=state.epoch + 1 if state.step else recipe.epochs,
+                    shuffle=False,
+                    verbose=0,
+                    callbacks=[*own, line, *further],
+                )
         except (tf.errors.InvalidArgumentError, tf.errors.DataLossError, tf.errors.NotFoundError) as error:
             if reason := _reading_failed(error):
                 raise AudiotagError(f"{reason}: run `audiotag verify {data.path}`") from error
@@ -231,17 +273,26 @@ def _fit(
 
 
 def epoch_steps(recipe: Recipe, data: records.Data) -> int:
-    """Steps of an epoch of a resolved recipe."""
-    return recipe.epoch_steps or data.steps(recipe.train, recipe.batch_size, drop_remainder=True)
+    """Steps of an epoch of a resolved recipe: of several hosts, of the one with the fewest examples."""
+    if recipe.epoch_steps:
+        return recipe.epoch_steps
+    hosts = position()[1]
+    return data.steps(recipe.train, recipe.batch_size // hosts, drop_remainder=True, hosts=hosts)
 
 
 def batches(recipe: Recipe, data: records.Data, state: Progress) -> Any:
-    """The endless stream of a recipe's batches from where a run is: a `tf.data.Dataset` of `Trainee`'s batches."""
+    """The endless stream of a recipe's batches from where a run is: a `tf.data.Dataset` of `Trainee`'s batches.
+
+    Each of several hosts reads its part of every batch from shards of its own.
+    """
     import tensorflow as tf
 
     # A last batch of a few examples would disturb batch normalisation; every epoch leaves out other ones.
     reading: dict[str, Any] = {"shuffle": True, "drop_remainder": True, "dtype": _dtype(recipe, data)}
     reading |= {name: getattr(recipe, name) for name in ("batch_size", "balance", "seed", "epoch_steps")}
+    if are_several():
+        host = position()
+        reading |= {"host": host, "batch_size": recipe.batch_size // host[1], "epoch_steps": epoch_steps(recipe, data)}
     if recipe.teacher is not None:
         reading |= {"teacher": recipe.teacher, "temperature": recipe.temperature, "separate": True}
     dataset = data.read(recipe.train, first_epoch=state.epoch, first_step=state.step, **reading)
@@ -292,7 +343,7 @@ def _callbacks(
         keras.callbacks.LearningRateScheduler(recipe.schedule),
         finite,
         GradientNorm(),
-        CountDraws(out / DRAWS if recipe.balance else None, data.labels.names),
+        CountDraws(out / DRAWS if recipe.balance and is_first() else None, data.labels.names),
     ]
     if (temperature := cooling(network, recipe)) is not None:
         callbacks.append(temperature)
@@ -303,12 +354,13 @@ def _callbacks(
 
         kept = network if average is None else average.network
         watched = keras.Model(kept.input, kept.output)
-        settings = {"logdir": out / VALIDATION, "batch_size": recipe.batch_size, "model": watched}
+        logdir = out / VALIDATION if is_first() else None
+        settings = {"logdir": logdir, "batch_size": recipe.batch_size, "model": watched}
         callbacks.append(PerClassMetrics((data, recipe.validation), **settings))
-    validation = out / VALIDATION if recipe.validates else None
+    if is_first():
+        callbacks.append(EpochScalars(out / TRAIN, out / VALIDATION if recipe.validates else None, throughput))
     return [
         *callbacks,
-        EpochScalars(out / TRAIN, validation, throughput),
         KeepState(
             keeping.variables,
             keeping.checkpoints,
@@ -322,10 +374,19 @@ def _callbacks(
     ]
 
 
-def _finish(network: keras.Model, data: records.Data, out: Path, checkpoints: Checkpoints, state: Progress) -> None:
+def _finish(
+    network: keras.Model,
+    data: records.Data,
+    out: Path,
+    checkpoints: Checkpoints,
+    state: Progress,
+    devices: Devices,
+) -> None:
     """Write `student.keras` and `tagger.keras` with the weights of the best epoch."""
     from audiotag import tagging
 
+    if devices.count > 1:
+        network = keras.models.clone_model(network)  # on this host's own device: nobody else takes part
     checkpoints.load_weights(state.best_epoch, network)
     thaw(network)  # what was frozen is a matter of the run, not of the student
     card = models.ModelCard(out.resolve().name, data.clip_format, data.name, data.fingerprint)

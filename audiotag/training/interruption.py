@@ -13,7 +13,7 @@ from audiotag.errors import Stopped
 
 
 class Interruption:
-    """Whether somebody has asked the training to end.
+    """Whether somebody has asked the training to end, by the number of a `signal`; 0: nobody has.
 
     Args:
         busy: whether steps are under way whose results would be lost; else whoever asks is obeyed at once.
@@ -21,16 +21,16 @@ class Interruption:
 
     def __init__(self) -> None:
         self.busy = False
-        self._signal: int | None = None
+        self.signal = 0
 
     @property
     def requested(self) -> bool:
         """Whether the training is to end at the next moment when its state can be kept."""
-        return self._signal is not None
+        return self.signal != 0
 
     def request(self, number: int, frame: Any = None) -> None:
         """Take a signal; a second one ends everything at once."""
-        again, self._signal = self.requested, number
+        again, self.signal = self.requested, number
         if again or not self.busy:
             self.end()
         progress.say("stopping: the step under way is finished and kept; once more to stop at once")
@@ -42,7 +42,7 @@ class Interruption:
             KeyboardInterrupt: after Ctrl-C.
             Stopped: after SIGTERM, as a cloud sends it before it takes a machine away.
         """
-        if self._signal == signal.SIGTERM:
+        if self.signal == signal.SIGTERM:
             raise Stopped(
                 "stopped; what is finished is kept, run the same command again to go on", code=128 + signal.SIGTERM
             )

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from audiotag.errors import AudiotagError
+from audiotag.training import hosts
 from audiotag.training.averaging import Average
 from audiotag.training.checkpoints import Checkpoints, Progress
 from audiotag.training.interruption import Interruption
@@ -35,7 +36,8 @@ def in_variables(model: keras.Model) -> None:
 class StopWhereNotFinite(keras.callbacks.Callback):
     """Raise `DivergedError` where the loss has become NaN or infinite, before anything is kept of it.
 
-    The loss is looked at every few seconds and after every epoch; which step it was is counted on the device.
+    The loss is looked at every few seconds and after every epoch; which step it was is counted on the device (of
+    several devices of TensorFlow on the first one: from another it spoils the weights, and so its next loss).
 
     Args:
         network: whose weights are looked at after every epoch: its last step may spoil them without a later loss
@@ -60,8 +62,8 @@ class StopWhereNotFinite(keras.callbacks.Callback):
             )
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Look, where the last look is long ago."""
-        if time.monotonic() - self._looked >= _LOOKED_AT_EVERY:
+        """Look, where the last look is long ago; several hosts look when they meet (`KeepState`)."""
+        if not hosts.are_several() and time.monotonic() - self._looked >= _LOOKED_AT_EVERY:
             self.look(self.state.step + batch)
             self._looked = time.monotonic()
 
@@ -127,17 +129,25 @@ class KeepState(keras.callbacks.Callback):
         self.monitor, self.patience = monitor, patience
         self.interruption, self.look, self.sent = interruption, look, sent
         self._first, self._kept_at = 0, 0.0
-        self._sums: dict[keras.Variable, np.ndarray] = {}
+        self._meetings = hosts.Meetings()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """From here on an interruption waits for the end of a step."""
         self._first, self._kept_at = self.state.step, time.monotonic()
+        self._meetings.begin(self._first)
         self.interruption.busy = True
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Keep the state before a step, where it is time to or somebody interrupts."""
         step = self._first + batch
-        if self.interruption.requested or time.monotonic() - self._kept_at >= KEPT_EVERY:
+        overdue = time.monotonic() - self._kept_at >= KEPT_EVERY
+        if hosts.are_several():
+            if not self._meetings.are_due(step):
+                return
+            self.look(step)
+            overdue, number = self._meetings.agree(step, overdue, self.interruption.signal)
+            self.interruption.signal = int(number)
+        if self.interruption.requested or overdue:
             if batch:
                 self.look(step)
                 in_variables(self.model)
@@ -158,11 +168,13 @@ class KeepState(keras.callbacks.Callback):
             state.best_epoch, state.waited = state.epoch, 0
         else:
             state.waited += 1
-        state.stopped = self.patience is not None and state.waited >= self.patience
+        stopped = self.patience is not None and state.waited >= self.patience
+        stopped, number = hosts.most(stopped, self.interruption.signal)
+        state.stopped, self.interruption.signal = bool(stopped), int(number)
         self.checkpoints.save(self.variables, state)
         self.sent()
         self.model.stop_training = state.stopped
-        self.interruption.busy = False
+        self.interruption.busy = hosts.are_several()  # none of them ends alone
         if self.interruption.requested:
             self.interruption.end()
 

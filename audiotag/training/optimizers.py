@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from audiotag.training.devices import summed
 from audiotag.training.layerwise import LayerwiseAdam, layer_rates
 from audiotag.training.recipe import Recipe
 
@@ -26,10 +27,15 @@ class NormOfGradients:
 
     def apply(self, grads: Sequence[Any], trainable_variables: Any = None) -> None:
         """Sum the norm up, then move the variables."""
+        grads = summed(grads)  # here, so that the norm and the clipping are those of the whole batch
         squares = [ops.sum(ops.square(ops.cast(gradient, "float32"))) for gradient in grads if gradient is not None]
         norm = ops.sqrt(sum(squares))
         self.norms.assign(self.norms + ops.stack([norm, ops.ones_like(norm)]))
         super().apply(grads, trainable_variables)  # type: ignore[misc]
+
+    def _all_reduce_sum_gradients(self, grads_and_vars: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
+        """Of Keras' optimizers on TensorFlow, which would sum them over the devices again."""
+        return grads_and_vars
 
 
 class WatchedAdam(NormOfGradients, keras.optimizers.Adam):

@@ -56,7 +56,8 @@ class Recipe:
         fold: instead of both: validate on this fold, train on all the others.
         epochs: how many, at least 1.
         epoch_steps: steps an epoch. Default: as many as there are batches of training examples.
-        batch_size: examples a step, at least 1 and at most all. Default: 32, or all where there are fewer.
+        batch_size: examples a step, at least 1 and at most all; of all devices together. Default: 32, or all where
+            there are fewer.
         accumulate: batches whose gradients are summed before a step of the optimizer, at least 1.
         learning_rate: peak of the schedule. Default: 1e-3, or 3e-4 from weights.
         optimizer: "adam" or "adamw".

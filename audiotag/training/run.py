@@ -20,6 +20,9 @@ from audiotag.records import teachers
 from audiotag.run_folder import CHECKPOINTS, RECIPE, STUDENT, TAGGER
 from audiotag.training.recipe import Recipe
 
+OF_A_MACHINE = ("data", "data_relative", "versions")
+"""What `recipe.toml` says that may differ between the hosts of one training."""
+
 _OF_LENGTH = {"epochs", "warmup", "ramp_start", "ramp_epochs"}
 
 

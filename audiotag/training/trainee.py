@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from audiotag.training.averaging import Average
+from audiotag.training.devices import copies
 from audiotag.training.features import FeatureLoss
 from audiotag.training.fused import twin_of
 from audiotag.training.live_teachers import LiveTeachers, listed
@@ -83,10 +85,14 @@ class Trainee(keras.Model):
         self.student = twin_of(keras.Model(network.input, [network.output, *watched]))
         self.terms = [] if len(lesson.weights) == 1 else [keras.metrics.Mean(f"{name}_loss") for name in lesson.weights]
         self.finite_steps = self.add_weight((), "zeros", "int32", trainable=False, name="finite_steps")
-        self.drawn = self.add_weight((network.output.shape[-1],), "zeros", trainable=False, name="drawn")
+        nothing = np.zeros(network.output.shape[-1], np.float32)
+        # Of several devices of TensorFlow each counts its own; who reads receives the sum.
+        counted = {"aggregation": "sum", "synchronization": "on_read"}
+        self.drawn = keras.Variable(nothing, trainable=False, name="drawn", **counted)
         self._cross_entropy = loss
         self.built = True
-        self.compile(optimizer)
+        self._copies = copies()
+        self.compile(optimizer, jit_compile="auto" if self._copies == 1 else False)  # XLA compiles for one device
         self.optimizer.build(self.trainable_variables)
 
     @property
@@ -120,7 +126,10 @@ class Trainee(keras.Model):
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> Any:
-        """The weighted sum of the terms, a scalar; every term's mean is kept for the logs."""
+        """The weighted sum of the terms, a scalar; every term's mean is kept for the logs.
+
+        Of several devices of TensorFlow, whose gradients are summed, each has its share of it.
+        """
         terms = {name: self._term(name, y_pred) for name in self.weights_of_terms}
         total = sum(self.weights_of_terms[name] * term for name, term in terms.items())
         batch = ops.shape(y_pred["logits"])[0]
@@ -128,7 +137,10 @@ class Trainee(keras.Model):
             mean.update_state(term, sample_weight=batch)
         if training:
             self.finite_steps.assign(self.finite_steps + ops.cast(ops.isfinite(total), "int32"))
-        return total
+        return total / self._copies
 
     def _term(self, name: str, answers: dict[str, Any]) -> Any:
-        return answers[name] if name == "features" else self._cross_entropy(answers[name], answers["logits"])
+        if name == "features":
+            return answers[name]
+        # Keras has divided by the number of copies.
+        return self._cross_entropy(answers[name], answers["logits"]) * self._copies

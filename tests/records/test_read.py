@@ -166,6 +166,7 @@ def test_several_readers_have_every_record_once(data: records.Data, hosts: int) 
     read = [keys_of(data.read("all", keys=True, shuffle=True, host=(index, hosts))) for index in range(hosts)]
     assert Counter(key for keys in read for key in keys) == Counter(every)
     assert max(map(len, read)) <= 69 / hosts + max(shard.examples for shard in data.manifest.shards)
+    assert data.steps("all", 5, drop_remainder=True, hosts=hosts) == min(map(len, read)) // 5
     chosen = [keys_of(data.read("all", keys=True, variants=0, host=(index, hosts))) for index in range(hosts)]
     assert sorted(key for keys in chosen for key in keys) == sorted(key for key in every if key[1] == 0)
 
