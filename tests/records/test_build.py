@@ -147,12 +147,12 @@ def test_a_read_function_that_cannot_reach_the_workers_is_refused(dataset_file: 
 
 
 def test_a_second_build_into_the_same_folder_is_refused_while_the_first_runs(build: Callable, tmp_path: Path) -> None:
-    fcntl = pytest.importorskip("fcntl")
-    (tmp_path / ".out.incomplete").mkdir()
-    with (tmp_path / ".out.incomplete" / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(AudiotagError, match="another process is building"):
-            build(tmp_path / "out")
+    pytest.importorskip("fcntl")
+    with (
+        storage.locked(tmp_path / ".out.incomplete", ""),
+        pytest.raises(AudiotagError, match="another process is building"),
+    ):
+        build(tmp_path / "out")
 
 
 def test_a_data_set_knows_where_its_recordings_lie_and_that_they_have_gone(tmp_path) -> None:
