@@ -20,7 +20,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[Recipe]:
     """The recipes that would have been trained."""
     recipes: list[Recipe] = []
 
-    def train(recipe: Recipe, out: str) -> SimpleNamespace:
+    def train(recipe: Recipe, out: str, **devices: str | None) -> SimpleNamespace:
         recipes.append(recipe)
         return SimpleNamespace(path=out, recipe=recipe, epochs=1, best_epoch=1, best_value=None)
 
