@@ -75,7 +75,7 @@ def test_the_command_of_the_best_asks_for_its_recipe(
 ) -> None:
     asked = []
 
-    def train(recipe: Recipe, out: str) -> Any:
+    def train(recipe: Recipe, out: str, **devices: str | None) -> Any:
         asked.append((recipe, out))
         return SimpleNamespace(path=out, recipe=recipe, best_value=None, best_epoch=1, epochs=1)
 
