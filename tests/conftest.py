@@ -82,6 +82,14 @@ def blank_pictures() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_views() -> Iterator[None]:
+    """Where a test trains, no examples are drawn and made into sounds, which takes longer than the training."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("audiotag.training.views.show", lambda *all_of: None)
+        yield
+
+
 @pytest.fixture(scope="module", autouse=True)
 def memory() -> Iterator[None]:
     """A module leaves none of its networks behind."""

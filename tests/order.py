@@ -18,6 +18,7 @@ TOGETHER = {
         *("models/test_backends.py", "models/test_embedding.py", "training/test_layerwise.py", "test_hear.py"),
         *("tensorboard/test_callback.py", "tagging/test_tagger.py", "tagging/test_calibration.py"),
         *("frontend/test_layer.py", "augment/batches/test_backends.py"),
+        *("training/test_fused.py", "training/test_trainee.py"),
     ),
     "where audiotag is not installed": ("models/test_mn.py", "models/test_panns.py", "training/test_fitting.py"),
 }

@@ -1,4 +1,4 @@
-"""Batches on their way to the device, and how long the training waits for them."""
+"""Batches: read, on their way to the device, and how long the training waits for them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,50 @@ from typing import Any
 import keras
 import numpy as np
 
+from audiotag import records
+from audiotag.training.checkpoints import Progress
+from audiotag.training.hosts import are_several, position
+from audiotag.training.recipe import Recipe
+
 _AHEAD = 2  # batches on the device before they are needed
 _END = object()
+
+
+def epoch_steps(recipe: Recipe, data: records.Data) -> int:
+    """Steps of an epoch of a resolved recipe: of several hosts, of the one with the fewest examples."""
+    if recipe.epoch_steps:
+        return recipe.epoch_steps
+    hosts = position()[1]
+    return data.steps(recipe.train, recipe.batch_size // hosts, drop_remainder=True, hosts=hosts)
+
+
+def batches(recipe: Recipe, data: records.Data, state: Progress) -> Any:
+    """The endless stream of a recipe's batches from where a run is: a `tf.data.Dataset` of `Trainee`'s batches.
+
+    Each of several hosts reads its part of every batch from shards of its own.
+    """
+    import tensorflow as tf
+
+    # A last batch of a few examples would disturb batch normalisation; every epoch leaves out other ones.
+    reading: dict[str, Any] = {"shuffle": True, "drop_remainder": True, "dtype": _dtype(recipe, data)}
+    reading |= {name: getattr(recipe, name) for name in ("batch_size", "balance", "seed", "epoch_steps")}
+    if are_several():
+        host = position()
+        reading |= {"host": host, "batch_size": recipe.batch_size // host[1], "epoch_steps": epoch_steps(recipe, data)}
+    if recipe.teacher is not None:
+        reading |= {"teacher": recipe.teacher, "temperature": recipe.temperature, "separate": True}
+    dataset = data.read(recipe.train, first_epoch=state.epoch, first_step=state.step, **reading)
+
+    @tf.autograph.experimental.do_not_convert
+    def named(log_mel: tf.Tensor, target: Any) -> dict[str, tf.Tensor]:
+        return {"log_mel": log_mel, **(target if isinstance(target, dict) else {"label": target})}
+
+    return dataset.map(named).prefetch(tf.data.AUTOTUNE)
+
+
+def _dtype(recipe: Recipe, data: records.Data) -> str:
+    """What the log-mel travels to the device as: as it is stored, where that is float16, to be widened there."""
+    return "float16" if data.stored.kind == "float16" else "float32"
 
 
 class Feed:

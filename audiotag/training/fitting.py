@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -32,9 +31,9 @@ from audiotag.training.callbacks import (
 from audiotag.training.checkpoints import Checkpoints, Progress, variables_of
 from audiotag.training.classes import check_classes
 from audiotag.training.devices import Devices, choose
-from audiotag.training.feeding import Feed
+from audiotag.training.feeding import Feed, batches, epoch_steps
 from audiotag.training.freezing import thaw
-from audiotag.training.hosts import are_several, check_same, is_first, join, on_first, position
+from audiotag.training.hosts import check_same, is_first, join, on_first
 from audiotag.training.interruption import Interruption, interruptible
 from audiotag.training.keeping import AverageEpochs, DivergedError, KeepState, RestoreSums, StopWhereNotFinite
 from audiotag.training.lessons import augmentation, lesson_for
@@ -176,6 +175,7 @@ def fit(
     lesson = lesson_for(recipe, data, network) if lesson is None else lesson
     asked = [] if lesson.teachers is None else lesson.teachers.members
     steps = recipe.epochs * epoch_steps(recipe, data) if recipe.weights is None else math.inf
+    diverged: AudiotagError | None = None
     with (
         computing_in(recipe.precision, network, *asked),
         following(network, steps),
@@ -200,13 +200,15 @@ def fit(
             try:
                 _fit(model, network, data, recipe, out, keeping, callbacks, devices)
             except (DivergedError, NotFiniteError) as error:
-                where = f"after epoch {state.epoch + 1}, " if isinstance(error, NotFiniteError) else ""
-                best = "no epoch had been finished"
-                if state.best_epoch:
-                    on_first(lambda: _finish(network, data, out, checkpoints, state, devices))
-                    best = f"the weights of epoch {state.best_epoch}, the best so far, are in {out / STUDENT}"
-                remedy = f"Try a lower learning_rate than {recipe.learning_rate}"
-                raise DivergedError(f"{where}{error}; {best}. {remedy}") from error
+                diverged = error
+    if diverged is not None:
+        where = f"after epoch {state.epoch + 1}, " if isinstance(diverged, NotFiniteError) else ""
+        best = "no epoch had been finished"
+        if state.best_epoch:
+            on_first(lambda: _finish(network, data, out, checkpoints, state, devices))
+            best = f"the weights of epoch {state.best_epoch}, the best so far, are in {out / STUDENT}"
+        remedy = f"Try a lower learning_rate than {recipe.learning_rate}"
+        raise DivergedError(f"{where}{diverged}; {best}. {remedy}") from diverged
     # The tagger is the last file to be written.
     on_first(lambda: (out / TAGGER).exists() or _finish(network, data, out, checkpoints, state, devices))
     return Run(out, recipe, state.epoch, state.best_epoch, state.best_value, tuple(state.history))
@@ -270,43 +272,6 @@ def _fit(
         finally:
             line.close()
             feed.close()
-
-
-def epoch_steps(recipe: Recipe, data: records.Data) -> int:
-    """Steps of an epoch of a resolved recipe: of several hosts, of the one with the fewest examples."""
-    if recipe.epoch_steps:
-        return recipe.epoch_steps
-    hosts = position()[1]
-    return data.steps(recipe.train, recipe.batch_size // hosts, drop_remainder=True, hosts=hosts)
-
-
-def batches(recipe: Recipe, data: records.Data, state: Progress) -> Any:
-    """The endless stream of a recipe's batches from where a run is: a `tf.data.Dataset` of `Trainee`'s batches.
-
-    Each of several hosts reads its part of every batch from shards of its own.
-    """
-    import tensorflow as tf
-
-    # A last batch of a few examples would disturb batch normalisation; every epoch leaves out other ones.
-    reading: dict[str, Any] = {"shuffle": True, "drop_remainder": True, "dtype": _dtype(recipe, data)}
-    reading |= {name: getattr(recipe, name) for name in ("batch_size", "balance", "seed", "epoch_steps")}
-    if are_several():
-        host = position()
-        reading |= {"host": host, "batch_size": recipe.batch_size // host[1], "epoch_steps": epoch_steps(recipe, data)}
-    if recipe.teacher is not None:
-        reading |= {"teacher": recipe.teacher, "temperature": recipe.temperature, "separate": True}
-    dataset = data.read(recipe.train, first_epoch=state.epoch, first_step=state.step, **reading)
-
-    @tf.autograph.experimental.do_not_convert
-    def named(log_mel: tf.Tensor, target: Any) -> dict[str, tf.Tensor]:
-        return {"log_mel": log_mel, **(target if isinstance(target, dict) else {"label": target})}
-
-    return dataset.map(named).prefetch(tf.data.AUTOTUNE)
-
-
-def _dtype(recipe: Recipe, data: records.Data) -> str:
-    """What the log-mel travels to the device as: as it is stored, where that is float16, to be widened there."""
-    return "float16" if data.stored.kind == "float16" else "float32"
 
 
 def _reading_failed(error: Exception) -> str:

@@ -200,7 +200,7 @@ def test_audioset_is_taught_by_what_is_named(
 @pytest.mark.parametrize(
     ("dataset", "options", "splits", "clips"),
     [
-        ("esc50", ("--fold", "2"), ("fold1", "fold2"), 4),
+        pytest.param("esc50", ("--fold", "2"), ("fold1", "fold2"), 4, marks=pytest.mark.slow),
         pytest.param("audioset", ("--epoch-steps", "2"), ("balanced", "test"), 6, marks=pytest.mark.slow),
         pytest.param("fsd50k", (), ("train", "validation"), 4, marks=pytest.mark.slow),
     ],

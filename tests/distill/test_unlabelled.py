@@ -86,6 +86,7 @@ def test_targets_of_unlabelled_clips_are_the_teacher_s_alone_beside_labelled_one
     assert drawn == {True, False}
 
 
+@pytest.mark.slow
 def test_a_student_learns_from_unlabelled_clips_alone_and_beside_others(
     half_labelled: tuple[records.Data, dict[tuple[str, int], np.ndarray]], tmp_path: Path
 ) -> None:

@@ -107,6 +107,7 @@ def free_port() -> int:
         return server.getsockname()[1]
 
 
+@pytest.mark.slow
 def test_two_devices_of_tensorflow_train_as_one_does(folds: records.Data, tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     trainings = [training(folds, one), training(folds, two, devices=2)]

@@ -45,6 +45,7 @@ def test_a_step_moves_every_variable_as_keras_own_layers_do(process, kept_proces
     np.testing.assert_allclose(alone, process.call(check.opened, path), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_gradients_in_float64_are_those_of_automatic_differentiation(kept_process):
     differences = kept_process("jax").call(check.gradients)
     assert {form: difference for form, difference in differences.items() if not difference < 1e-12} == {}

@@ -50,9 +50,6 @@ CHOICES: dict[str, Any] = {
     "seed": 7,
     "patience": 4,
     "monitor": "val_loss",
-    "ema": 0.9,
-    "augment": {"roll": 2},
-    "accumulate": 2,
 }
 
 
