@@ -14,6 +14,9 @@ from audiotag.errors import AudiotagError
 from audiotag.labels import Labels
 from audiotag.records import Clip, Declaration
 
+LICENCE = "not stated: the licence of your recordings"
+CITATION = "your own recordings"
+
 
 def _vocabulary(stated: str) -> Labels:
     """Classes of published weights, or of a table."""
@@ -58,8 +61,8 @@ def declare(
         name=root.name,
         version=storage.fingerprint([seconds, *sorted((clip.clip_id, clip.start) for clip in clips)])[:12],
         task="multilabel",
-        licence="not stated: the licence of your recordings",
-        citation="your own recordings",
+        licence=LICENCE,
+        citation=CITATION,
         labels=_vocabulary(vocabulary),
         clips=tuple(clips),
         seconds=seconds,

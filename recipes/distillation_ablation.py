@@ -60,7 +60,7 @@ def distillation_ablation(
         data: 'esc10', or 'synthetic' for a multilabel set that needs no download.
         source: folder of ESC-50's meta/ and audio/. Default: download it.
         sounds: folder of recordings without labels, for the arm 'pre-distilled'; none of them may be of the data set.
-        out: folder for the data sets and the runs.
+        out: folder for the data set and the runs.
         arms: names separated by ';', or 'all' (the last one needs sounds).
         folds: of ESC-10, held out: 'all', '1' or '1,3'.
         seeds: of the trainings, separated by commas.

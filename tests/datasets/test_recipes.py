@@ -139,6 +139,7 @@ def check(run: Path, splits: tuple[str, str], clips: int) -> None:
     assert len(metrics.load(run / "predictions.npz").clip_ids) == clips
 
 
+@pytest.mark.slow
 def test_a_fold_of_esc50_is_held_out(recipe: Callable[..., tuple[Path, str]], source: Callable[[str], Path]) -> None:
     out, shown = recipe("esc50", "--source", source("esc50"), "--fold", "1", *SMALLEST)
     check(out / "esc50-mn01-fold1", ("fold2", "fold1"), 4)

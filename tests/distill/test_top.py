@@ -34,7 +34,7 @@ def check_spread(whole: np.ndarray, spread: np.ndarray, top: int) -> None:
     np.testing.assert_allclose(spread[order[top:]], whole[order[top:]].mean(), rtol=2e-3)
 
 
-@pytest.mark.parametrize("kind", ["data", "exclusive"])
+@pytest.mark.parametrize("kind", ["data", pytest.param("exclusive", marks=pytest.mark.slow)])
 def test_targets_have_the_largest_and_the_mean_of_the_others(
     request: pytest.FixtureRequest, teacher_file: Callable[..., Path], kind: str
 ) -> None:

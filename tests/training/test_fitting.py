@@ -211,10 +211,11 @@ class Interrupted(Exception):
     """Ends a run in the middle."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "choices",
     [
-        pytest.param({}, marks=pytest.mark.slow),
+        {},
         {"optimizer": "adamw", "weight_decay": 0.1, "freeze": "patches"},
     ],
 )
