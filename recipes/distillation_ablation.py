@@ -53,15 +53,16 @@ def distillation_ablation(
     epochs: int = 20,
     teacher_epochs: int | None = None,
     stage1_epochs: int = 10,
+    clips: int = 1680,
 ) -> None:
     """Train students with and without a teacher, and compare them clip by clip.
 
     Args:
         data: 'esc10', or 'synthetic' for a multilabel set that needs no download.
         source: folder of ESC-50's meta/ and audio/. Default: download it.
-        sounds: folder of recordings without labels, for the arm 'pre-distilled'; none of them may be of the data set.
+        sounds: folder of recordings without labels, for the arms 'pre-distilled'; none of them may be of the data set.
         out: folder for the data set and the runs.
-        arms: names separated by ';', or 'all' (the last one needs sounds).
+        arms: names separated by ';', or 'all' (the last two need sounds).
         folds: of ESC-10, held out: 'all', '1' or '1,3'.
         seeds: of the trainings, separated by commas.
         student: architecture of the students.
@@ -69,12 +70,13 @@ def distillation_ablation(
         epochs: of the students.
         teacher_epochs: of the teacher. Default: 3 on ESC-10 (the head of the published mn04), 20 on synthetic sounds.
         stage1_epochs: of the first stage of 'pre-distilled'.
+        clips: synthetic ones.
     """
     from audiotag import augment, records
     from audiotag.startup import import_tensorflow_quietly
 
     chosen = chosen_arms(arms, with_sounds=sounds is not None)
-    options = {"source": source, "subset": "esc10"} if data == "esc10" else {"clips": 1680, "seconds": 1.5}
+    options = {"source": source, "subset": "esc10"} if data == "esc10" else {"clips": clips, "seconds": 1.5}
     declaration = records.declare("esc50" if data == "esc10" else "synthetic", **options)
     records.build(declaration, out / "data", policy=augment.policy("strong"), variants=variants)
     import_tensorflow_quietly()
