@@ -6,8 +6,8 @@ The way is the one of Schmid et al., "Efficient large-scale audio tagging via tr
 distillation" (arXiv 2211.04772), made small: a little PaSST learns first, looks once at every augmented view on
 disk, and a MobileNet of width 0.4 then learns from the labels and from what the teacher saw.
 
-Measured on 2 cores of an AMD EPYC: 4 min 22 s with the installation; mAP 0.929, mean AUC 0.980 on the 240 clips of the test
-split, the lowest class 0.803, the teacher 0.928.
+Measured on 2 cores of an AMD EPYC: 4 min 22 s with the installation; mAP 0.929, mean AUC 0.980 on the 240 clips of the
+test split, the lowest class 0.803, the teacher 0.928.
 """
 
 from __future__ import annotations
