@@ -92,7 +92,6 @@ def main() -> int:
         "docs/models.md",
         "docs/records.md",
         "docs/recipes.md",
-        "docs/training.md",
         "docs/sweeps.md",
     )
     texts = [(ROOT / file).read_text(encoding="utf-8") for file in files]

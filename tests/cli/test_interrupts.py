@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 Command = Callable[..., object]
 
 SLOW_DATASET = '''
@@ -99,6 +101,7 @@ def test_a_build_that_is_interrupted_says_so_in_one_line_and_goes_on(command: Co
     assert command("verify", tmp_path / "data").code == 0
 
 
+@pytest.mark.slow
 def test_a_training_that_is_interrupted_says_so_in_one_line_and_goes_on(
     command: Command, data: Path, training: tuple[str, ...], tmp_path: Path
 ) -> None:

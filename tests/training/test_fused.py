@@ -19,7 +19,7 @@ BACKENDS = ("tensorflow", "jax", "torch")
 NORMALIZED = ("stem", "low", "project", "strided", "dilated")
 
 
-@pytest.fixture(params=["tensorflow", "torch", pytest.param("jax", marks=pytest.mark.slow)])
+@pytest.fixture(params=["tensorflow", *(pytest.param(name, marks=pytest.mark.slow) for name in ("torch", "jax"))])
 def process(kept_process, request):
     return kept_process(request.param)
 

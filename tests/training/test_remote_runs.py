@@ -59,6 +59,7 @@ def stored(address: str) -> dict[str, bytes]:
     return {path.removeprefix(f"{folder.path}/"): folder.fs.cat_file(path) for path in folder.fs.find(folder.path)}
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_on_one_machine_is_finished_on_another(
     s3: Faults,
     tones: records.Data,
