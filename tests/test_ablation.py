@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_arms_of_an_ablation_are_trained_and_compared_clip_by_clip(tmp_path: Path) -> None:
-    options = ("--data", "synthetic", "--clips", "36", "--student", "mn01", "--variants", "0", "--epochs", "1")
+    options = ("--data", "synthetic", "--clips", "84", "--student", "mn01", "--variants", "0", "--epochs", "1")
     arms = (
         "--arms",
         "stored; stored, untouched; live; live, features; self",

@@ -94,7 +94,7 @@ class Recipe:
     freeze_normalization: bool = False
     layer_decay: float = 1.0
     teacher: str | None = None
-    live_teacher: str | None = None
+    live_teacher: str | Path | None = None
     label_weight: float = 0.1
     temperature: float = 1.0
     features: str | None = None
@@ -236,7 +236,8 @@ def resolve(recipe: Recipe, data: records.Data) -> Recipe:
             f"batch_size is at most the {examples} examples of {train} of {data.name}, received {recipe.batch_size}: "
             "choose a smaller one"
         )
-    files = {"data": str(storage.place(recipe.data).resolve()), "weights": recipe.weights and str(recipe.weights)}
+    files = {"data": str(storage.place(recipe.data).resolve())}
+    files |= {name: path and str(path) for name in ("weights", "live_teacher") for path in [getattr(recipe, name)]}
     splits = {"train": train, "validation": validation, "fold": None}
     resolved = dataclasses.replace(recipe, **files, **splits, **implied | choices)
     resolved.schedule(0)  # a rate or a length out of range shows here, before anything is written
