@@ -25,11 +25,17 @@ def _vocabulary(stated: str) -> Labels:
     return models.preset(stated).vocabulary
 
 
+def spread(clips: list[Clip], most: int) -> list[Clip]:
+    """That many of a recording's clips, each from the middle of an equal share of it."""
+    return [clips[(2 * number + 1) * len(clips) // (2 * most)] for number in range(most)]
+
+
 def declare(
     source: str | Path,
     vocabulary: str = "mn04_as",
     seconds: float = 5.0,
     pad: Literal["repeat", "zero"] = "repeat",
+    most: int | None = None,
 ) -> Declaration:
     """Declare recordings without labels, in the classes of a teacher.
 
@@ -42,21 +48,24 @@ def declare(
         seconds: length of a clip, at least 0.001 s. Longer recordings are cut into consecutive clips named
             `path#start`, shorter ones are filled up.
         pad: how a shorter recording is filled up: "repeat" itself or "zero".
+        most: clips of one recording, at least 1, spread evenly over it, so that long ones do not outnumber the others.
+            Default: all.
     """
     root = storage.place(source).resolve()
     if not root.is_dir():
         raise AudiotagError(f"source must be a folder of recordings, received {source}: no such folder")
     if not seconds >= 0.001:
         raise AudiotagError(f"seconds must be at least 0.001, received {seconds}")
+    if most is not None and most < 1:
+        raise AudiotagError(f"most (clips of one recording) must be at least 1, received {most}")
     names = Recordings(root).names
     if not names:
         raise AudiotagError(f"{root} holds no sound files ({' '.join(audio.SUFFIXES)}): name another folder")
     lengths = sources.in_threads("Measuring the recordings", names, lambda name: length_of(root / name))
-    clips = [
-        piece
-        for name in names
-        for piece in pieces(Clip(name, name, (), "train", columns={UNKNOWN: ALL}), lengths[name], seconds)
-    ]
+    clips: list[Clip] = []
+    for name in names:
+        cut = list(pieces(Clip(name, name, (), "train", columns={UNKNOWN: ALL}), lengths[name], seconds))
+        clips += cut if most is None or len(cut) <= most else spread(cut, most)
     return Declaration(
         name=root.name,
         version=storage.fingerprint([seconds, *sorted((clip.clip_id, clip.start) for clip in clips)])[:12],

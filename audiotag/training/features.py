@@ -9,10 +9,23 @@ import keras
 from keras import ops
 
 from audiotag.errors import AudiotagError, suggest
-from audiotag.models.parts import Parts
+from audiotag.models.parts import HEAD, Parts
+from audiotag.training.fused import twin_of
 
 FEATURES = "features"
 """The part that the head makes its logits of, of any family."""
+
+ALL = "all"
+"""Stands for every part of a network."""
+
+
+def parts(network: keras.Model) -> dict[str, keras.KerasTensor]:
+    """What the parts of a network give, by name, from the input to the output, see `part`."""
+    named = Parts(network)
+    found = {stage: layers[-1].output for stage, layers in named.stages.items() if layers and stage != HEAD}
+    if named.features is not None:
+        found[FEATURES] = named.features
+    return found
 
 
 def part(network: keras.Model, name: str) -> keras.KerasTensor:
@@ -28,10 +41,7 @@ def part(network: keras.Model, name: str) -> keras.KerasTensor:
     Raises:
         AudiotagError: no such part.
     """
-    parts = Parts(network)
-    named = {stage: layers[-1].output for stage, layers in parts.stages.items() if layers}
-    if parts.features is not None:
-        named[FEATURES] = parts.features
+    named = parts(network)
     if name not in named:
         raise AudiotagError(f"features are of a part of {network.name}: {suggest(name, named)}")
     return named[name]
@@ -44,18 +54,33 @@ class FeatureLoss(keras.layers.Layer):
     equality. P is a trained map of channels where their numbers differ (FitNets, arXiv 1412.6550), which is thrown away
     with the teacher. Maps of one size are compared place by place, others by their means over places.
 
+    Blockwise, each part of the network is given what the teacher's part before it gives, not what the network's own
+    does, and so is the head: all parts learn at once, and none waits for those below it.
+
     Args:
         pairs: part of the network -> part of the teacher, see `part`.
         network: the network, log-mel to logits.
         teacher: its teacher.
+        blockwise: whether parts are given the teacher's features. The parts of a pair then have one shape.
+
+    Raises:
+        AudiotagError: no such part, or blockwise where shapes differ or a part is reached by another way.
     """
 
-    def __init__(self, pairs: Mapping[str, str], network: keras.Model, teacher: keras.Model) -> None:
+    def __init__(
+        self, pairs: Mapping[str, str], network: keras.Model, teacher: keras.Model, *, blockwise: bool = False
+    ) -> None:
         super().__init__(name="feature_loss")
-        self.pairs = dict(pairs)
+        self.pairs, self.blockwise = dict(pairs), blockwise
         self.projections: list[keras.layers.Layer] = []
         for own, other in self.pairs.items():
-            channels, wanted = part(network, own).shape[-1], part(teacher, other).shape[-1]
+            shape, theirs = part(network, own).shape, part(teacher, other).shape
+            if blockwise and shape != theirs:
+                raise AudiotagError(
+                    f"blockwise, each part is given the teacher's features of the part before: their shapes must be "
+                    f"equal, {own} of {network.name} gives {shape}, {other} of {teacher.name} {theirs}"
+                )
+            channels, wanted = shape[-1], theirs[-1]
             if channels == wanted:
                 projection = keras.layers.Identity()
             else:
@@ -64,9 +89,27 @@ class FeatureLoss(keras.layers.Layer):
             self.projections.append(projection)
         self.built = True
 
-    def students(self, network: keras.Model) -> list[keras.KerasTensor]:
-        """The network's features, in the order of the pairs."""
-        return [part(network, name) for name in self.pairs]
+    def student(self, network: keras.Model) -> keras.Model:
+        """What is trained of a network: log-mel to logits and the features, in the order of the pairs.
+
+        Blockwise its inputs are the log-mel and the teacher's features, and it consists of models of the parts.
+        """
+        features = [part(network, name) for name in self.pairs]
+        if not self.blockwise:
+            return twin_of(keras.Model(network.input, [network.output, *features]))
+        order = list(parts(network))
+        if sorted(self.pairs, key=order.index) != list(self.pairs):
+            raise AudiotagError(f"blockwise, parts stand in the network's order, received {','.join(self.pairs)}")
+        inputs, outputs = [network.input, *features], [*features, network.output]
+        try:
+            pieces = [twin_of(keras.Model(begin, end)) for begin, end in zip(inputs, outputs, strict=True)]
+        except ValueError as error:  # the way from one to the other passes by
+            raise AudiotagError(
+                f"{network.name} cannot be trained blockwise: a part takes more than what the part before it gives"
+            ) from error
+        given = [keras.Input(tensor.shape[1:], dtype=tensor.dtype) for tensor in inputs]
+        *made, logits = [piece(tensor) for piece, tensor in zip(pieces, given, strict=True)]
+        return keras.Model(given, [logits, *made])
 
     def teachers(self, teacher: keras.Model) -> list[keras.KerasTensor]:
         """The teacher's features, in the order of the pairs."""
@@ -86,12 +129,21 @@ class FeatureLoss(keras.layers.Layer):
         return sum(losses) / len(losses)
 
 
-def parse(text: str) -> dict[str, str]:
-    """Pairs from "block5,features" or "block5=block12,features": parts of the network and of its teacher.
+def parse(text: str, network: keras.Model, teacher: keras.Model) -> dict[str, str]:
+    """Pairs from "block5,features", "block5=block12,features" or "all": parts of the network and of its teacher.
 
     Raises:
-        AudiotagError: an empty part, or a part of the network that stands twice.
+        AudiotagError: an empty part, a part of the network that stands twice, or "all" of unlike networks.
     """
+    if text.strip() == ALL:
+        if Parts(network).family != Parts(teacher).family or parts(network).keys() != parts(teacher).keys():
+            raise AudiotagError(
+                f"all features are of networks with the same parts: name those of {network.name} and {teacher.name} "
+                "that are to be compared, as in block5=block12,features"
+            )
+        named = parts(network)
+        once = {id(features): name for name, features in reversed(named.items())}  # "features" may be "last", too
+        return {name: name for name in reversed(once.values())}
     pairs: dict[str, str] = {}
     for piece in text.split(","):
         own, equals, other = (word.strip() for word in piece.partition("="))

@@ -36,7 +36,9 @@ def lesson_for(
     """
     compared, asked = None, None
     if recipe.features is not None:
-        compared = features.FeatureLoss(features.parse(recipe.features), network, teachers[0][0].network)
+        teacher = teachers[0][0].network
+        pairs = features.parse(recipe.features, network, teacher)
+        compared = features.FeatureLoss(pairs, network, teacher, blockwise=recipe.blockwise)
     if teachers:
         asked = live_teachers.together(teachers, data.clip_format, data.name, recipe.temperature, compared)
     averaged = recipe.ema > 0 or recipe.swa_start is not None

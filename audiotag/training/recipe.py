@@ -49,8 +49,10 @@ class Recipe:
             asked about exactly the mixed and masked views that the student sees.
         label_weight: weight of the labels beside teachers, 0 to 1 (arXiv 2211.04772).
         temperature: divides the teachers' logits, above 0.
-        features: parts of the student to compare with the first live teacher's: "block5=block12,features".
+        features: parts of the student to compare with the first live teacher's: "block5=block12,features", or "all".
         feature_weight: weight of that comparison, above 0.
+        blockwise: give each of these parts, and the head, the teacher's features of the part before it, so that all of
+            a network with random weights learns at once; a first stage, for a student of the teacher's shapes.
         train: splits to train on. Default: "train".
         validation: splits to measure after every epoch, "none" for none. Default: "validation".
         fold: instead of both: validate on this fold, train on all the others.
@@ -99,6 +101,7 @@ class Recipe:
     temperature: float = 1.0
     features: str | None = None
     feature_weight: float = 1.0
+    blockwise: bool = False
     train: str | None = None
     validation: str | None = None
     fold: int | None = None
@@ -165,6 +168,8 @@ class Recipe:
             )
         if self.features is not None and self.live_teacher is None:
             raise AudiotagError(f"features={self.features!r} needs a live_teacher to compare with")
+        if self.blockwise and self.features is None:
+            raise AudiotagError("blockwise trains parts on the teacher's features: it needs features, such as 'all'")
         if self.fold is not None and (self.train is not None or self.validation is not None):
             raise AudiotagError(
                 f"fold={self.fold} already says what to train and validate on: leave out train and validation"

@@ -81,8 +81,7 @@ class Trainee(keras.Model):
         self.weights_of_terms = lesson.weights
         self.augmentation, self.teachers = lesson.augmentation, lesson.teachers
         self.features, self.average = lesson.features, lesson.average
-        watched = [] if lesson.features is None else lesson.features.students(network)
-        self.student = twin_of(keras.Model(network.input, [network.output, *watched]))
+        self.student = twin_of(network) if lesson.features is None else lesson.features.student(network)
         self.terms = [] if len(lesson.weights) == 1 else [keras.metrics.Mean(f"{name}_loss") for name in lesson.weights]
         self.finite_steps = self.add_weight((), "zeros", "int32", trainable=False, name="finite_steps")
         nothing = np.zeros(network.output.shape[-1], np.float32)
@@ -113,12 +112,15 @@ class Trainee(keras.Model):
             self.drawn.assign(self.drawn + ops.sum(ops.cast(views["label"] > 0.5, "float32"), axis=0))
         if self.augmentation is not None:
             views = self.augmentation(views, training=training)
-        logits, *features = listed(self.student(views["log_mel"], training=training))
-        answers = {"logits": ops.cast(logits, "float32"), "label": views["label"]}
+        given = views["log_mel"]
         if self.teachers is not None:
             views["distillation"], theirs = self.teachers(views["log_mel"], views["label"])
-            if self.features is not None:
-                answers["features"] = self.features(features, theirs)
+            if self.features is not None and self.features.blockwise:
+                given = [given, *theirs]
+        logits, *features = listed(self.student(given, training=training))
+        answers = {"logits": ops.cast(logits, "float32"), "label": views["label"]}
+        if self.features is not None:
+            answers["features"] = self.features(features, theirs)
         if "distillation" in self.weights_of_terms:
             answers["distillation"] = views["distillation"]
         return answers
