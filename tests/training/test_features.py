@@ -36,19 +36,18 @@ def test_each_part_is_the_student_s_own_after_the_teacher_s_parts_before_it(
     log_mel = keras.ops.convert_to_tensor(np.random.default_rng(0).normal(size=(2, 40, 128, 1)).astype(np.float32))
     theirs = keras.Model(teacher.input, loss.teachers(teacher))(log_mel)
     logits, *made = loss.student(student)([log_mel, *theirs], training=False)
-    # The teacher with the student's weights in one stretch: what comes before that stretch is the teacher's.
-    mixed, stages = keras.models.clone_model(teacher), list(Parts(student).stages)
-    begins = [stages.index(name) for name in ("block1", "block5", "block10")]
-    for number, (begin, end) in enumerate(zip([0, *begins, len(stages) - 1], [*begins, len(stages) - 1, None])):
+    mixed, stages = keras.models.clone_model(teacher), Parts(student).stages
+    stretches = {"stem": "stem", "block4": "block1", "block9": "block5", "features": "block10", "head": "head"}
+    for number, (end, begin) in enumerate(stretches.items()):
+        # The teacher with the student's weights in one stretch: what comes before it is the teacher's.
         mixed.set_weights(teacher.get_weights())
-        for layers, own in zip(
-            list(Parts(mixed).stages.values())[begin:end], list(Parts(student).stages.values())[begin:end], strict=True
-        ):
-            for layer, source in zip(layers, own, strict=True):
-                layer.set_weights(source.get_weights())
-        wanted = mixed.output if end is None else part(mixed, PARTS.split(",")[number])
+        names = list(stages)
+        for name in names[names.index(begin) : names.index("last" if end == "features" else end) + 1]:
+            for layer, own in zip(Parts(mixed).stages[name], stages[name], strict=True):
+                layer.set_weights(own.get_weights())
+        wanted = mixed.output if end == "head" else part(mixed, end)
         expected = keras.Model(mixed.input, wanted)(log_mel, training=False)
-        np.testing.assert_allclose(logits if end is None else made[number], expected, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(logits if end == "head" else made[number], expected, rtol=1e-4, atol=1e-5)
 
 
 def test_equal_networks_leave_nothing_unexplained(pair: tuple[keras.Model, keras.Model]) -> None:
