@@ -74,6 +74,9 @@ def inspect(
     ] = None,
     source: _Source = None,
     dataset: _Dataset = None,
+    against: Annotated[
+        str | None, typer.Option(help="Another built data set: list the sounds that it has too, such as a test set.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print inspection.json instead of the lines.")] = False,
 ) -> None:
     """Look into a data set: classes, leaks, copies, levels.
@@ -87,7 +90,7 @@ def inspect(
 
     from audiotag import inspection
 
-    inspected = inspection.inspect(path, out, source=declared or source)
+    inspected = inspection.inspect(path, out, source=declared or source, against=against)
     if as_json:
         typer.echo((inspected.out / inspection.inspecting.SUMMARY).read_text(encoding="utf-8"), nl=False)
     else:

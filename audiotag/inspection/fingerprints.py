@@ -88,7 +88,7 @@ def _hash(values: np.ndarray) -> np.ndarray:
     return values ^ values >> np.uint64(31)
 
 
-def candidates(prints: np.ndarray, least: int, most: int) -> np.ndarray:
+def candidates(prints: np.ndarray, least: int, most: int, between: int | None = None) -> np.ndarray:
     """Pairs of clips that have words in common at one shift in time, those with the most first.
 
     Pairs are those of neighbours in the list of a word's clips: what many clips have tells none from another, and
@@ -98,6 +98,8 @@ def candidates(prints: np.ndarray, least: int, most: int) -> np.ndarray:
         prints: (clips, words).
         least: words in common, all at one shift or half a frame beside it, from which on a pair is one.
         most: how many pairs are given at most.
+        between: pairs are of a clip before this row and one from it on alone, of two sets one after the other. Default:
+            of any two.
 
     Returns:
         Rows of both clips, (pairs, 2) int64, the first less than the second.
@@ -108,8 +110,11 @@ def candidates(prints: np.ndarray, least: int, most: int) -> np.ndarray:
     pairs, shared = np.zeros((0, 2), np.int64), np.zeros(0, np.int64)
     for begin, end in pairwise(ends):
         rows, counts = _in_common(order[begin:end], clip, time, goes_on)
-        pairs = np.concatenate([pairs, rows[counts >= least]])
-        shared = np.concatenate([shared, counts[counts >= least]])
+        wanted = counts >= least
+        if between is not None:
+            wanted &= (rows[:, 0] < between) & (rows[:, 1] >= between)
+        pairs = np.concatenate([pairs, rows[wanted]])
+        shared = np.concatenate([shared, counts[wanted]])
         best = np.lexsort((pairs[:, 1], pairs[:, 0], -shared))[:most]
         pairs, shared = pairs[best], shared[best]
     return pairs
@@ -165,24 +170,29 @@ def similarity(first: np.ndarray, second: np.ndarray, least_frames: float) -> tu
 
     Args:
         first: (frames, bands).
-        second: the same shape.
-        least_frames: in which something moves, that both must share; so must they two thirds of all that they have.
+        second: (its frames, bands).
+        least_frames: in which something moves, that both must share. Of all that moves they must share two thirds too:
+            both, or the shorter one where their lengths differ.
 
     Returns:
         The correlation, and the shift: frame t of the first is frame t + shift of the second.
     """
-    frames, length = len(first), 2 * len(first)
+    lengths = np.array([len(first), len(second)])
+    frames, length = int(lengths.max()), 2 * int(lengths.max())
+    first, second = (np.pad(part, ((0, frames - len(part)), (0, 0))) for part in (first, second))
     spectra = np.fft.rfft(first, length, axis=0).conj() * np.fft.rfft(second, length, axis=0)
     products = np.fft.irfft(spectra.sum(axis=1), length)
     energies = [
         np.concatenate([[0.0], np.square(part, dtype=np.float64).sum(axis=1).cumsum()]) for part in (first, second)
     ]
-    shifts = np.arange(-(frames // 2), frames // 2 + 1)
+    furthest = frames // 2 if lengths[0] == lengths[1] else frames - 1
+    shifts = np.arange(-furthest, furthest + 1)
     begin, end = np.maximum(-shifts, 0), np.minimum(frames, frames - shifts)
     overlaps = energies[0][end] - energies[0][begin], energies[1][end + shifts] - energies[1][begin + shifts]
     enough = np.ones(len(shifts), bool)
-    for overlap, energy in zip(overlaps, energies, strict=True):
-        enough &= overlap >= max(_SHARED * energy[-1], least_frames)
+    for overlap, energy, own in zip(overlaps, energies, lengths, strict=True):
+        shared = _SHARED * energy[-1] if own == lengths.min() else 0.0
+        enough &= overlap >= max(shared, least_frames)
     if not enough.any():
         return 0.0, 0
     correlations = np.where(enough, products[shifts % length] / np.sqrt(np.maximum(overlaps[0] * overlaps[1], 1)), 0)
@@ -195,14 +205,16 @@ def agreement(first: np.ndarray, second: np.ndarray, shift: int, tolerance: int)
 
     Args:
         first: (samples,).
-        second: the same shape.
+        second: (its samples,).
         shift: sample t of the first is about sample t + shift of the second.
         tolerance: how far the shift may be off, samples.
 
     Returns:
         0 to 1: of copies near 1, even where noise was added or the level changed.
     """
-    samples, length = len(first), 2 * len(first)
+    samples = max(len(first), len(second))
+    first, second = (np.pad(part, (0, samples - len(part))) for part in (first, second))
+    length = 2 * samples
     spectra = np.fft.rfft(first, length).conj() * np.fft.rfft(second, length)
     products = np.fft.irfft(spectra, length)
     best = 0.0

@@ -41,6 +41,7 @@ class Inspected:
         rejected: the rows of `clips.csv` that are not in the records.
         heard: what the columns of the sound come from: "recordings", "waveforms" or "" for nothing.
         unread: clips whose recordings cannot be read now.
+        against: another data set, whose clips are looked for in this one; None: none is.
     """
 
     data: Data
@@ -50,6 +51,7 @@ class Inspected:
     rejected: pandas.DataFrame
     heard: str
     unread: tuple[str, ...] = ()
+    against: Inspected | None = None
 
     @property
     def frames_per_second(self) -> float:
@@ -90,12 +92,13 @@ class Inspected:
         return tuple(illustrate(exhibits, self.data, self.source))
 
 
-def measure(data: Data, source: Declaration | Path | None = None) -> Inspected:
+def measure(data: Data, source: Declaration | Path | None = None, *, sound: bool = True) -> Inspected:
     """Measure every clip of a data set.
 
     Args:
         data: an open data set.
         source: folder of its recordings, or its declaration. Default: the recordings where the build found them.
+        sound: whether recordings are read and measured too.
 
     Raises:
         AudiotagError: a shard is missing or damaged, or nothing can be read from the source that is named.
@@ -107,7 +110,7 @@ def measure(data: Data, source: Declaration | Path | None = None) -> Inspected:
     measured, prints, of_waveforms = _records(data, clips["clip_id"].tolist())
     of_recordings: dict[str, sounds.Sound] = {}
     unread: tuple[str, ...] = ()
-    if (used := data.recordings if source is None else source) is not None:
+    if (used := data.recordings if source is None else source) is not None and sound:
         listened = clips.iloc[_evenly(len(clips), MOST_HEARD)]
         of_recordings = _listen(data, used, listened)
         if of_recordings:

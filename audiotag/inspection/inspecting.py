@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,11 @@ class Inspection:
 
 
 def inspect(
-    path: str | Path, out: str | Path | None = None, *, source: Declaration | str | Path | None = None
+    path: str | Path,
+    out: str | Path | None = None,
+    *,
+    source: Declaration | str | Path | None = None,
+    against: str | Path | None = None,
 ) -> Inspection:
     """Look into a data set: classes, leaks, near-duplicates, levels, bandwidth, lengths, rejected clips.
 
@@ -66,9 +70,11 @@ def inspect(
             set's folder.
         source: folder of the recordings; or the declaration, whose sounds may be no files. Default: where the build
             found them. Without recordings, levels are those of kept waveforms, or of the log-mel as far as it tells.
+        against: folder of another data set of the same front end: sounds that it has too are listed.
 
     Raises:
-        AudiotagError: no data set, a damaged one, no such folder of recordings, or a folder that cannot be written.
+        AudiotagError: no data set, a damaged one, one of another front end, no such folder of recordings, or a folder
+            that cannot be written.
     """
     data = records.open(path)
     out = Path(f"inspection-{data.path.resolve().name}" if out is None else out)
@@ -78,9 +84,17 @@ def inspect(
         source = storage.place(source)
     if isinstance(source, Path) and not source.is_dir():
         raise AudiotagError(f"there is no folder of recordings {source}: say with --source where they lie")
+    other = None if against is None else records.open(against)
+    if other is not None and (difference := data.front_end.difference(other.front_end)):
+        raise AudiotagError(
+            f"sounds are compared in log-mels of one front end, {data.name} and {other.name} differ in {difference}: "
+            "build one of them again with the other's front end"
+        )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AudioWarning)  # the sections say it
         inspected = measure(data, source)
+        if other is not None:
+            inspected = replace(inspected, against=measure(other, sound=False))
         measured = sections.measure(inspected)
     tables = {
         name: value
@@ -90,6 +104,7 @@ def inspect(
         if len(value)
     }
     command = f"audiotag inspect {shlex.quote(str(path))} --out {shlex.quote(str(out))}"
+    command += "" if against is None else f" --against {shlex.quote(str(against))}"
     files = (CLIPS, *(f"{name}.csv" for name in tables))
     document = _document(data, inspected, measured, command, files)
     inspection = Inspection(out, document, inspected.clips.drop(columns="digest"), tables)

@@ -38,14 +38,14 @@ class Sounds:
         label = NAMES[len(self.clips) % 2]
         self.clips.append(Clip(name, path.name, (label,), split, columns={"recording": name} | columns))
 
-    def declare(self) -> Declaration:
+    def declare(self, seconds: float) -> Declaration:
         about = {"name": "noises", "version": "1", "licence": "CC0-1.0", "citation": "none"}
         return Declaration(
             **about,
             task="multiclass",
             labels=Labels(NAMES),
             clips=tuple(self.clips),
-            seconds=SECONDS,
+            seconds=seconds,
             root=self.root,
         )
 
@@ -57,12 +57,12 @@ def _clean(sounds: Sounds) -> None:
 
 @pytest.fixture(scope="session")
 def build(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Data]:
-    def make(fill: Callable[[Sounds], None], **options: object) -> Data:
+    def make(fill: Callable[[Sounds], None], seconds: float = SECONDS, **options: object) -> Data:
         folder = tmp_path_factory.mktemp("inspected")
         (folder / "recordings").mkdir()
         sounds = Sounds(folder / "recordings")
         fill(sounds)
-        records.build(sounds.declare(), folder / "data", workers=1, allow=["shared-recordings"], **options)
+        records.build(sounds.declare(seconds), folder / "data", workers=1, allow=["shared-recordings"], **options)
         return records.open(folder / "data")
 
     return make

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas
 import pytest
+import soundfile
 
 from audiotag import records
 from audiotag.errors import AudiotagError
@@ -121,3 +124,35 @@ def test_recordings_that_are_not_there_are_refused(clean: Data, tmp_path: Path) 
         inspect(clean.path, tmp_path / "out", source=tmp_path)
     with pytest.raises(AudiotagError, match="no folder of recordings"):
         inspect(clean.path, tmp_path, source=tmp_path / "nowhere")
+
+
+def test_sounds_of_another_data_set_are_found_in_clips_of_another_length(
+    clean: Data, build: Callable[..., Data], tmp_path: Path
+) -> None:
+    heard, rate = [f"noise {index}" for index in (3, 10)], clean.front_end.sample_rate
+
+    def fill(sounds: Any) -> None:
+        sounds.random = np.random.default_rng(11)
+        for index in range(6):
+            sounds.add(f"other {index}", sounds.noise(3.0), "train")
+        for name in heard:  # softer, some way into a longer clip, and beside another sound
+            waveform, copied = sounds.noise(3.0), soundfile.read(clean.recordings / f"{name}.wav")[0]
+            waveform *= 0.02
+            waveform[round(1.0037 * rate) :][: len(copied)] += 0.4 * copied
+            sounds.add(f"has {name}", waveform, "train")
+
+    longer = build(fill, seconds=3.0)
+    inspection = inspect(clean.path, tmp_path / "out", against=longer.path)
+    table = inspection.tables["against"]
+    assert set(zip(table["clip_id"], table["other"], strict=True)) == {(name, f"has {name}") for name in heard}
+    np.testing.assert_allclose(table["shift"], 1.0, atol=0.02)
+    assert any("sounds that noises has too: 2" in line for line in inspection.findings)
+    back = inspect(longer.path, tmp_path / "back", against=clean.path).tables["against"]
+    assert set(zip(back["other"], back["clip_id"], strict=True)) == {(name, f"has {name}") for name in heard}
+    np.testing.assert_allclose(back["shift"], -1.0, atol=0.02)
+
+
+def test_data_sets_of_other_front_ends_are_not_compared(clean: Data, build: Callable[..., Data]) -> None:
+    other = build(lambda sounds: sounds.add("noise", sounds.noise(), "train"), front_end="yamnet")
+    with pytest.raises(AudiotagError, match=r"of one front end.*sample_rate 32000 / 16000"):
+        inspect(clean.path, against=other.path)

@@ -14,6 +14,7 @@ SECTIONS = (
     "classes",
     "leaks",
     "duplicates",
+    "against",
     "levels",
     "bandwidth",
     "durations",

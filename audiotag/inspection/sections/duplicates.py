@@ -7,21 +7,14 @@ from collections.abc import Callable
 import numpy as np
 import pandas
 
-from audiotag.errors import AudiotagError
-from audiotag.inspection import energy
-from audiotag.inspection.fingerprints import agreement, candidates, similarity, textures
+from audiotag.inspection.fingerprints import candidates
 from audiotag.inspection.inspected import Inspected
+from audiotag.inspection.pairs import ALIKE, LOOKED_AT, one_sound
 from audiotag.report import formats
 from audiotag.report.section import Exhibit, Section, Table
 
-_ALIKE, _SAME = 2, 0.75  # words in common, where a pair is looked at; of textures, where it is one sound
-_PERHAPS, _AGREE = 0.5, 0.2  # of textures, where waveforms decide; of waveforms, where a pair is one sound
-_TOLERANCE = 0.05  # seconds
-_LOOKED_AT = 3000  # pairs
-_LEAST_SECONDS = 0.3  # in which something moves: less tells nothing of a sound
 _COPIES = 2000  # pairs of identical clips that are named
 _LISTED, _NAMED, _SEEN = 40, 2, 3
-_TOGETHER = 64
 
 
 def measure(inspected: Inspected) -> Section:
@@ -55,7 +48,7 @@ def measure(inspected: Inspected) -> Section:
         conclusions=tuple(conclusions),
         tables=(Table.of(table.head(_LISTED)),) if len(table) else (),
         exhibits=inspected.exhibits(_exhibits(table)),
-        facts={} if complete else {"pairs looked at": f"the {_LOOKED_AT:,} whose fingerprints are most alike"},
+        facts={} if complete else {"pairs looked at": f"the {LOOKED_AT:,} whose fingerprints are most alike"},
         values={"duplicates": table},
     )
 
@@ -71,19 +64,13 @@ def duplicates(inspected: Inspected) -> tuple[pandas.DataFrame, bool]:
     """
     sounding = np.flatnonzero(~inspected.silent)
     digests = inspected.clips["digest"].to_numpy()[sounding]
-    one_sound = _copies(digests, sounding)
+    copies = _copies(digests, sounding)
     different = sounding[np.sort(np.unique(digests.astype(str), return_index=True)[1])]
-    pairs = different[candidates(inspected.prints[different], _ALIKE, _LOOKED_AT)].tolist()
-    complete = len(pairs) < _LOOKED_AT
+    pairs = different[candidates(inspected.prints[different], ALIKE, LOOKED_AT)].tolist()
+    complete = len(pairs) < LOOKED_AT
     related = _related(inspected)
-    one_sound = {pair: same for pair, same in one_sound.items() if not related(*pair)}
-    pairs = [pair for pair in pairs if not related(*pair)]
-    least = _LEAST_SECONDS * inspected.frames_per_second
-    of_rows = _textures(inspected, sorted({row for pair in pairs for row in pair}))
-    for first, second in pairs:
-        value, shift = similarity(of_rows[first].astype(np.float32), of_rows[second].astype(np.float32), least)
-        if value >= _SAME or (value >= _PERHAPS and _agree(inspected, first, second, shift)):
-            one_sound[first, second] = value, shift
+    same = {pair: value for pair, value in copies.items() if not related(*pair)}
+    same |= one_sound([(first, second) for first, second in pairs if not related(first, second)], inspected, inspected)
     ids, splits, labels = (inspected.clips[name].to_numpy() for name in ("clip_id", "split", "labels"))
     rows = [
         (
@@ -91,7 +78,7 @@ def duplicates(inspected: Inspected) -> tuple[pandas.DataFrame, bool]:
             splits[first] if splits[first] == splits[second] else f"{splits[first]} + {splits[second]}",
             *(labels[first], labels[second], "no" if splits[first] == splits[second] else "yes"),
         )
-        for (first, second), (value, shift) in one_sound.items()
+        for (first, second), (value, shift) in same.items()
     ]
     columns = ["clip_id", "other", "similarity", "shift", "splits", "labels", "other labels", "across splits"]
     table = pandas.DataFrame(rows, columns=columns)
@@ -107,19 +94,6 @@ def _related(inspected: Inspected) -> Callable[[int, int], bool]:
     return lambda first, second: marks[first] == marks[second]
 
 
-def _agree(inspected: Inspected, first: int, second: int, shift: int) -> bool:
-    """Whether the waveforms of two clips agree; False where they are not at hand."""
-    ids, rate = inspected.clips["clip_id"], inspected.data.front_end.sample_rate
-    try:
-        waveforms = [inspected.waveform(ids[row]) for row in (first, second)]
-    except AudiotagError:
-        return False
-    if any(waveform is None for waveform in waveforms):
-        return False
-    samples = round(shift * rate / inspected.frames_per_second)
-    return agreement(*waveforms, samples, round(_TOLERANCE * rate)) >= _AGREE
-
-
 def _copies(digests: np.ndarray, rows: np.ndarray) -> dict[tuple[int, int], tuple[float, int]]:
     """Pairs of the same log-mel to the bit: each clip with the first one of its kind."""
     first: dict[str, int] = {}
@@ -128,19 +102,6 @@ def _copies(digests: np.ndarray, rows: np.ndarray) -> dict[tuple[int, int], tupl
         if (earlier := first.setdefault(digest, row)) != row and len(pairs) < _COPIES:
             pairs[earlier, row] = 1.0, 0
     return pairs
-
-
-def _textures(inspected: Inspected, rows: list[int]) -> dict[int, np.ndarray]:
-    """Textures of some clips by their rows, float16."""
-    if not rows:
-        return {}
-    data, ids = inspected.data, inspected.clips["clip_id"].to_numpy()
-    row_of, of_rows = {ids[row]: row for row in rows}, {}
-    unit = energy.nepers(data.front_end)
-    for batch in data.batches(clip_ids=list(row_of), batch_size=_TOGETHER):
-        values = textures(batch["log_mel"][..., 0], inspected.frames_per_second, unit).astype(np.float16)
-        of_rows |= {row_of[clip_id]: texture for clip_id, texture in zip(batch["clip_id"], values, strict=True)}
-    return of_rows
 
 
 def _exhibits(table: pandas.DataFrame) -> list[Exhibit]:
