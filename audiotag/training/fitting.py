@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import keras
@@ -122,7 +122,7 @@ def _train(
                 progress.say(line)
         diverged = False
         try:
-            return fit(network, data, recipe, out, lesson, kept, callbacks, devices)
+            return fit(Training(network, data, recipe, out, lesson, devices, callbacks, kept))
         except DivergedError:
             diverged = True
             raise
@@ -145,17 +145,9 @@ def _prepare_backend(seed: int) -> None:
             tf.config.experimental.enable_op_determinism()
 
 
-def fit(
-    network: keras.Model,
-    data: records.Data,
-    recipe: Recipe,
-    out: Path,
-    lesson: Lesson | None = None,
-    kept: Callable[[], None] = lambda: None,
-    callbacks: Sequence[keras.callbacks.Callback] = (),
-    devices: Devices | None = None,
-) -> Run:
-    """Train a network as a resolved recipe says, from the newest checkpoint in `out` or from the start.
+@dataclass(frozen=True)
+class Training:
+    """What is trained, as a resolved recipe says, and where the run is kept.
 
     Args:
         network: uncompiled, log-mel (batch, frames, mels, 1) to logits (batch, classes). What is trained of it are
@@ -164,17 +156,31 @@ def fit(
         recipe: resolved for this data set.
         out: run folder.
         lesson: what is taught beside the labels. Default: what the recipe says, without live teachers.
-        kept: called whenever a checkpoint is written. Default: nothing happens.
-        callbacks: further ones, called after the run's own.
         devices: that the network and the lesson were made for. Default: one.
+        callbacks: further ones, called after the run's own.
+        kept: called whenever a checkpoint is written. Default: nothing happens.
+    """
+
+    network: keras.Model
+    data: records.Data
+    recipe: Recipe
+    out: Path
+    lesson: Lesson | None = None
+    devices: Devices = field(default_factory=Devices)
+    callbacks: Sequence[keras.callbacks.Callback] = ()
+    kept: Callable[[], None] = lambda: None
+
+
+def fit(training: Training) -> Run:
+    """Train from the newest checkpoint in the run folder or from the start.
 
     Returns:
         The finished run; see `train`.
     """
-    devices = Devices() if devices is None else devices
-    lesson = lesson_for(recipe, data, network) if lesson is None else lesson
+    network, recipe, out, devices = training.network, training.recipe, training.out, training.devices
+    lesson = lesson_for(recipe, training.data, network) if training.lesson is None else training.lesson
     asked = [] if lesson.teachers is None else lesson.teachers.members
-    steps = recipe.epochs * epoch_steps(recipe, data) if recipe.weights is None else math.inf
+    steps = recipe.epochs * epoch_steps(recipe, training.data) if recipe.weights is None else math.inf
     diverged: AudiotagError | None = None
     with (
         computing_in(recipe.precision, network, *asked),
@@ -182,7 +188,7 @@ def fit(
         interruptible() as interruption,
     ):
         with devices.making():
-            model = Trainee(network, loss_for(data), optimizer(recipe, network), lesson)
+            model = Trainee(network, loss_for(training.data), optimizer(recipe, network), lesson)
         checkpoints, variables = Checkpoints(out / CHECKPOINTS), variables_of(model, network)
         state = checkpoints.restore(variables) or Progress()
         devices.draw_apart(model.variables)
@@ -196,28 +202,28 @@ def fit(
                 progress.say(frozen)
             if is_first():
                 (out / TAGGER).unlink(missing_ok=True)
-            keeping = _Keeping(checkpoints, variables, state, interruption, kept)
             try:
-                _fit(model, network, data, recipe, out, keeping, callbacks, devices)
+                _fit(training, model, _Keeping(checkpoints, variables, state, interruption))
             except (DivergedError, NotFiniteError) as error:
                 diverged = error
     if diverged is not None:
         where = f"after epoch {state.epoch + 1}, " if isinstance(diverged, NotFiniteError) else ""
         best = "no epoch had been finished"
         if state.best_epoch:
-            on_first(lambda: _finish(network, data, out, checkpoints, state, devices))
+            on_first(lambda: _finish(training, checkpoints, state))
             best = f"the weights of epoch {state.best_epoch}, the best so far, are in {out / STUDENT}"
         remedy = f"Try a lower learning_rate than {recipe.learning_rate}"
         raise DivergedError(f"{where}{diverged}; {best}. {remedy}") from diverged
     # The tagger is the last file to be written.
-    on_first(lambda: (out / TAGGER).exists() or _finish(network, data, out, checkpoints, state, devices))
+    on_first(lambda: (out / TAGGER).exists() or _finish(training, checkpoints, state))
     return Run(out, recipe, state.epoch, state.best_epoch, state.best_value, tuple(state.history))
 
 
-def _show_views(data: records.Data, recipe: Recipe, out: Path) -> None:
+def _show_views(training: Training) -> None:
     """Show the first examples as the student will get them."""
+    data, recipe = training.data, training.recipe
     first = {name: np.asarray(values) for name, values in next(iter(batches(recipe, data, Progress()))).items()}
-    views.show(first, augmentation(recipe, data), data.labels, data.front_end, out / TRAIN)
+    views.show(first, augmentation(recipe, data), data.labels, data.front_end, training.out / TRAIN)
 
 
 @dataclass(frozen=True)
@@ -228,33 +234,24 @@ class _Keeping:
     variables: Mapping[str, keras.Variable]
     state: Progress
     interruption: Interruption
-    sent: Callable[[], None]
 
 
-def _fit(
-    model: Trainee,
-    network: keras.Model,
-    data: records.Data,
-    recipe: Recipe,
-    out: Path,
-    keeping: _Keeping,
-    further: Sequence[keras.callbacks.Callback],
-    devices: Devices,
-) -> None:
+def _fit(training: Training, model: Trainee, keeping: _Keeping) -> None:
     """Fit the rest of an epoch that was begun, if there is one, then all others."""
     import tensorflow as tf
 
+    recipe, data, devices = training.recipe, training.data, training.devices
     state, steps = keeping.state, epoch_steps(recipe, data)
     sums = [(variable, keras.ops.convert_to_numpy(variable)) for variable in model.metrics_variables]
     while state.epoch < recipe.epochs and not state.stopped:
         feed = Feed(batches(recipe, data, state), placed=devices.count == 1)
         line = EpochLine(recipe.epochs, state, throughput := Throughput(feed, recipe.batch_size))
-        own = _callbacks(model, network, data, recipe, out, keeping, steps, throughput)
+        own = _callbacks(training, model, keeping, throughput)
         if state.step:
             own.append(RestoreSums(sums))
         try:
             if is_first() and not (state.epoch or state.step):
-                _show_views(data, recipe, out)
+                _show_views(training)
             with devices.training():
                 model.fit(
                     feed.batches(),
@@ -263,7 +260,7 @@ def _fit(
                     epochs=state.epoch + 1 if state.step else recipe.epochs,
                     shuffle=False,
                     verbose=0,
-                    callbacks=[*own, line, *further],
+                    callbacks=[*own, line, *training.callbacks],
                 )
         except (tf.errors.InvalidArgumentError, tf.errors.DataLossError, tf.errors.NotFoundError) as error:
             if reason := _reading_failed(error):
@@ -290,18 +287,12 @@ def cooling(network: keras.Model, recipe: Recipe) -> Temperature | None:
 
 
 def _callbacks(
-    model: Trainee,
-    network: keras.Model,
-    data: records.Data,
-    recipe: Recipe,
-    out: Path,
-    keeping: _Keeping,
-    steps: int,
-    throughput: Throughput,
+    training: Training, model: Trainee, keeping: _Keeping, throughput: Throughput
 ) -> list[keras.callbacks.Callback]:
     """In the order in which each needs what the one before it did to the epoch's logs."""
+    network, data, recipe, out = training.network, training.data, training.recipe, training.out
     state, average = keeping.state, model.average
-    finite = StopWhereNotFinite(network, state, steps)
+    finite = StopWhereNotFinite(network, state, epoch_steps(recipe, data))
     callbacks = [
         throughput,
         SeedEveryStep(recipe.seed, state),
@@ -334,23 +325,17 @@ def _callbacks(
             recipe.patience,
             keeping.interruption,
             finite.look,
-            keeping.sent,
+            training.kept,
         ),
     ]
 
 
-def _finish(
-    network: keras.Model,
-    data: records.Data,
-    out: Path,
-    checkpoints: Checkpoints,
-    state: Progress,
-    devices: Devices,
-) -> None:
+def _finish(training: Training, checkpoints: Checkpoints, state: Progress) -> None:
     """Write `student.keras` and `tagger.keras` with the weights of the best epoch."""
     from audiotag import tagging
 
-    if devices.count > 1:
+    network, data, out = training.network, training.data, training.out
+    if training.devices.count > 1:
         network = keras.models.clone_model(network)  # on this host's own device: nobody else takes part
     checkpoints.load_weights(state.best_epoch, network)
     thaw(network)  # what was frozen is a matter of the run, not of the student

@@ -15,7 +15,7 @@ import audiotag
 from audiotag import models, records
 from audiotag.errors import AudiotagError
 from audiotag.training import Recipe, train
-from audiotag.training.fitting import fit
+from audiotag.training.fitting import Training, fit
 from audiotag.training.recipe import resolve
 
 TINY = {"width": 8, "depth": 1, "heads": 2, "patch": 4, "stride": 4}
@@ -128,7 +128,7 @@ def test_a_recipe_that_never_trained_an_epoch_gives_its_folder_to_the_next(
 ) -> None:
     from audiotag.training import fitting
 
-    monkeypatch.setattr(fitting, "fit", lambda network, data, recipe, *further: recipe)
+    monkeypatch.setattr(fitting, "fit", lambda asked: asked.recipe)
     for seed in (1, 2):
         assert train(a_recipe(tones, seed=seed), tmp_path / "run").seed == seed
         assert f"seed = {seed}\n" in (tmp_path / "run" / "recipe.toml").read_text(encoding="utf-8")
@@ -271,7 +271,7 @@ def test_a_run_from_before_a_field_was_known_goes_on_with_its_default(
 
 
 def fitted(network: Any, data: records.Data, out: Path, **choices: Any) -> Any:
-    return fit(network, data, resolve(a_recipe(data, **choices), data), out)
+    return fit(Training(network, data, resolve(a_recipe(data, **choices), data), out))
 
 
 def test_training_stops_when_patience_ends_and_a_finished_run_stays_stopped(

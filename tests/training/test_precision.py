@@ -14,7 +14,7 @@ import pytest
 from audiotag import records
 from audiotag.errors import AudiotagError
 from audiotag.training import Recipe, precision
-from audiotag.training.fitting import fit
+from audiotag.training.fitting import Training, fit
 from audiotag.training.optimizers import optimizer
 from audiotag.training.recipe import resolve
 
@@ -37,7 +37,7 @@ def test_the_file_of_a_run_in_bfloat16_is_float32(
     tones: records.Data, network: Callable[..., Any], tmp_path: Path
 ) -> None:
     recipe = Recipe(tones.path, epochs=1, batch_size=6, precision="bfloat16")
-    run = fit(network(), tones, resolve(recipe, tones), tmp_path)
+    run = fit(Training(network(), tones, resolve(recipe, tones), tmp_path))
     for file in (run.student, run.tagger):
         with zipfile.ZipFile(file) as archive:
             assert b"mixed" not in archive.read("config.json")
