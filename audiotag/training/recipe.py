@@ -24,14 +24,15 @@ OPTIMIZERS = ("adam", "adamw")
 class Recipe:
     """Every choice of a training run. None means: what the data set and the other choices imply (`resolve`).
 
-    `audiotag train` makes its options from the fields and from the lines below, `recipe.toml` holds their values.
+    `audiotag train` makes its options from the fields and from the lines below, `recipe.toml` holds their values. The
+    text "none" takes back weights, freeze, teacher, live_teacher or features of a preset.
 
     Args:
         data: folder of the built data set, or its address.
         model: architecture, as `models.build` names it: mn01 … mn40, dymn10, passt_s, crnn …
         model_options: keyword arguments of the architecture.
         weights: weights to start from: published ("audioset" or a name), a .pt, .safetensors or .keras file, a run.
-            Default: from scratch.
+            Default, and "none" against a preset's: from scratch.
         new_head: put a new head on (True), or refuse weights of other classes (False). A new head keeps the outputs of
             classes that the weights know by the same id or name, where they say (published weights, .keras files):
             those of a multilabel data set that they know, those of a multiclass one where they know all; it is random
@@ -129,6 +130,9 @@ class Recipe:
     patience: int | None = None
 
     def __post_init__(self) -> None:
+        for name in ("weights", "freeze", "teacher", "live_teacher", "features"):
+            if getattr(self, name) == "none":
+                object.__setattr__(self, name, None)
         if self.optimizer not in OPTIMIZERS:
             raise AudiotagError(f"no optimizer is named {self.optimizer!r}: {suggest(self.optimizer, OPTIMIZERS)}")
         if self.monitor is not None and self.monitor not in MONITORS:

@@ -94,6 +94,13 @@ def test_what_is_changed_replaces_a_value_and_of_a_table_what_is_named() -> None
     assert again.augment["gain"] == 7.0
 
 
+def test_none_takes_back_the_weights_of_a_preset() -> None:
+    preset = training.preset("esc50_mn")
+    assert preset.values["weights"] == "audioset"
+    recipe = preset.recipe(a_data_set("multiclass"), fold=1, weights="none")
+    assert recipe.weights is None and recipe.epochs == preset.values["epochs"]
+
+
 def test_a_fold_takes_the_place_of_the_splits() -> None:
     recipe = training.preset("dcase20_mn").recipe(a_data_set("multiclass"), fold=2)
     assert (recipe.fold, recipe.train, recipe.validation) == (2, None, None)
