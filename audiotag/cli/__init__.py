@@ -138,7 +138,7 @@ def _warnings_as_lines() -> Iterator[None]:
         yield
 
 
-def _stop(message: str = "stopped; what is finished is kept, run the same command again to go on") -> int:
+def _stop(message: str = "stopped; run it again: build, teach, train and sweep go on from what is finished") -> int:
     print(f"audiotag: {message}", file=sys.stderr)
     return _INTERRUPTED
 
