@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from audiotag import records, storage, tables
+from audiotag.clips import published
 from audiotag.errors import AudiotagError
 from audiotag.labels import Labels
 
@@ -30,8 +31,7 @@ def declare(source: str | Path | None = None, subset: Literal["esc10"] | None = 
         raise AudiotagError(f"subset must be 'esc10' or left out, received {subset!r}")
     if source is None:
         source = storage.fetch_archive(URL, "ESC-50", name="ESC-50-master.zip") / "ESC-50-master"
-    root = storage.place(source).resolve()
-    path = root / "meta" / "esc50.csv"
+    root, path = published.table_of("esc50", storage.place(source).resolve())
     table = tables.read(path, (*COLUMNS, "esc10") if subset else COLUMNS)
     if subset:
         table = table[table["esc10"].str.strip().str.lower() == "true"]

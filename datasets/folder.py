@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from audiotag import audio, storage
-from audiotag.clips import clip_tables, drawing, sources, splits
+from audiotag.clips import clip_tables, drawing, published, sources, splits
 from audiotag.clips.cutting import is_readable, length_of, pieces
 from audiotag.clips.declaration import ALL, UNKNOWN, is_beyond
 from audiotag.clips.recordings import Recordings
@@ -28,9 +28,10 @@ def _clips_of_folders(root: Path, names_are_classes: bool) -> list[Clip]:
     files = Recordings(root).names
     if not files:
         raise AudiotagError(f"{root} holds no sound files ({' '.join(audio.SUFFIXES)}): put a folder a class into it")
-    for dataset, (title, table, _) in clip_tables.PUBLISHED.items():
-        if (root / table).is_file():
-            raise AudiotagError(f"{root} is {title}, it holds {table}: audiotag build {dataset} --source {root}")
+    dataset, place = published.in_folder(root)
+    if dataset:
+        title = published.PUBLISHED[dataset].title
+        raise AudiotagError(f"{root} holds {title}'s table: audiotag build {dataset} --source {place}")
     tops = {file.split("/")[0] for file in files if "/" in file}
     split_of = {} if names_are_classes else splits.recognise(sorted(tops))
     # The folder `unlabelled` stands beside those of classes, or beside those of splits.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from audiotag import records, storage, tables
+from audiotag.clips import published
 from audiotag.errors import AudiotagError
 from audiotag.labels import Labels
 
@@ -22,12 +23,11 @@ def declare(source: str | Path | None = None) -> records.Declaration:
 
     Args:
         source: folder with `metadata/UrbanSound8K.csv` and `audio/fold1` … `audio/fold10`, unpacked from
-            zenodo.org/records/1203745.
+            zenodo.org/records/1203745; or with the table and `fold1` … `fold10` side by side, as copies have them.
     """
     if source is None:
         raise AudiotagError(f"UrbanSound8K is not downloaded: unpack {PAGE} and name its folder with --source")
-    root = storage.place(source).resolve()
-    path = root / "metadata" / "UrbanSound8K.csv"
+    root, path = published.table_of("urbansound8k", storage.place(source).resolve())
     table = tables.read(path, COLUMNS)
     if table.empty:
         raise AudiotagError(f"{path} names no clip: is it the published table?")
@@ -39,9 +39,11 @@ def declare(source: str | Path | None = None) -> records.Declaration:
                 f"{path} {tables.place(table, position)}: classID {target} is both {names[target]} and {name}"
             )
 
+    audio = "audio/" if (root / "audio").is_dir() else ""
+
     def clip(file: str, fold: int, target: int, recording: str) -> records.Clip:
-        storage.inside(root / "audio", file)
-        source = f"audio/fold{fold}/{file}"
+        source = f"{audio}fold{fold}/{file}"
+        storage.inside(root, source)
         return records.Clip(Path(file).stem, source, (names[target],), f"fold{fold}", columns={"recording": recording})
 
     return records.Declaration(

@@ -44,11 +44,13 @@ def run_recipe(experiment: Callable[..., Any]) -> None:
 
     from audiotag import storage
     from audiotag.cli import options
+    from audiotag.cli.quiet import silenceable
 
     file = Path(sys.argv[0])
     known = file.resolve().parent == storage.library("recipes").resolve()
     program = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-    program.command(help=options.purpose(experiment))(options.of(experiment)(lambda **choices: experiment(**choices)))
+    command = options.of(experiment)(lambda **choices: experiment(**choices))
+    program.command(help=options.purpose(experiment))(silenceable(command))
     sys.exit(run(program, sys.argv[1:], name=f"audiotag recipe {file.stem if known else file}"))
 
 
@@ -136,7 +138,7 @@ def _warnings_as_lines() -> Iterator[None]:
         yield
 
 
-def _stop(message: str = "stopped; what is finished is kept, run the same command again to go on") -> int:
+def _stop(message: str = "stopped; run it again: build, teach, train and sweep go on from what is finished") -> int:
     print(f"audiotag: {message}", file=sys.stderr)
     return _INTERRUPTED
 

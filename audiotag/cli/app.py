@@ -23,6 +23,7 @@ from audiotag.cli import (
     teach,
     train,
 )
+from audiotag.cli.quiet import Quiet, silenceable
 
 app = typer.Typer(
     name="audiotag",
@@ -42,7 +43,7 @@ def _version(wanted: bool) -> None:
 @app.callback(invoke_without_command=True)
 def options(
     context: typer.Context,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
+    quiet: Quiet = False,
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
 ) -> None:
     """Teach small networks to name sounds: build records, distil, evaluate every class, tag."""
@@ -52,14 +53,14 @@ def options(
 
 
 EXTRA = {"allow_extra_args": True, "ignore_unknown_options": True}
-app.command(cls=build.BuildCommand, context_settings=EXTRA)(build.build)
+app.command(cls=build.BuildCommand, context_settings=EXTRA)(silenceable(build.build))
 for command in (data.verify, data.inspect):
-    app.command(context_settings=EXTRA)(command)
+    app.command(context_settings=EXTRA)(silenceable(command))
 for command in (
     *(teach.teach, train.train, sweep.sweep, runs.runs),
     *(calibrate.calibrate, evaluate.evaluate, compare.compare),
     *(tag.tag, embed.embed, catalogue.models, presets.presets),
 ):
-    app.command()(command)
+    app.command()(silenceable(command))
 app.add_typer(bench.bench, name="bench")
 app.command(context_settings={**EXTRA, "help_option_names": []})(catalogue.recipe)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from audiotag.cli.quiet import silenceable
 from audiotag.startup import import_tensorflow_quietly
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ bench = typer.Typer(no_args_is_help=True, help="Measure building and reading on 
 
 
 @bench.command()
+@silenceable
 def read(
     path: Annotated[Path, typer.Argument(help="A built data set.")],
     split: Annotated[str, typer.Option(help="Splits.")] = "all",
@@ -43,6 +45,7 @@ def read(
 
 
 @bench.command()
+@silenceable
 def build(
     dataset: Annotated[str, typer.Argument(help="A dataset's name or .py file, or a folder with a folder a class.")],
     source: Annotated[Path | None, typer.Option(help="Where the recordings lie, if not to be downloaded.")] = None,

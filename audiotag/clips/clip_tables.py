@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from audiotag import progress, tables
-from audiotag.clips import splits
+from audiotag.clips import published, splits
 from audiotag.clips.declaration import ALL, UNKNOWN, Clip, Event
 from audiotag.clips.recordings import Recordings
 from audiotag.errors import AudiotagError
@@ -28,11 +28,6 @@ COLUMNS = {
     "end": "end",
     "split": "split",
     "fold": "split",
-}
-# Published tables: the data set that reads each, where it lies, and columns by which it is known.
-PUBLISHED = {
-    "esc50": ("ESC-50", "meta/esc50.csv", {"filename", "fold", "target", "category"}),
-    "urbansound8k": ("UrbanSound8K", "metadata/UrbanSound8K.csv", {"slice_file_name", "fsID", "fold", "classID"}),
 }
 # Columns of strong labels, where a table has both.
 EVENT = ("onset", "offset")
@@ -91,9 +86,9 @@ def _header(columns: list[str], table: Path, one_hot: Sequence[str]) -> dict[str
 
     A further column is left as it is, unless its name nearly is one with a meaning: a slip of the pen.
     """
-    for dataset, (title, _, known) in PUBLISHED.items():
-        if known <= set(columns):
-            raise AudiotagError(f"{table} is {title}'s table: audiotag build {dataset} --source DIR")
+    if dataset := published.by_columns(columns):
+        title = published.PUBLISHED[dataset].title
+        raise AudiotagError(f"{table} is {title}'s table: audiotag build {dataset} --source DIR")
     for column in columns:
         folded = column.strip().casefold()
         near = get_close_matches(folded, COLUMNS, n=1, cutoff=0.75)

@@ -298,6 +298,10 @@ def declare(dataset: str | Path, **options: Any) -> Declaration:
     Args:
         dataset: name, `.py` file, or a folder (which `datasets/folder.py` then reads: a folder a class).
         options: keyword arguments of the file's `declare`; an unknown one is an error that suggests the nearest.
+
+    Raises:
+        AudiotagError: an option that is unknown or missing, or what the file raises; of a table that is not there, with
+            the command that says which ones the data set reads.
     """
     function = function_of(dataset)
     if (folder := storage.place(dataset)).is_dir():
@@ -312,4 +316,9 @@ def declare(dataset: str | Path, **options: Any) -> Declaration:
             raise AudiotagError(
                 f"data set {dataset} cannot do without the option {name}: give --{name.replace('_', '-')}"
             )
-    return function(**options)
+    try:
+        return function(**options)
+    except AudiotagError as error:
+        if not isinstance(error.__cause__, FileNotFoundError):
+            raise
+        raise AudiotagError(f"{error}; audiotag build {dataset} --help says what the data set is read from") from error

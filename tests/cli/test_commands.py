@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from audiotag import storage
+from audiotag import cli, storage
+from audiotag.cli.app import app
 from audiotag.training import Recipe
 
 COMMANDS = (
@@ -148,6 +149,19 @@ def test_quietness_is_silence_on_standard_error(command: Command, data: Path, st
     assert (tagged.code, tagged.err) == (0, "")
     assert tagged.out.startswith(str(folder / "low" / "0.wav"))
     assert command("verify", data).err == ""
+
+
+def test_quiet_stands_before_a_command_or_among_its_options(
+    command: Command, data: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for arguments, silent in ((["verify", data], False), (["verify", data, "--quiet"], True)):
+        assert cli.run(app, list(map(str, arguments))) == 0
+        assert (capfd.readouterr().err == "") == silent
+    for arguments in [(name,) for name in COMMANDS if name not in ("bench", "recipe")] + [
+        ("bench", "read"),
+        ("recipe", "quickstart"),
+    ]:
+        assert "-q, --quiet" in command(*arguments, "--help").out
 
 
 def test_the_version_is_printed(command: Command) -> None:

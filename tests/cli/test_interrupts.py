@@ -94,7 +94,7 @@ def test_a_build_that_is_interrupted_says_so_in_one_line_and_goes_on(command: Co
     assert process.stderr.readline() == "reached\n"
     code, out, err = interrupt(process)
     assert (code, out) == (130, "")
-    assert err == "audiotag: stopped; what is finished is kept, run the same command again to go on\n"
+    assert err == "audiotag: stopped; run it again: build, teach, train and sweep go on from what is finished\n"
     assert not (tmp_path / "data").exists()
     (tmp_path / "hold").unlink()
     assert command(*arguments).code == 0
@@ -110,7 +110,7 @@ def test_a_training_that_is_interrupted_says_so_in_one_line_and_goes_on(
     assert process.stderr.readline().startswith("epoch 1/3")
     code, out, err = interrupt(process)
     assert (code, out) == (130, "")
-    assert err == "audiotag: stopped; what is finished is kept, run the same command again to go on\n"
+    assert err == "audiotag: stopped; run it again: build, teach, train and sweep go on from what is finished\n"
     assert [path.name for path in (tmp_path / "run" / "checkpoints").glob("*.npz")] == ["epoch-0001.npz"]
     assert not list((tmp_path / "run").glob("*.keras"))
     done = command(*arguments)

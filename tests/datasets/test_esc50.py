@@ -96,10 +96,19 @@ def test_a_broken_row_is_one_clear_error(tmp_path, row, message):
 
 
 def test_a_folder_without_the_table_and_an_unknown_subset_are_refused(tmp_path):
-    with pytest.raises(AudiotagError, match=r"no such file: .*esc50\.csv"):
+    with pytest.raises(
+        AudiotagError, match=r"ESC-50 holds meta/esc50\.csv and a folder audio; .* another one with --source"
+    ):
         records.declare("esc50", source=tmp_path)
     with pytest.raises(AudiotagError, match="'esc10' or left out, received 'esc5'"):
         records.declare("esc50", source=make_source(tmp_path), subset="esc5")
+
+
+def test_the_folder_into_which_the_archive_was_unpacked_is_enough(tmp_path: Path) -> None:
+    source = make_source(tmp_path / "ESC-50-master")
+    assert records.declare("esc50", source=tmp_path).root == source
+    (source / "meta" / "esc50.csv").rename(source / "esc50.csv")
+    assert len(records.declare("esc50", source=source).clips) == len(ROWS)
 
 
 def pack(source: Path, archive: Path, extra: str | None = None) -> None:

@@ -39,3 +39,9 @@ def test_what_is_not_downloaded_is_one_line(name: str) -> None:
     assert declaration.load_file(FILES[name]).PAGE in str(raised.value) and "--source" in str(raised.value)
     help_of_source = inspect.getdoc(declaration.function_of(name)).split("source:")[1]
     assert "folder" in help_of_source.split("\n")[0]
+
+
+@pytest.mark.parametrize("name", ["audioset", "audioset_strong", "birdclef", "dcase20", "fsd50k", "openmic"])
+def test_a_folder_without_the_tables_is_told_where_its_layout_stands(name: str, tmp_path: Path) -> None:
+    with pytest.raises(AudiotagError, match=rf"no such file: .*; audiotag build {name} --help says what"):
+        records.declare(name, source=tmp_path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -38,9 +40,32 @@ def test_folds_classes_and_recordings_are_those_of_the_table(source: Path) -> No
     assert all(len(declared.read(declared.root, clip, 8000)) == 800 for clip in declared.clips)
 
 
+@pytest.mark.parametrize("layout", ["unpacked", "side by side", "side by side, unpacked"])
+def test_copies_of_other_layouts_are_read(source: Path, tmp_path: Path, layout: str) -> None:
+    published = [clip.source for clip in records.declare("urbansound8k", source=source).clips]
+    folder = tmp_path / "copy" / "UrbanSound8K" if layout.endswith("unpacked") else tmp_path / "copy"
+    if layout.startswith("side"):
+        shutil.copytree(source / "audio", folder)
+        shutil.copy(source / "metadata" / "UrbanSound8K.csv", folder)
+        published = [name.removeprefix("audio/") for name in published]
+    else:
+        for part in ("audio", "metadata"):
+            shutil.copytree(source / part, folder / part)
+    declared = records.declare("urbansound8k", source=tmp_path / "copy")
+    assert declared.root == folder
+    assert [clip.source for clip in declared.clips] == published
+    assert all((folder / clip.source).is_file() for clip in declared.clips)
+    with pytest.raises(AudiotagError, match=re.escape(f"audiotag build urbansound8k --source {folder}")):
+        records.declare(tmp_path / "copy")
+
+
 def test_what_is_wrong_is_one_clear_error(source: Path) -> None:
     with pytest.raises(AudiotagError, match=r"zenodo\.org/records/1203745 and name its folder with --source"):
         records.declare("urbansound8k")
+    with pytest.raises(
+        AudiotagError, match=r"holds metadata/UrbanSound8K\.csv .*audio has no .*another one with --source"
+    ):
+        records.declare("urbansound8k", source=source / "audio")
     with (source / "metadata" / "UrbanSound8K.csv").open("a", encoding="utf-8") as file:
         file.write("../x.wav,1,0,1,1,1,3,cat\n")
     with pytest.raises(AudiotagError, match="line 4: classID 3 is both dog_bark and cat"):
