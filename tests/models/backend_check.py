@@ -23,6 +23,34 @@ CASES = {
     "passt_tiny": ("passt", 527, "golden/passt_tiny.safetensors", TINY),
 }
 
+FMN = {
+    "fmn04": "fmn04",
+    "fmn04_gru128": "fmn04+gru-128",
+    "fmn04_tf128": "fmn04+tf-128",
+    "fmn04_attn128": "fmn04+att-128",
+    "fmn04_tcn128": "fmn04+tcn-128",
+    "fmn04_hybrid128": "fmn04+hybrid-128",
+}
+
+
+def fmn_differences(shared: Path, name: str) -> dict[str, float]:
+    """Largest absolute differences of a frame-wise MobileNet from the published implementation."""
+    state = models.load_state_dict(shared / f"golden/{name}.safetensors")
+    golden = np.load(shared / f"golden/{name}_io.npz")
+    network = models.build(FMN[name], classes=40, pooling="mean_logit")
+    outputs = [models.frame_level(network).output, network.output, network.get_layer("steps").output]
+    watched = keras.Model(network.input, outputs)
+    watched.compile(run_eagerly=keras.backend.backend() != "jax")
+    spectrograms = golden["log_mel"].transpose(0, 3, 2, 1)
+
+    def computed(left_out: str) -> list[np.ndarray]:
+        models.convert({key: tensor for key, tensor in state.items() if not key.startswith(left_out)}, network)
+        return watched.predict(spectrograms, verbose=0)
+
+    strong, _, steps = computed("weak_head")
+    found = {"strong": strong.transpose(0, 2, 1), "weak": computed("strong_head")[1], "features": steps[:, ::10]}
+    return {output: float(np.abs(values - golden[output]).max()) for output, values in found.items()}
+
 
 def golden_differences(shared: Path, name: str) -> dict[str, float]:
     """Largest absolute difference from the published implementation, for every output and input length."""
