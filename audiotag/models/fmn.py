@@ -8,11 +8,12 @@ import keras
 
 from audiotag.errors import AudiotagError
 from audiotag.models import heads, sequence_models
-from audiotag.models.blocks import Architecture, check_choice, convolution
+from audiotag.models.blocks import Architecture, Stride, check_choice, convolution
 from audiotag.models.mn import Block, convolutions, squeeze_excitation, widened
 
-BAND_STRIDES = (1, 2, 2, 1, 1, 2, 1, 2, 1, 1, 2, 1, 1, 1, 2)
-"""Of the blocks over mels; over frames only the stem and block 2 have a stride of 2."""
+_BANDS = (1, 2)  # a stride of mels alone
+STRIDES: tuple[Stride, ...] = (1, 2, _BANDS, 1, 1, _BANDS, 1, _BANDS, 1, 1, _BANDS, 1, 1, 1, _BANDS)
+"""Of the blocks: with the stem's, frames are halved twice and mels seven times."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,7 @@ class FMN(Architecture):
             )
 
     def _logits(self, spectrogram: keras.KerasTensor, classes: int, frames: int | None) -> keras.KerasTensor:
-        strides = [1 if bands == 1 else (1, bands) for bands in BAND_STRIDES]
-        strides[1] = 2
-        x = heads.frequency_mean(convolutions(spectrogram, self.width, strides, _inside))
+        x = heads.frequency_mean(convolutions(spectrogram, self.width, STRIDES, _inside))
         if self.sequence:
             x = sequence_models.sequence_model(x, self.sequence, self.units)
         return heads.frames(x, classes, self.pooling)

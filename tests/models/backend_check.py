@@ -38,17 +38,17 @@ def fmn_differences(shared: Path, name: str) -> dict[str, float]:
     state = models.load_state_dict(shared / f"golden/{name}.safetensors")
     golden = np.load(shared / f"golden/{name}_io.npz")
     network = models.build(FMN[name], classes=40, pooling="mean_logit")
-    outputs = [models.frame_level(network).output, network.output, network.get_layer("steps").output]
-    watched = keras.Model(network.input, outputs)
-    watched.compile(run_eagerly=keras.backend.backend() != "jax")
-    spectrograms = golden["log_mel"].transpose(0, 3, 2, 1)
-
-    def computed(left_out: str) -> list[np.ndarray]:
-        models.convert({key: tensor for key, tensor in state.items() if not key.startswith(left_out)}, network)
-        return watched.predict(spectrograms, verbose=0)
-
-    strong, _, steps = computed("weak_head")
-    found = {"strong": strong.transpose(0, 2, 1), "weak": computed("strong_head")[1], "features": steps[:, ::10]}
+    between = network.get_layer("frame_logits")
+    body = keras.Model(network.input, [between.input, network.get_layer("steps").output])
+    head = keras.Model(between.input, [between.output, network.output])
+    for part in (body, head):
+        part.compile(run_eagerly=keras.backend.backend() != "jax")
+    models.convert({key: tensor for key, tensor in state.items() if not key.startswith("weak_head")}, network)
+    features, steps = body.predict(golden["log_mel"].transpose(0, 3, 2, 1), verbose=0)
+    strong, _ = head.predict(features, verbose=0)
+    models.convert({key: tensor for key, tensor in state.items() if not key.startswith("strong_head")}, network)
+    _, weak = head.predict(features, verbose=0)
+    found = {"strong": strong.transpose(0, 2, 1), "weak": weak, "features": steps[:, ::10]}
     return {output: float(np.abs(values - golden[output]).max()) for output, values in found.items()}
 
 

@@ -171,6 +171,7 @@ def test_parameters_are_those_that_pytorch_counts(shared):
             assert models.parameters(models.build(f"fmn04+{name}-128", classes=40)) == theirs
 
 
+@pytest.mark.slow
 def test_a_saved_network_opens_with_the_same_outputs_and_gives_its_weights(tmp_path):
     keras.utils.set_random_seed(4)
     spectrograms = np.random.default_rng(0).normal(size=(2, 90, 32, 1)).astype(np.float32)
