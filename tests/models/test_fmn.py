@@ -18,9 +18,9 @@ from audiotag.training import features, freezing, layerwise
 check = module_of(Path(__file__).with_name("backend_check.py"))
 array = keras.ops.convert_to_numpy
 TOLERANCE = 1e-4
-# Of all that JAX compiles, the hybrid says most.
+# JAX compiles each for half a minute.
 GOLDEN = [
-    pytest.param(backend, name, marks=[pytest.mark.slow] * (backend == "jax" and name != "fmn04_hybrid128"))
+    pytest.param(backend, name, marks=[pytest.mark.slow] * (backend == "jax"))
     for backend in ("tensorflow", "jax", "torch")
     for name in check.FMN
 ]
