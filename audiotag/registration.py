@@ -28,6 +28,7 @@ CLASSES = {
         "TakeTokens",
         "TimeTokens",
     ),
+    "audiotag.models.sequence_models": ("MinGRU", "RotaryPositions"),
     "audiotag.tagging.tagger": ("AudioTagger",),
     "audiotag.training.layerwise": ("LayerwiseAdam",),
     "audiotag.training.losses": ("KnownCrossentropy",),

@@ -15,7 +15,8 @@ FIRST = (
 # Files that share a kept process: in several workers, each would start its own.
 TOGETHER = {
     "on other backends": (
-        *("models/test_backends.py", "models/test_embedding.py", "training/test_layerwise.py", "test_hear.py"),
+        *("models/test_backends.py", "models/test_fmn.py", "models/test_embedding.py", "training/test_layerwise.py"),
+        *("test_hear.py",),
         *("tensorboard/test_callback.py", "tagging/test_tagger.py", "tagging/test_calibration.py"),
         *("frontend/test_layer.py", "augment/batches/test_backends.py"),
         *("training/test_fused.py", "training/test_trainee.py"),

@@ -41,9 +41,8 @@ def _described(preset: Preset) -> dict[str, str]:
 
     single = preset.architecture != presets.ENSEMBLE
     members = f"mean of {len(preset.members)}: {', '.join(preset.members)}"
-    classes = {"audioset": "527 of AudioSet", "yamnet": "521 of AudioSet"}.get(
-        preset.labels, "none: a start for training"
-    )
+    known = {"audioset": "527 of AudioSet", "yamnet": "521 of AudioSet", "audioset_strong": "447 of AudioSet Strong"}
+    classes = known.get(preset.labels, "none: a start for training")
     checksum = preset.sha256 or "none is published; that of the first download is recorded and held to"
     return {
         "name": preset.name,
@@ -75,7 +74,8 @@ def _print_table(chosen: list[Preset]) -> None:
     Console().print(table)
     typer.echo("\nMACs for a clip of 10 s, size in float32, mAP on AudioSet's evaluation set as published.")
     typer.echo(
-        "Without published weights: crnn, cnn_transformer, transformer_gru, passt. `audiotag models NAME` shows one."
+        "Without published weights: crnn, cnn_transformer, transformer_gru, passt, fmn10+att-256, fmn10+tcn-256. "
+        "`audiotag models NAME` shows one."
     )
 
 

@@ -168,6 +168,17 @@ PRESETS = {
         *(LogMelConfig(name=f"efficientat_mels_{mels}", mels=mels) for mels in (40, 64, 256)),
         # PaSST's class default is 15500; its training and evaluation scripts give 15000.
         LogMelConfig(name="passt", fmax=15_000.0),
+        # Upper edge of evaluation: half the rate less half the range that training draws it from.
+        LogMelConfig(
+            name="efficientsed",
+            sample_rate=16_000,
+            window=400,
+            hop=160,
+            fft=512,
+            fmax=7_000.0,
+            floor="clamp",
+            log_floor=1e-7,
+        ),
         LogMelConfig(
             name="yamnet",
             sample_rate=16_000,
@@ -188,8 +199,8 @@ PRESETS = {
         ),
     )
 }
-"""Front ends by name: EfficientAT and its variants (hop in ms, mel bands), PaSST, YAMNet (`tf.signal`), PANNs, and
-`librosa.feature.melspectrogram` in decibels."""
+"""Front ends by name: EfficientAT and its variants (hop in ms, mel bands), PaSST, EfficientSED, YAMNet (`tf.signal`),
+PANNs, and `librosa.feature.melspectrogram` in decibels."""
 
 
 def preset(name_or_config: str | LogMelConfig) -> LogMelConfig:

@@ -5,7 +5,7 @@ from .conversion import carry_over, convert, matching_classes
 from .embedding import embedding_network
 from .files import ModelCard, card, load, save
 from .frames import FrameSteps, frame_level, frame_steps, longest_frames, shortest_frames
-from .presets import PRESETS, Preset, audioset_labels, preset, yamnet_labels
+from .presets import PRESETS, Preset, audioset_labels, audioset_strong_labels, preset, yamnet_labels
 
 __all__ = [
     "PRESETS",
@@ -13,6 +13,7 @@ __all__ = [
     "ModelCard",
     "Preset",
     "audioset_labels",
+    "audioset_strong_labels",
     "build",
     "card",
     "carry_over",

@@ -41,6 +41,7 @@ _NAMED: dict[str, tuple[str, str, dict[str, Any]]] = {
 }
 _MN_NAME = re.compile(r"mn(?P<width>\d\d)(?P<head>_fc)?(?:_s(?P<strides>[12]{4}))?")
 _DYMN_NAME = re.compile(r"dymn(?P<width>\d\d)(?P<replace_se>_replace_se)?")
+_FMN_NAME = re.compile(r"fmn(?P<width>\d\d)(?:\+(?P<sequence>[a-z_]+)(?:-(?P<units>\d+))?)?")
 _EXAMPLES = sorted({preset.architecture for preset in presets.PRESETS.values()} - {presets.ENSEMBLE} | _NAMED.keys())
 
 
@@ -77,6 +78,8 @@ def _settings(name: str) -> tuple[str, str, dict[str, Any]]:
         return "mn", "MN", settings | ({"head": "fully_convolutional"} if match["head"] else {})
     if match := _DYMN_NAME.fullmatch(name):
         return "dymn", "DyMN", {"width": int(match["width"]) / 10, "replace_se": bool(match["replace_se"])}
+    if match := _FMN_NAME.fullmatch(name):
+        return "fmn", "FMN", {"width": int(match["width"]) / 10} | _sequence_settings(name, match)
     if name in _NAMED:
         return _NAMED[name]
     if "/" in name or name.endswith(".keras"):
@@ -85,6 +88,12 @@ def _settings(name: str) -> tuple[str, str, dict[str, Any]]:
             "the run or file as weights"
         )
     raise AudiotagError(f"no model is named {name!r}: {suggest(name, _EXAMPLES)}")
+
+
+def _sequence_settings(name: str, match: re.Match[str]) -> dict[str, Any]:
+    if match["sequence"] and not match["units"]:
+        raise AudiotagError(f"a sequence model is named with its units, as in fmn10+gru-256, received {name!r}")
+    return {"sequence": match["sequence"], "units": int(match["units"])} if match["sequence"] else {}
 
 
 @keras_defaults()
@@ -106,7 +115,8 @@ def build(
         name: "mn" and ten times the width in two digits, then "_fc" for the fully convolutional head and "_s2211" for
             strides ("mn04", "mn10_fc_s2221"); "dymn" and ten times the width, then "_replace_se"; a PaSST ("passt_s",
             "passt_s_s16" …, or "passt" with a size of your own: `width`, `depth`, `heads`, `patch`, `stride`);
-            "crnn", "cnn_transformer", "transformer_gru"; "yamnet", "cnn6", "cnn10", "cnn14".
+            "fmn" and ten times the width, then "+gru-256" for a sequence model and its units ("gru", "tf", "att",
+            "tcn", "hybrid"); "crnn", "cnn_transformer", "transformer_gru"; "yamnet", "cnn6", "cnn10", "cnn14".
         classes: number of classes, at least 1.
         weights: None (random, as published), "audioset" (the published AudioSet weights of this architecture), the
             name of a preset ("mn04_as"), or a `.pt`, `.pth`, `.h5`, `.safetensors` or `.keras` file. Every tensor
@@ -130,7 +140,8 @@ def build(
             raise AudiotagError(f"{what} of a network must be at least 1, received {value}")
     chosen = architecture(name, **options)
     loaded = None if weights is None else resolve(name, weights)
-    network = chosen.network(name, classes, mels, frames)
+    # No scope of TensorFlow may have a + in its name.
+    network = chosen.network(name.replace("+", "_"), classes, mels, frames)
     if loaded is not None:
         loaded.load(network, new_head)
     return network
@@ -147,9 +158,10 @@ def load_published(name: str) -> keras.Model:
     """
     chosen = presets.preset(name)
     classes, mels = len(chosen.vocabulary), chosen.front_end.mels
+    members = [presets.PRESETS[member] for member in chosen.members]
     networks = [
-        build(presets.PRESETS[member].architecture, classes=classes, weights=member, mels=mels)
-        for member in chosen.members
+        build(member.architecture, classes=classes, weights=member.name, mels=mels, **member.settings)
+        for member in members
     ]
     return networks[0] if len(networks) == 1 else mean_of(networks, chosen.name)
 

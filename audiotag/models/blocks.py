@@ -10,6 +10,9 @@ from keras import layers
 
 from audiotag.errors import AudiotagError, suggest
 
+Stride = int | tuple[int, int]
+"""Of frames and mels alike, or of each."""
+
 
 class Architecture(ABC):
     """A network to be: of each family a frozen dataclass of settings, which are checked when it is made."""
@@ -78,23 +81,29 @@ def convolution(x: keras.KerasTensor, channels: int, kernel: int, stride: int, n
     )(x)
 
 
-def depthwise(x: keras.KerasTensor, kernel: int, stride: int, dilation: int, name: str) -> keras.KerasTensor:
+def depthwise(x: keras.KerasTensor, kernel: int, stride: Stride, dilation: int, name: str) -> keras.KerasTensor:
     """Depthwise convolution without bias, padded alike on both sides; layer `{name}_convolution`."""
     padding = "same"
-    if stride > 1:
+    frames, mels = stride if isinstance(stride, tuple) else (stride, stride)
+    both = min(frames, mels)
+    if both > 1:
         # Keras pads "same" unevenly at stride 2; PyTorch pads both sides alike.
         x, padding = layers.ZeroPadding2D(kernel // 2, name=f"{name}_padding")(x), "valid"
     # PyTorch's fan_out of a depthwise kernel counts every channel, which is fan_in in Keras' layout of it.
     initializer = keras.initializers.VarianceScaling(2, "fan_in", "untruncated_normal")
-    return layers.DepthwiseConv2D(
+    x = layers.DepthwiseConv2D(
         kernel,
-        stride,
+        both,
         padding,
         dilation_rate=dilation,
         use_bias=False,
         depthwise_initializer=initializer,
         name=f"{name}_convolution",
     )(x)
+    if frames != mels:
+        # TensorFlow knows no depthwise convolution of two strides: every second place of one axis is left out after it.
+        x = layers.MaxPooling2D(1, (frames // both, mels // both), name=f"{name}_stride")(x)
+    return x
 
 
 def normalization(x: keras.KerasTensor, name: str, activation: str | None = None) -> keras.KerasTensor:

@@ -10,16 +10,20 @@ from audiotag.models.dynamic import DynamicConvolution, DynamicReLU
 from audiotag.models.layers import SelfAttention
 
 _DYNAMIC = (DynamicConvolution, DynamicReLU)
-_CONTEXT = (keras.layers.Bidirectional, keras.layers.MultiHeadAttention, keras.layers.DepthwiseConv1D)
+_CONTEXT = (
+    *(keras.layers.Bidirectional, keras.layers.MultiHeadAttention),
+    *(keras.layers.Conv1D, keras.layers.DepthwiseConv1D),
+)
 _COUNTED = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.Dense, SelfAttention, *_DYNAMIC, *_CONTEXT)
 
 
 def parameters(model: keras.Model) -> int:
     """Number of trained values: kernels, biases, BatchNorm scales and shifts, embeddings.
 
-    Not counted is what follows another rule: running statistics, the temperature of dynamic convolutions.
+    Not counted is what follows another rule: running statistics, the temperature of dynamic convolutions, the
+    frequencies of rotary positions.
     """
-    untrained = ("moving_mean", "moving_variance", "temperature")
+    untrained = ("moving_mean", "moving_variance", "temperature", "frequencies")
     return sum(math.prod(weight.shape) for weight in model.weights if weight.name not in untrained)
 
 

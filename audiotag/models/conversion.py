@@ -37,12 +37,18 @@ def convert(state_dict: Mapping[str, np.ndarray], model: keras.Model, *, new_hea
         entry.variable.assign(entry.layout.to_keras(tensor, tuple(entry.variable.shape)))
 
 
-def classes_of(state_dict: Mapping[str, np.ndarray]) -> int | None:
-    """Number of classes of a published `state_dict`; None where it has no head that is known."""
+def classes_of(state_dict: Mapping[str, np.ndarray], wanted: int) -> int | None:
+    """Number of classes of a published `state_dict`; None where it has no head that is known.
+
+    Args:
+        state_dict: the checkpoint.
+        wanted: number of classes of a network: what is given where one of several heads has it.
+    """
     if "classifier.head_weight" in state_dict and "classifier.subspace_proj.bias" in state_dict:
         return state_dict["classifier.subspace_proj.bias"].size // (2 * state_dict["classifier.head_weight"].size)
     biases = (bias for names in published.NAMES.values() for bias in names.bias)
-    return next((state_dict[bias].size for bias in biases if bias in state_dict), None)
+    sizes = [state_dict[bias].size for bias in biases if bias in state_dict]
+    return wanted if wanted in sizes else next(iter(sizes), None)
 
 
 def copy_weights(source: keras.Model, model: keras.Model, *, new_head: bool = False) -> None:

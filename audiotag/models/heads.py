@@ -8,7 +8,7 @@ from keras import layers, ops
 from audiotag.models.blocks import convolution, dense
 
 HEADS = ("mlp", "fully_convolutional", "multihead_attention_pooling", "frames")
-POOLINGS = ("linear_softmax", "attention", "max", "mean")
+POOLINGS = ("linear_softmax", "attention", "max", "mean", "mean_logit")
 
 
 def mlp(x: keras.KerasTensor, classes: int, units: int, dropout: float) -> keras.KerasTensor:
@@ -100,18 +100,23 @@ def pool(logits: keras.KerasTensor, pooling: str, attention: keras.KerasTensor |
     - "max": the largest y;
     - "mean": the mean of y;
 
-    and its logit log p - log(1 - p). The first two and the last are one weighted mean with weights y, w and 1, whose
-    logit is the difference of two sums: log sum w y - log sum w (1 - y). Computed from logarithms it is exact however
-    far the logits lie from 0. Over a single step each of them gives that step's logit back, so that the softmax over
-    classes, which multiclass tasks take of clip logits, is sensible with each of them.
+    and its logit log p - log(1 - p); with
+
+    - "mean_logit": the mean of the logits, as a head over the mean of the steps has it.
+
+    The first, the second and "mean" are one weighted mean with weights y, w and 1, whose logit is the difference of two
+    sums: log sum w y - log sum w (1 - y). Computed from logarithms it is exact however far the logits lie from 0. Over
+    a single step each pooling gives that step's logit back, so that the softmax over classes, which multiclass tasks
+    take of clip logits, is sensible with each of them.
 
     Args:
         logits: (batch, steps, classes).
         pooling: one of `POOLINGS`.
         attention: logarithm of w, (batch, steps, classes); for "attention" only.
     """
-    if pooling == "max":
-        return layers.GlobalMaxPooling1D(dtype="float32", name="logits")(logits)
+    plain = {"max": layers.GlobalMaxPooling1D, "mean_logit": layers.GlobalAveragePooling1D}
+    if pooling in plain:
+        return plain[pooling](dtype="float32", name="logits")(logits)
     present, absent = -ops.softplus(-logits), -ops.softplus(logits)
     weight = {"linear_softmax": present, "attention": attention, "mean": 0.0}[pooling]
     # The axis is a tuple: Keras 3.6, which opens these files too, takes no number.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from audiotag.errors import AudiotagError
 from audiotag.models import heads
 from audiotag.models.blocks import (
     Architecture,
+    Stride,
     check_choice,
     convolution,
     dense,
@@ -39,7 +41,7 @@ class Block(NamedTuple):
     channels: int
     squeezes: bool
     activation: str
-    stride: int | None = None
+    stride: Stride | None = None
 
 
 BLOCKS = (
@@ -108,14 +110,8 @@ class MobileNet(Architecture):
         return make_divisible(count * self.width)
 
     def _logits(self, spectrogram: keras.KerasTensor, classes: int, frames: int | None) -> keras.KerasTensor:
-        x = convolution(spectrogram, self.channels(STEM_CHANNELS), 3, 2, "stem")
-        x = normalization(x, "stem", "hard_silu")
-        for number, block in enumerate(BLOCKS, 1):
-            channels = {"expanded": self.channels(block.expanded), "channels": self.channels(block.channels)}
-            stride = 1 if block.stride is None else self.strides[block.stride]
-            x = self._block(x, block._replace(stride=stride, **channels), f"block{number}")
-        x = convolution(x, FINAL_KERNEL_SCALE * x.shape[-1], 1, 1, "last")
-        x = normalization(x, "last", "hard_silu")
+        strides = [1 if block.stride is None else self.strides[block.stride] for block in BLOCKS]
+        x = convolutions(spectrogram, self.width, strides, self._inside)
         if self.head == "mlp":
             return heads.mlp(x, classes, self.channels(HIDDEN_UNITS), self.dropout)
         if self.head == "fully_convolutional":
@@ -123,12 +119,6 @@ class MobileNet(Architecture):
         if self.head == "frames":
             return heads.frames(x, classes, self.pooling)
         return heads.attention_pooling(x, classes, self.attention_heads)
-
-    def _block(self, entry: keras.KerasTensor, block: Block, name: str) -> keras.KerasTensor:
-        x = normalization(self._inside(entry, block, name), f"{name}_project")
-        # As published, a stride that dilation replaces still rules out the residual.
-        residual = block.stride == 1 and block.channels == entry.shape[-1]
-        return layers.Add(name=f"{name}_add")([x, entry]) if residual else x
 
     @abstractmethod
     def _inside(self, x: keras.KerasTensor, block: Block, name: str) -> keras.KerasTensor:
@@ -175,9 +165,40 @@ class MN(MobileNet):
         dilation = 2 if self.dilated and name in DILATED_BLOCKS else 1
         x = widened(x, block if dilation == 1 else block._replace(stride=1), name, dilation)
         if block.squeezes and self.se_dims != "none":
-            gated = [_squeeze_excitation(x, dim, f"{name}_squeeze_{dim}") for dim in self.se_dims]
+            gated = [squeeze_excitation(x, dim, f"{name}_squeeze_{dim}") for dim in self.se_dims]
             x = gated[0] if len(gated) == 1 else FUSIONS[self.se_fusion](name=f"{name}_squeeze_fusion")(gated)
         return convolution(x, block.channels, 1, 1, f"{name}_project")
+
+
+def convolutions(
+    spectrogram: keras.KerasTensor,
+    width: float,
+    strides: Sequence[Stride],
+    inside: Callable[[keras.KerasTensor, Block, str], keras.KerasTensor],
+) -> keras.KerasTensor:
+    """The stem, the blocks and the last convolution.
+
+    Args:
+        spectrogram: (batch, frames, mels, 1).
+        width: multiplier of every channel count.
+        strides: of each block.
+        inside: what a block is up to its projection, of its input, its settings and its name.
+
+    Returns:
+        (batch, steps, bands, channels), layer "last_activation".
+    """
+    x = convolution(spectrogram, make_divisible(STEM_CHANNELS * width), 3, 2, "stem")
+    x = normalization(x, "stem", "hard_silu")
+    for number, (block, stride) in enumerate(zip(BLOCKS, strides, strict=True), 1):
+        expanded, channels = (make_divisible(count * width) for count in (block.expanded, block.channels))
+        entry, name = x, f"block{number}"
+        x = inside(entry, block._replace(stride=stride, expanded=expanded, channels=channels), name)
+        x = normalization(x, f"{name}_project")
+        # As published, a stride that dilation replaces still rules out the residual.
+        if stride == 1 and channels == entry.shape[-1]:
+            x = layers.Add(name=f"{name}_add")([x, entry])
+    x = convolution(x, FINAL_KERNEL_SCALE * x.shape[-1], 1, 1, "last")
+    return normalization(x, "last", "hard_silu")
 
 
 def widened(x: keras.KerasTensor, block: Block, name: str, dilation: int = 1) -> keras.KerasTensor:
@@ -189,7 +210,7 @@ def widened(x: keras.KerasTensor, block: Block, name: str, dilation: int = 1) ->
     return normalization(x, f"{name}_depthwise", block.activation)
 
 
-def _squeeze_excitation(x: keras.KerasTensor, dim: str, name: str) -> keras.KerasTensor:
+def squeeze_excitation(x: keras.KerasTensor, dim: str, name: str) -> keras.KerasTensor:
     """Gate one axis of (frames, mels, channels) by what the mean over the other two says (arXiv 1709.01507)."""
     order = {"t": (3, 2, 1), "f": (1, 3, 2), "c": (1, 2, 3)}[dim]
     squeezed = x if dim == "c" else layers.Permute(order, name=f"{name}_permute")(x)

@@ -14,6 +14,7 @@ HEAD = "head"
 _FAMILIES = {
     "patches": "passt",
     "block5_context": "dymn",
+    "block3_depthwise_stride": "fmn",
     "stem_convolution": "mn",
     "mel_normalization": "pann",
     "time_patches": "yamnet",
@@ -32,7 +33,7 @@ _BY_CLASS = (
     *("logits", "logits_convolution", "logits_normalization"),
     *("attention_projection", "frame_logits", "frame_attention"),
 )
-_STAGE = re.compile(r"(stem|block\d+|last|encoder\d+|gru\d+)(?:_|$)")
+_STAGE = re.compile(r"(stem|last|(?:block|encoder|gru|attention|tcn|hybrid)\d+)(?:_|$)")
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Parts:
 
     @cached_property
     def family(self) -> str:
-        """Family of networks: "mn", "dymn", "passt", "pann", "yamnet" or "hybrid"; "" for any other network."""
+        """Family of networks: "mn", "dymn", "fmn", "passt", "pann", "yamnet" or "hybrid"; "" for any other network."""
         return next((family for mark, family in _FAMILIES.items() if mark in self._layers), "")
 
     @cached_property
@@ -64,8 +65,8 @@ class Parts:
         """Layers by stage, from the input to the output.
 
         A network of the families has "stem" (PaSST: "patches", the position embeddings and tokens included), "block1",
-        "block2" …, "last" where there is a last convolution, "encoder1" …, "gru1" … where it has them, and "head"; of
-        any other network each layer is a stage of its own.
+        "block2" …, "last" where there is a last convolution, "encoder1" …, "gru1" … and other layers of a sequence
+        model where it has them, and "head"; of any other network each layer is a stage of its own.
         """
         if not self.family:
             return {name: [layer] for name, layer in self._layers.items()}

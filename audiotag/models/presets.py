@@ -32,6 +32,18 @@ def yamnet_labels() -> Labels:
     return Labels(*zip(*kept, strict=True))
 
 
+def audioset_strong_labels() -> Labels:
+    """The 447 classes of AudioSet's strong training labels (arXiv 2105.07031) in the order of EfficientSED's outputs.
+
+    They are sorted by name; ids are the ontology's mids, 376 of them those of AudioSet's 527. The list is Google's,
+    licensed CC BY 4.0.
+    """
+    return Labels.read(Path(__file__).with_name("audioset_strong.csv"))
+
+
+_VOCABULARIES = {"audioset": audioset_labels, "audioset_strong": audioset_strong_labels, "yamnet": yamnet_labels}
+
+
 @dataclass(frozen=True)
 class Preset:
     """Published weights: a row of `presets.csv`.
@@ -42,14 +54,15 @@ class Preset:
         source: address of the checkpoint; of an ensemble, the names of its members joined by +.
         front_end: the log-mel that the weights were trained on.
         seconds: length of the clips they were trained on.
-        labels: "audioset" (527 classes), "yamnet" (521 of them), or "imagenet" (1000, which name no sounds: a start
-            for training).
+        labels: "audioset" (527 classes), "yamnet" (521 of them), "audioset_strong" (447, of strong labels), or
+            "imagenet" (1000, which name no sounds: a start for training).
         mAP: mean average precision on AudioSet's evaluation set as published, percent; None where none is.
         parameters: trained values in millions, as `models.parameters` counts them (running statistics left out).
         macs: multiply-adds for a clip of 10 s in thousand millions, as `models.macs` counts them.
-        licence: licence of the weights.
+        licence: licence of the weights; "not stated" where their authors state none.
         paper: where the network is described.
         sha256: published checksum; "": recorded at the first download and held to from then on.
+        pooling: setting of that name that their clip logits need; "": the architecture's own.
     """
 
     name: str
@@ -64,6 +77,12 @@ class Preset:
     licence: str
     paper: str
     sha256: str = ""
+    pooling: str = ""
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Settings of the architecture under which its clip logits are the published ones."""
+        return {"pooling": self.pooling} if self.pooling else {}
 
     @property
     def members(self) -> tuple[str, ...]:
@@ -86,7 +105,7 @@ class Preset:
             raise AudiotagError(
                 f"{self.name} is a start for training (imagenet) and names no sounds: choose weights of AudioSet"
             )
-        return yamnet_labels() if self.labels == "yamnet" else audioset_labels()
+        return _VOCABULARIES[self.labels]()
 
     def fetch(self) -> Path:
         """The checkpoint's file, from the cache or downloaded into it."""

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 from audiotag.errors import AudiotagError
-from audiotag.models import deit
+from audiotag.models import deit, efficientsed
 from audiotag.models.dynamic import LINES
 from audiotag.models.parts import Parts
 
@@ -35,6 +35,12 @@ def _lines(tensor: np.ndarray, _: Shape) -> np.ndarray:
     return np.moveaxis(by_channel.swapaxes(0, 1).reshape(tensor.shape), 0, -1)
 
 
+def _gates(tensor: np.ndarray) -> np.ndarray:
+    """A GRU's gates on the first axis: reset, update, candidate of PyTorch become update, reset, candidate of Keras."""
+    reset, update, candidate = np.split(tensor, 3)
+    return np.concatenate([update, reset, candidate])
+
+
 LAYOUTS = {
     "same": Layout(lambda s: s, lambda w, _: w),
     "dense": Layout(lambda s: (s[1], s[0]), lambda w, _: w.T),
@@ -54,6 +60,9 @@ LAYOUTS = {
         lambda s: (1, 1, s[0], s[1] * s[2] * s[3]),
         lambda w, s: w.reshape(s[0], s[3], s[2], s[1]).transpose(0, 3, 2, 1),
     ),
+    "convolution_1d": Layout(lambda s: (s[2], s[1], s[0]), lambda w, _: w.transpose(2, 1, 0)),
+    "gates_kernel": Layout(lambda s: (s[1], s[0]), lambda w, _: _gates(w).T),
+    "gates_bias": Layout(lambda s: s, lambda w, _: _gates(w.T).T),
     "lines_kernel": Layout(lambda s: (s[1], s[0]), _lines),
     "lines_bias": Layout(lambda s: s, _lines),
 }
@@ -118,6 +127,9 @@ def entries(
     if parts.family == "passt" and deit.is_deit(state_dict):
         position = model.get_layer("position")
         state_dict = deit.as_passt(state_dict, position.frequency.shape[0], position.time.shape[0])
+    if parts.family == "fmn":
+        of_means = isinstance(model.get_layer("logits"), keras.layers.GlobalAveragePooling1D)
+        state_dict = efficientsed.as_fmn(state_dict, model.output_shape[-1], of_means)
     if parts.head == "frames" and names.head:
         state_dict = {name: tensor for name, tensor in state_dict.items() if not name.startswith(names.head)}
     entries = [entry for path in parts.weights if (entry := _entry(path, parts, names))]
@@ -142,7 +154,9 @@ def _entry(path: str, parts: Parts, names: Names) -> Entry | None:
 
 
 def _places(layer: str, parts: Parts, names: Names) -> tuple[str, dict[str, int]]:
-    """A layer's name with "#" for the number of its block, and what the braces of published names stand for."""
+    """A layer's name with "#" for the number of its stage, and what the braces of published names stand for."""
+    if match := re.match(r"(encoder|gru|attention|tcn|hybrid)(\d+)", layer):
+        return f"{match[1]}#{layer.removeprefix(match[0])}", {"layer": int(match[2]) - 1}
     match = re.match(r"block(\d+)_", layer)
     if match is None:
         return layer, {}

@@ -76,8 +76,8 @@ class Weights:
         is_network = self.is_keras
         source = files.load_model(path) if is_network else load_state_dict(path)
         source = getattr(source, "network", source)  # of a tagger's file, the network inside
-        classes = source.output_shape[-1] if is_network else classes_of(source)
         wanted = network.output_shape[-1]
+        classes = source.output_shape[-1] if is_network else classes_of(source, wanted)
         differs = classes not in (None, wanted)
         (copy_weights if is_network else convert)(source, network, new_head=differs or bool(new_head))
         if differs and new_head is False:  # said last: where the body does not fit either, that is the fault

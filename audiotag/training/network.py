@@ -56,6 +56,7 @@ def starting_network(recipe: Recipe, data: records.Data) -> tuple[keras.Model, s
                 source = models.load(weights.path)[0]
             else:
                 body = {name: value for name, value in settings.items() if name not in ("head", "pooling")}
+                body |= weights.preset.settings
                 source = models.build(recipe.model, classes=len(known), weights=recipe.weights, **body)
             if Parts(source).class_weights.keys() == Parts(network).class_weights.keys():
                 carry_over(source, network, pairs)

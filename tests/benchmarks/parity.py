@@ -78,6 +78,9 @@ def main(shared: Path) -> None:
     for backend, process in processes.items():
         for name in GOLDEN:
             differences[backend] |= process.call(golden.golden_differences, shared, name)
+        for name in golden.FMN:
+            of_outputs = process.call(golden.fmn_differences, shared, name)
+            differences[backend] |= {f"{name} {output}": value for output, value in of_outputs.items()}
     table("golden vectors", by_row(differences))
     log_mel = ten_clips(shared)
     expected = reference_logits(shared, log_mel)

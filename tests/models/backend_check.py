@@ -23,6 +23,34 @@ CASES = {
     "passt_tiny": ("passt", 527, "golden/passt_tiny.safetensors", TINY),
 }
 
+FMN = {
+    "fmn04": "fmn04",
+    "fmn04_gru128": "fmn04+gru-128",
+    "fmn04_tf128": "fmn04+tf-128",
+    "fmn04_attn128": "fmn04+att-128",
+    "fmn04_tcn128": "fmn04+tcn-128",
+    "fmn04_hybrid128": "fmn04+hybrid-128",
+}
+
+
+def fmn_differences(shared: Path, name: str) -> dict[str, float]:
+    """Largest absolute differences of a frame-wise MobileNet from the published implementation."""
+    state = models.load_state_dict(shared / f"golden/{name}.safetensors")
+    golden = np.load(shared / f"golden/{name}_io.npz")
+    network = models.build(FMN[name], classes=40, pooling="mean_logit")
+    between = network.get_layer("frame_logits")
+    body = keras.Model(network.input, [between.input, network.get_layer("steps").output])
+    head = keras.Model(between.input, [between.output, network.output])
+    for part in (body, head):
+        part.compile(run_eagerly=keras.backend.backend() != "jax")
+    models.convert({key: tensor for key, tensor in state.items() if not key.startswith("weak_head")}, network)
+    features, steps = body.predict(golden["log_mel"].transpose(0, 3, 2, 1), verbose=0)
+    strong, _ = head.predict(features, verbose=0)
+    models.convert({key: tensor for key, tensor in state.items() if not key.startswith("strong_head")}, network)
+    _, weak = head.predict(features, verbose=0)
+    found = {"strong": strong.transpose(0, 2, 1), "weak": weak, "features": steps[:, ::10]}
+    return {output: float(np.abs(values - golden[output]).max()) for output, values in found.items()}
+
 
 def golden_differences(shared: Path, name: str) -> dict[str, float]:
     """Largest absolute difference from the published implementation, for every output and input length."""

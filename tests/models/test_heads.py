@@ -18,7 +18,9 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
 
 
 def clip_logits(logits: np.ndarray, pooling: str, attention: np.ndarray | None) -> np.ndarray:
-    """The poolings as arXiv 1810.09050 writes them, on probabilities, in float64."""
+    """The poolings as arXiv 1810.09050 writes them, on probabilities, in float64; "mean_logit" on logits."""
+    if pooling == "mean_logit":
+        return logits.astype(np.float64).mean(axis=1)
     y, not_y = sigmoid(logits.astype(np.float64)), sigmoid(-logits.astype(np.float64))
     if pooling == "max":
         best = logits.argmax(axis=1)[:, None]

@@ -9,6 +9,7 @@ import pytest
 
 from audiotag import models
 from audiotag.errors import AudiotagError
+from audiotag.models import heads
 from audiotag.models.frames import frame_level
 from audiotag.models.hybrid import CONTEXTS, Hybrid
 
@@ -94,10 +95,7 @@ def test_logits_are_float32_in_mixed_precision():
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_files_open_without_audiotag_and_give_the_same_logits_on_other_backends(kept_process, tmp_path, backend):
     built = [small(context) for context in CONTEXTS]
-    built += [
-        models.build("mn01", classes=3, mels=16, head="frames", pooling=pooling)
-        for pooling in ("linear_softmax", "attention", "max", "mean")
-    ]
+    built += [models.build("mn01", classes=3, mels=16, head="frames", pooling=pooling) for pooling in heads.POOLINGS]
     # Only a PaSST has layers of audiotag's own.
     options = {"width": 16, "depth": 1, "heads": 2, "frames": 96, "head": "frames"}
     built.append(models.build("passt", classes=3, mels=16, **options))

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 OLDEST = "3.6.0"
 check = module_of(Path(__file__).with_name("family_check.py"))
 # These have layers of audiotag's own.
-OURS = ("dymn", "passt")
+OURS = ("dymn", "fmn tf", "fmn att", "fmn hybrid", "passt")
 FAMILIES = [family for family in check.FAMILIES if not family.startswith(OURS)]
 OPENED = """
 import sys, keras, numpy as np

@@ -31,6 +31,7 @@ def offline(tmp_path, monkeypatch):
 HOSTS = (
     "https://github.com/fschmid56/",
     "https://github.com/kkoutini/",
+    "https://github.com/theMoro/",
     "https://dl.fbaipublicfiles.com/",
     "https://storage.googleapis.com/",
     "https://zenodo.org/",
@@ -39,13 +40,13 @@ HOSTS = (
 
 def _network(preset: models.Preset) -> tuple[str, int, int, int]:
     """What decides the size: architecture, classes, mel bands and frames of 10 s."""
-    classes = {"audioset": 527, "yamnet": 521, "imagenet": 1000}[preset.labels]
+    classes = {"audioset": 527, "audioset_strong": 447, "yamnet": 521, "imagenet": 1000}[preset.labels]
     front_end = preset.front_end
     return preset.architecture, classes, front_end.mels, front_end.frames(10 * front_end.sample_rate)
 
 
 SINGLE = {name: preset for name, preset in models.PRESETS.items() if len(preset.members) == 1}
-HEAVY = ("mn20", "mn30", "mn40", "dymn20", "passt")
+HEAVY = ("mn20", "mn30", "mn40", "dymn20", "fmn06", "fmn10", "fmn20", "fmn30", "passt")
 # Parameters in millions and MACs in thousand millions for 10 s, as the papers and repositories state them.
 PUBLISHED = {
     "mn01_as": (0.124, 0.018),
@@ -80,7 +81,7 @@ def test_every_preset_names_an_architecture_and_a_published_file():
         assert architecture(preset.architecture)
         assert preset.source.startswith(HOSTS) and preset.source.endswith((".pt", ".pth", ".h5"))
         assert preset.labels != "imagenet" or preset.mAP is None
-        assert preset.licence in ("MIT", "Apache-2.0", "CC-BY-4.0")
+        assert preset.licence in ("MIT", "Apache-2.0", "CC-BY-4.0", "not stated")
         assert preset.paper.startswith("arXiv:")
     assert len({preset.source for preset in SINGLE.values()}) == len(SINGLE)
 
@@ -142,6 +143,8 @@ def test_an_architecture_stands_for_its_audioset_weights():
     assert models.preset("mn40").name == "mn40_as"
     assert models.preset("mn10_fc_s2221").name == "mn10_as_fc_s2221"
     assert models.preset("passt_s").name == "passt_s_as"
+    assert models.preset("fmn10").name == "fmn10_strong"
+    assert models.preset("fmn10+tf-256").name == "fmn10+tf-256_strong"
 
 
 def test_an_unknown_preset_suggests_the_nearest():
@@ -170,6 +173,29 @@ def test_published_weights_are_taken_from_a_cache_that_was_filled_by_hand(shared
     np.testing.assert_allclose(pooled, golden["features"], atol=1e-4)
 
 
+def test_of_a_checkpoint_of_labels_of_clips_the_head_of_the_mean_step_is_taken(shared, offline):
+    import torch
+
+    golden = np.load(shared("golden/fmn04_io.npz"))
+    state = models.load_state_dict(shared("golden/fmn04.safetensors"))
+    rng = np.random.default_rng(0)
+    for head, classes in (("strong_head", 447), ("weak_head", 527)):
+        state[f"{head}.weight"] = rng.normal(size=(classes, 384)).astype(np.float32)
+        state[f"{head}.bias"] = rng.normal(size=classes).astype(np.float32)
+    tensors = {f"net.{name.replace('model.fmn.', 'model.')}": torch.tensor(tensor) for name, tensor in state.items()}
+    for file in ("fmn04_weak.pt", "fmn04_strong.pt"):
+        torch.save(tensors, offline / file)
+    spectrograms = golden["log_mel"].transpose(0, 3, 2, 1)
+    weak = models.load_published("fmn04_weak")
+    steps = keras.ops.convert_to_numpy(models.embedding_network(weak, "features")(spectrograms))
+    expected = steps @ state["weak_head.weight"].T + state["weak_head.bias"]
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(weak(spectrograms)), expected, atol=1e-4)
+    strong = models.load_published("fmn04_strong")
+    assert strong.output_shape == (None, 447)
+    head = keras.ops.convert_to_numpy(strong.get_layer("frame_logits").kernel)
+    assert np.array_equal(head, state["strong_head.weight"].T)
+
+
 def test_offline_with_an_empty_cache_is_one_clear_line(offline):
     with pytest.raises(AudiotagError, match=r"mn04_as_mAP_432\.pt is not in the cache") as raised:
         models.build("mn04", classes=527, weights="mn04_as")
@@ -189,3 +215,13 @@ def test_audioset_labels_are_the_published_list(shared):
     assert len(labels) == 527
     assert labels.names == tuple(row["display_name"] for row in rows)
     assert labels.ids == tuple(row["mid"] for row in rows)
+
+
+def test_labels_of_audioset_strong_are_447_sorted_by_name_with_the_ids_of_audioset():
+    labels, every = models.audioset_strong_labels(), models.audioset_labels()
+    assert len(labels) == 447 and list(labels.names) == sorted(labels.names)
+    known = dict(zip(every.names, every.ids, strict=True))
+    shared_names = [name for name in labels.names if name in known]
+    assert len(shared_names) == 365
+    assert all(labels.ids[labels.index(name)] == known[name] for name in shared_names)
+    assert len(set(labels.ids) & set(every.ids)) == 376
