@@ -1,0 +1,1 @@
+"""One file that scores sound wherever it is opened: LiteRT, ONNX, SavedModel, Keras."""
