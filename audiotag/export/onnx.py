@@ -1,0 +1,81 @@
+"""ONNX files: ordinary operators, any number of clips at a time, with the card and the labels among their metadata."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from audiotag.errors import AudiotagError
+from audiotag.export import front_end
+from audiotag.export.freezing import frozen
+from audiotag.export.function import WAVEFORM, Function
+from audiotag.scorers.exported import PROPERTY, Card
+from audiotag.scorers.onnx import outputs_by_name
+
+__all__ = ["BATCH", "LABELS", "SUFFIX", "outputs_by_name", "write"]
+
+SUFFIX = ".onnx"
+BATCH = 8
+LABELS = "labels"
+"""Key of the metadata property that holds the names, a JSON list in the order of the scores."""
+
+_OPSET = 17  # of 2022: what is newer is of no use here
+
+
+def write(function: Function, precision: str, card: Card, path: Path, log_mel: np.ndarray | None) -> None:
+    """Write an ONNX file that takes any number of clips.
+
+    Args:
+        function: what is exported.
+        precision: "float32".
+        card: what the file says about itself.
+        path: the file.
+        log_mel: not used.
+
+    Raises:
+        AudiotagError: tf2onnx is not installed, a waveform of any length, or an operation that ONNX lacks.
+    """
+    model = _converted(frozen(_whole(function), [function.spec(function.input, None)]))
+    for tensor in (*model.graph.input, *model.graph.output):
+        tensor.type.tensor_type.shape.dim[0].dim_param = "batch"
+    properties = {PROPERTY: card.to_json(), LABELS: json.dumps(card.labels.names, ensure_ascii=False)}
+    for key, value in properties.items():
+        entry = model.metadata_props.add()
+        entry.key, entry.value = key, value
+    path.write_bytes(model.SerializeToString())
+
+
+def _whole(function: Function) -> Any:
+    if function.takes != WAVEFORM:
+        return function.whole(None)
+    if function.samples is None:
+        raise AudiotagError(
+            "an ONNX file takes waveforms of one length, received any length: give --seconds, or export it from log-mel"
+        )
+    return function.whole(front_end.log_mel(function.tagger.front_end, function.samples))
+
+
+def _converted(function: Any) -> Any:
+    """A function as an ONNX model."""
+    try:
+        import tf2onnx
+    except ImportError as error:
+        raise AudiotagError("ONNX files are written by tf2onnx, which is not here: pip install tf2onnx") from error
+    logger = logging.getLogger("tf2onnx")
+    kept = logger.level
+    logger.setLevel(logging.CRITICAL)  # what it cannot convert is found below
+    try:
+        model, _ = tf2onnx.convert.from_function(function, function.input_signature, opset=_OPSET)
+    finally:
+        logger.setLevel(kept)
+    foreign = sorted({node.op_type for node in model.graph.node if node.domain not in ("", "ai.onnx")})
+    if foreign:
+        raise AudiotagError(
+            f"an ONNX file holds ONNX' own operations, the network has {', '.join(foreign)}, which it lacks: export to "
+            "another format, or build the network without"
+        )
+    return model
