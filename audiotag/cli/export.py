@@ -46,8 +46,6 @@ def export(
     nothing is written. NAME.parity.json beside the file says what was measured.
     """
     form = Form(**choices)
-    if "keras" not in sys.modules and os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
-        return _again()
     import_tensorflow_quietly()
     import keras
 

@@ -64,7 +64,9 @@ def _converted(function: Any) -> Any:
     try:
         import tf2onnx
     except ImportError as error:
-        raise AudiotagError("ONNX files are written by tf2onnx, which is not here: pip install tf2onnx") from error
+        raise AudiotagError(
+            "ONNX files are written by tf2onnx, which is not here: pip install 'audiotag[onnx]'"
+        ) from error
     logger = logging.getLogger("tf2onnx")
     kept = logger.level
     logger.setLevel(logging.CRITICAL)  # what it cannot convert is found below
