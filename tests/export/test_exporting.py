@@ -132,7 +132,7 @@ def many(sounds: Path, folder: Path) -> Path:
 def test_what_differs_too_much_leaves_nothing(saved, sounds, tmp_path, monkeypatch) -> None:
     monkeypatch.setitem(parity.TOLERANCES, "int8", parity.Tolerance(1e-9, 1e-9))
     folder, out = many(sounds, tmp_path), tmp_path / "out" / "x.tflite"
-    with pytest.raises(AudiotagError, match="scores of int8 differ by at most 1e-09.*nothing was written"):
+    with pytest.raises(AudiotagError, match=r"scores of int8 differ by at most 1e-09.*nothing was written"):
         export(saved(), Form("litert", "int8"), out, clips=folder)
     assert list(out.parent.iterdir()) == []
 
@@ -141,7 +141,7 @@ def test_a_file_that_is_there_is_kept_unless_asked(saved, tmp_path) -> None:
     out = tmp_path / "x"
     out.mkdir()
     (out / "mine.txt").write_text("kept")
-    with pytest.raises(AudiotagError, match="is there already.*--overwrite"):
+    with pytest.raises(AudiotagError, match=r"is there already.*--overwrite"):
         export(saved(), Form("savedmodel"), out)
     assert (out / "mine.txt").read_text() == "kept"
     export(saved(), Form("savedmodel"), out, overwrite=True)
@@ -154,7 +154,7 @@ def test_a_damaged_file_is_one_clear_error(saved, tmp_path, to) -> None:
     path = export(saved(), Form(to), tmp_path / f"x{suffix(to)}").path
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
-    with pytest.raises(AudiotagError, match="export it again|does not state"):
+    with pytest.raises(AudiotagError, match=r"export it again|does not state"):
         scorers.open(path)
     damaged = content.replace(b'"clip_format"', b'"clip_farmat"')
     assert damaged != content
@@ -172,7 +172,7 @@ def test_int8_is_not_fitted_to_what_says_nothing(saved, sounds, tmp_path, clips,
         folder = tmp_path / "silent"
         for number in range(40):
             audio.write(folder / f"{number}.wav", np.zeros(2000, np.float32), 8000)
-    with pytest.raises(AudiotagError, match=f"{message}.*--clips"):
+    with pytest.raises(AudiotagError, match=rf"{message}.*--clips"):
         export(saved(), Form("litert", "int8"), tmp_path / "x.tflite", clips=folder)
     assert not (tmp_path / "x.tflite").exists()
 
