@@ -95,7 +95,7 @@ def export(
         )
     scorer = _opened(source)
     written_by = FORMATS[form.to]
-    seconds = form.seconds_of(scorer.tagger.seconds)
+    seconds = form.seconds_of(scorer.tagger.seconds, scorer.tagger.limits.longest)
     function = Function(scorer.tagger, form.input, seconds, form.frames, form.embedding)
     path = _path(scorer, form, out)
     if path.exists() and not overwrite:

@@ -29,7 +29,8 @@ class Form:
         to: litert, onnx, savedmodel or keras.
         precision: float32, float16 (weights alone), dynamic (weights of 8 bits) or int8 (activations too).
         input: waveform or log-mel.
-        seconds: length of what it takes, or any. Default: the tagger's window; of savedmodel and keras any.
+        seconds: length of what it takes, or any. Default: the tagger's window; of savedmodel and keras any,
+            where the network takes any.
         frames: give the scores of every step of time too.
         embedding: give the averages of these layers too: mid, blocks, features or a layer's name. Default: none.
 
@@ -57,8 +58,13 @@ class Form:
             except ValueError as error:
                 raise AudiotagError(f"seconds are a number or {ANY}, received {self.seconds!r}: give one") from error
 
-    def seconds_of(self, window: float) -> float | None:
-        """Length of what it takes, where that of a tagger's window is `window`; None: any."""
+    def seconds_of(self, window: float, longest: int | None) -> float | None:
+        """Length of what it takes; None: any.
+
+        Args:
+            window: of the tagger, seconds.
+            longest: length that its network takes; None: any.
+        """
         if self.seconds is None:
-            return window if self.to in ("litert", "onnx") else None
+            return window if self.to in ("litert", "onnx") or longest is not None else None
         return None if self.seconds == ANY else self.seconds

@@ -53,8 +53,8 @@ class Function:
             window_and_hop(self.tagger, self.seconds)
         elif (longest := self.tagger.limits.longest) is not None:
             raise AudiotagError(
-                f"{self.tagger.network.name} takes at most {longest} frames, received any length: give --seconds, or "
-                f"leave it out for windows of {self.tagger.seconds:g} s"
+                f"{self.tagger.network.name} takes at most {longest} frames, received any length: leave --seconds "
+                f"out for windows of {self.tagger.seconds:g} s"
             )
         _ = self.network  # which refuses what the network does not give
 
