@@ -27,7 +27,7 @@ def write(function: Function, precision: str, card: Card, path: Path, log_mel: n
         log_mel: not used.
 
     Raises:
-        AudiotagError: outputs beside the scores, or a calibration that the network alone would lose.
+        AudiotagError: outputs beside the scores, or a calibration or thresholds that the network alone would lose.
     """
     if function.outputs != (SCORES,):
         raise AudiotagError(
@@ -37,9 +37,9 @@ def write(function: Function, precision: str, card: Card, path: Path, log_mel: n
     if function.takes == WAVEFORM:
         models.save(function.tagger, path)
         return
-    if function.tagger.calibration is not None:
+    if function.tagger.calibration is not None or function.tagger.thresholds is not None:
         raise AudiotagError(
-            "a network alone gives logits, before its calibration, which would be lost: export the tagger to keras "
-            "from waveform, or remove the calibration with `audiotag calibrate --method none`"
+            "a network alone has neither calibration nor thresholds, those of the tagger would be lost: export the "
+            "tagger to keras from waveform, or remove them with `audiotag calibrate --method none`"
         )
     models.save(function.tagger.network, path, models.ModelCard(card.name, card.clip_format))

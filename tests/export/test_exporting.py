@@ -190,6 +190,10 @@ def test_lengths_and_outputs_that_the_network_does_not_have_are_refused(saved, t
     for wrong in ({"precision": "int4"}, {"to": "coreml"}, {"input": "mfcc"}, {"seconds": "long"}):
         with pytest.raises(AudiotagError):
             Form(**wrong)
+    with pytest.raises(AudiotagError, match="neither calibration nor thresholds"):
+        export(
+            saved("multilabel", task="multilabel", **CALIBRATED), Form("keras", input="log-mel"), tmp_path / "x.keras"
+        )
     with pytest.raises(AudiotagError, match=r"ends in \.onnx"):
         export(saved(), Form("onnx"), tmp_path / "x.tflite")
     assert list(tmp_path.iterdir()) == []
