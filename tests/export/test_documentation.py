@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pytest
 
 from audiotag import audio, cli, models
 from audiotag.cli.app import app
+from audiotag.export import Form, export
 from audiotag.export.form import PRECISIONS
 from audiotag.export.parity import TOLERANCES
 
@@ -33,6 +36,26 @@ def test_the_page_runs(tagger: Callable[..., object], tmp_path: Path, monkeypatc
         for command in code.strip().splitlines():
             name, *words = shlex.split(command)
             assert (name, cli.run(app, ["--quiet", *words])) == ("audiotag", 0), command
+
+
+@pytest.mark.slow
+def test_the_script_for_node_gives_the_scores_of_the_tagger(tagger: Callable[..., object], tmp_path: Path) -> None:
+    npm, node = shutil.which("npm"), shutil.which("node")
+    if npm is None or node is None:
+        pytest.skip("Node is not installed")
+    command = [npm, "install", "--no-audit", "--no-fund", "onnxruntime-web"]
+    if subprocess.run(command, cwd=tmp_path, capture_output=True, check=False).returncode:
+        pytest.skip("onnxruntime-web cannot be installed")
+    made = tagger("multiclass")
+    export(models.save(made, tmp_path / "tagger.keras"), Form("onnx"), tmp_path / "tagger.onnx")
+    (script,) = re.findall(r"^```js\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL)
+    (tmp_path / "tag.mjs").write_text(script, encoding="utf-8")
+    done = subprocess.run([node, "tag.mjs"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    printed = dict(line.rsplit(" ", 1) for line in done.stdout.splitlines())
+    assert list(printed) == list(made.labels.names)
+    expected = made(np.zeros((1, 2000), np.float32)).numpy()[0]
+    np.testing.assert_allclose([float(score) for score in printed.values()], expected, atol=1e-4)
 
 
 def test_the_tables_are_those_of_the_code() -> None:
