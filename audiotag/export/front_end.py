@@ -30,7 +30,11 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 _FRAMES_AT_ONCE = 128  # what is computed between the first product and the last stays in the processor's cache
-_BANDS_AT_ONCE = 16  # neighbouring bands hear neighbouring bins: a product for each few skips most of a bank's zeros
+# Copying a bin takes as long as multiplying it for so many bands, beginning a product as long as so many of a frame's
+# multiplications.
+_BANDS_OF_A_COPY = 16
+_MULTIPLICATIONS_OF_A_START = 500
+_JOINED_AT_ONCE = 5
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,7 @@ def log_mel(config: LogMelConfig, samples: int) -> Callable[[tf.Tensor], tf.Tens
             _bands(_frames(blocks, first, after, transform.samples), transform, config)
             for first, after in pairwise(edges)
         ]
-        spectrogram = tf.transpose(tf.concat(parts, axis=2), (1, 2, 0))
+        spectrogram = tf.transpose(_joined(parts, axis=2), (1, 2, 0))
         return tf.expand_dims(spectrogram, -1)
 
     return compute
@@ -150,7 +154,7 @@ def _blocks(waveforms: tf.Tensor, config: LogMelConfig, samples: int, frame: int
         signal, length = signal[:, 1:] - config.preemphasis * signal[:, :-1], samples - 1
     count = config.frames(samples) - 1 - (-frame // config.hop)
     missing = max(count * config.hop - config.margin - length, 0)
-    before, after = (config.margin, missing)
+    before, after = config.margin, missing
     if config.padding == "reflect":
         # More than the margin may follow: what lies beyond the last window has no weight.
         mirrored = min(missing, length - 1)
@@ -158,8 +162,9 @@ def _blocks(waveforms: tf.Tensor, config: LogMelConfig, samples: int, frame: int
         before, after = 0, missing - mirrored
     if before or after:
         signal = tf.pad(signal, ((0, 0), (before, after)))
-    blocks = tf.reshape(signal[:, : count * config.hop], (-1, count, config.hop))
-    return tf.transpose(blocks, (2, 0, 1))
+    if count * config.hop < config.margin + length:
+        signal = signal[:, : count * config.hop]
+    return tf.transpose(tf.reshape(signal, (-1, count, config.hop)), (2, 0, 1))
 
 
 def _frames(blocks: tf.Tensor, first: int, after: int, frame: int) -> tf.Tensor:
@@ -186,19 +191,46 @@ def _bands(frames: tf.Tensor, transform: _Transform, config: LogMelConfig) -> tf
     energy = tf.reshape(x[:, :kept] + x[:, kept:], (1, kept * turns // 2, -1))
     if config.power == 1:
         energy = tf.sqrt(energy)
-    mel = tf.concat([tf.matmul(weights, energy[:, low:high]) for weights, low, high in _products(transform.bank)], 1)
+    mel = _joined([tf.matmul(weights, energy[:, low:high]) for weights, low, high in _products(transform.bank)], 1)
     mel = mel + config.log_floor if config.floor == "add" else tf.maximum(mel, config.log_floor)
     factor = 1.0 if config.log == "natural" else 10.0 / np.log(10.0)
     mel = tf.math.log(mel) * (factor / config.scale) - config.mean / config.scale
     return tf.reshape(mel, (config.mels, -1, frames.shape[2]))
 
 
+def _joined(parts: list[tf.Tensor], axis: int) -> tf.Tensor:
+    """Parts in one tensor, a few at a time: LiteRT's fast kernels take no more."""
+    import tensorflow as tf
+
+    while len(parts) > _JOINED_AT_ONCE:
+        parts = [
+            tf.concat(parts[first : first + _JOINED_AT_ONCE], axis) for first in range(0, len(parts), _JOINED_AT_ONCE)
+        ]
+    return tf.concat(parts, axis)
+
+
 def _products(bank: np.ndarray) -> list[tuple[np.ndarray, int, int]]:
-    """The bank in groups of bands: the weights (1, bands, high - low) of the bins from `low` to `high`."""
-    groups = []
-    for band in range(0, len(bank), _BANDS_AT_ONCE):
-        weights = bank[band : band + _BANDS_AT_ONCE]
-        heard = np.flatnonzero(weights.any(axis=0))
-        low, high = (heard[0], heard[-1] + 1) if len(heard) else (0, 1)
-        groups.append((weights[None, :, low:high], int(low), int(high)))
-    return groups
+    """The bank in groups of bands that together cost least: weights (1, bands, high - low) of bins `low` to `high`.
+
+    A group copies its range of bins and multiplies each of them for each of its bands.
+    """
+    hears = [np.flatnonzero(band) for band in bank]
+    lowest = [bins[0] if len(bins) else len(bank[0]) for bins in hears]
+    highest = [bins[-1] + 1 if len(bins) else 0 for bins in hears]
+    # Least cost of the bands up to each, and where the last of its groups begins.
+    best = [(0.0, 0)]
+    for after in range(1, len(bank) + 1):
+        low, high, found = len(bank[0]) - 1, 1, (np.inf, 0)
+        for first in range(after - 1, -1, -1):
+            low, high = min(low, lowest[first]), max(high, highest[first])
+            cost = best[first][0] + (high - low) * (after - first + _BANDS_OF_A_COPY) + _MULTIPLICATIONS_OF_A_START
+            found = min(found, (cost, first))
+        best.append(found)
+    groups, after = [], len(bank)
+    while after:
+        first = best[after][1]
+        low, high = min(lowest[first:after]), max(highest[first:after])
+        low, high = (low, high) if low < high else (0, 1)
+        groups.append((bank[None, first:after, low:high], int(low), int(high)))
+        after = first
+    return groups[::-1]
