@@ -13,6 +13,7 @@ from audiotag.errors import AudiotagError
 from audiotag.export import front_end
 from audiotag.export.freezing import frozen
 from audiotag.export.function import LOG_MEL, WAVEFORM, Function
+from audiotag.export.hard_swish import folded
 from audiotag.export.joining import join
 from audiotag.scorers.exported import CARD, Card
 from audiotag.scorers.litert import outputs_by_name
@@ -42,7 +43,9 @@ def write(function: Function, precision: str, card: Card, path: Path, log_mel: n
         AudiotagError: a waveform of any length, or an operation that LiteRT lacks.
     """
     log_mel_spec = function.spec(LOG_MEL, 1)
-    network = frozen(lambda inputs: function.network(inputs, training=False), [log_mel_spec])
+    # Eight bits of a hard-swish are slow as LiteRT has them; floats are not.
+    chosen = folded(function.network) if precision == "int8" else function.network
+    network = frozen(lambda inputs: chosen(inputs, training=False), [log_mel_spec])
     stages = [_converted(network, precision, log_mel), _converted(_scoring(function, network), "float32")]
     if function.takes == WAVEFORM:
         stages.insert(0, _converted(_front_end(function), "float32"))

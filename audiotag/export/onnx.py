@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from audiotag.errors import AudiotagError
 from audiotag.export import front_end
-from audiotag.export.freezing import frozen
 from audiotag.export.function import WAVEFORM, Function
+from audiotag.models.dynamic import DynamicDepthwise
 from audiotag.scorers.exported import PROPERTY, Card
 from audiotag.scorers.onnx import outputs_by_name
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 __all__ = ["BATCH", "LABELS", "SUFFIX", "outputs_by_name", "write"]
 
@@ -27,7 +31,7 @@ _OPSET = 17  # of 2022: what is newer is of no use here
 
 
 def write(function: Function, precision: str, card: Card, path: Path, log_mel: np.ndarray | None) -> None:
-    """Write an ONNX file that takes any number of clips.
+    """Write an ONNX file that takes any number of clips; of a DyMN one at a time.
 
     Args:
         function: what is exported.
@@ -39,9 +43,12 @@ def write(function: Function, precision: str, card: Card, path: Path, log_mel: n
     Raises:
         AudiotagError: tf2onnx is not installed, a waveform of any length, or an operation that ONNX lacks.
     """
-    model = _converted(frozen(_whole(function), [function.spec(function.input, None)]))
-    for tensor in (*model.graph.input, *model.graph.output):
-        tensor.type.tensor_type.shape.dim[0].dim_param = "batch"
+    # A DyMN convolves each clip with a kernel of its own, as channels of one picture, whose number ONNX must know.
+    batch = 1 if any(isinstance(layer, DynamicDepthwise) for layer in function.network.layers) else None
+    model = _converted(_whole(function), function.spec(function.input, batch))
+    if batch is None:
+        for tensor in (*model.graph.input, *model.graph.output):
+            tensor.type.tensor_type.shape.dim[0].dim_param = "batch"
     properties = {PROPERTY: card.to_json(), LABELS: json.dumps(card.labels.names, ensure_ascii=False)}
     for key, value in properties.items():
         entry = model.metadata_props.add()
@@ -59,25 +66,28 @@ def _whole(function: Function) -> Any:
     return function.whole(front_end.log_mel(function.tagger.front_end, function.samples))
 
 
-def _converted(function: Any) -> Any:
+def _converted(function: Callable[[tf.Tensor], dict[str, tf.Tensor]], spec: tf.TensorSpec) -> Any:
     """A function as an ONNX model."""
     try:
+        import onnx.defs
         import tf2onnx
     except ImportError as error:
         raise AudiotagError(
             "ONNX files are written by tf2onnx, which is not here: pip install 'audiotag[onnx]'"
         ) from error
+    import tensorflow as tf
+
+    traced = tf.function(function, input_signature=[spec], autograph=False)
     logger = logging.getLogger("tf2onnx")
     kept = logger.level
-    logger.setLevel(logging.CRITICAL)  # what it cannot convert is found below
+    logger.setLevel(logging.CRITICAL)  # what it cannot convert it only logs: that is found below
     try:
-        model, _ = tf2onnx.convert.from_function(function, function.input_signature, opset=_OPSET)
+        model, _ = tf2onnx.convert.from_function(traced, [spec], opset=_OPSET)
     finally:
         logger.setLevel(kept)
-    foreign = sorted({node.op_type for node in model.graph.node if node.domain not in ("", "ai.onnx")})
-    if foreign:
+    if lacking := sorted({node.op_type for node in model.graph.node if not onnx.defs.has(node.op_type, node.domain)}):
         raise AudiotagError(
-            f"an ONNX file holds ONNX' own operations, the network has {', '.join(foreign)}, which it lacks: export to "
-            "another format, or build the network without"
+            f"an ONNX file holds ONNX' own operations, the network has {', '.join(lacking)}, which tf2onnx cannot make "
+            "of them: export to another format, or build the network without"
         )
     return model
