@@ -109,7 +109,7 @@ def export(
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.partial{path.suffix}")
     try:
-        written_by.write(function, form.precision, card, partial, _log_mel(function, fitting))
+        written_by.write(function, form.precision, card, partial, fitting and fitting.waveforms)
         parity = _proved(function, card, partial, written_by, proving)
         parity.check(path.name)
         _replace(partial, path)
@@ -158,13 +158,6 @@ def _card(scorer: Scorer, function: Function, form: Form) -> Card:
         thresholds_from=tagger.thresholds_from,
         step_seconds=function.step_seconds,
     )
-
-
-def _log_mel(function: Function, clips: Clips | None) -> np.ndarray | None:
-    """Log-mel (clips, frames, mels, 1) of the clips that activations are fitted to."""
-    if clips is None:
-        return None
-    return np.concatenate([function.tagger.log_mel(clip[None]).numpy() for clip in clips.waveforms])
 
 
 def _proved(function: Function, card: Card, path: Path, written_by: Any, clips: Clips) -> Parity:

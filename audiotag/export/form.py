@@ -12,7 +12,7 @@ Precision = Literal["float32", "float16", "dynamic", "int8"]
 
 PRECISIONS: dict[Format, tuple[Precision, ...]] = {
     "litert": ("float32", "float16", "dynamic", "int8"),
-    "onnx": ("float32",),
+    "onnx": ("float32", "int8"),
     "savedmodel": ("float32",),
     "keras": ("float32",),
 }

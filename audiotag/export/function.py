@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 WAVEFORM, LOG_MEL = "waveform", "log_mel"
 """Names of the inputs."""
 
+SCOPE = "network/"
+"""How the names of the network's operations begin, in a graph of all stages."""
+
 _LOGITS, _FRAME_LOGITS = "logits", "frame_logits"
 
 
@@ -127,20 +130,31 @@ class Function:
         frames = None if self.samples is None else self.tagger.front_end.frames(self.samples)
         return tf.TensorSpec((batch, frames, self.tagger.front_end.mels, 1), tf.float32, name)
 
-    def whole(self, front_end: Callable[[tf.Tensor], tf.Tensor]) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
+    def whole(
+        self, front_end: Callable[[tf.Tensor], tf.Tensor], network: keras.Model | None = None
+    ) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
         """All stages as one Python function of the input.
 
         Args:
             front_end: waveforms to log-mel; not used where that is what it takes.
+            network: what stands for `network`. Default: itself.
         """
+        import tensorflow as tf
+
+        chosen = self.network if network is None else network
 
         def function(inputs: tf.Tensor) -> dict[str, tf.Tensor]:
             log_mel = front_end(inputs) if self.takes == WAVEFORM else inputs
-            given = self.network(log_mel, training=False)
+            with tf.name_scope(SCOPE):
+                given = chosen(log_mel, training=False)
             scores = self.scored(given)
             return {name: scores.get(name, given.get(name)) for name in self.outputs}
 
         return function
+
+    def log_mel_of(self, waveforms: np.ndarray) -> np.ndarray:
+        """Log-mel (batch, frames, mels, 1) float32 of waveforms (batch, samples), clip by clip."""
+        return np.concatenate([self.tagger.log_mel(waveform[None]).numpy() for waveform in waveforms])
 
     @cached_property
     def _of_waveforms(self) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:

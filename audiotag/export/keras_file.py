@@ -15,7 +15,7 @@ SUFFIX = ".keras"
 BATCH = 8
 
 
-def write(function: Function, precision: str, card: Card, path: Path, log_mel: np.ndarray | None) -> None:
+def write(function: Function, precision: str, card: Card, path: Path, fitting: np.ndarray | None) -> None:
     """Write a Keras file.
 
     Args:
@@ -24,7 +24,7 @@ def write(function: Function, precision: str, card: Card, path: Path, log_mel: n
         precision: "float32".
         card: what is said of it beside labels and front end is of the tagger itself.
         path: the file.
-        log_mel: not used.
+        fitting: not used.
 
     Raises:
         AudiotagError: outputs beside the scores, or a calibration or thresholds that the network alone would lose.

@@ -26,7 +26,7 @@ LABELS = "labels.txt"
 """A name a line in the order of the scores, where LiteRT's tools for Android look for it."""
 
 
-def write(function: Function, precision: str, card: Card, path: Path, log_mel: np.ndarray | None) -> None:
+def write(function: Function, precision: str, card: Card, path: Path, fitting: np.ndarray | None) -> None:
     """Write a LiteRT file that takes one clip at a time.
 
     The front end and what makes scores of logits are float32; the network has the precision that is asked for.
@@ -37,7 +37,7 @@ def write(function: Function, precision: str, card: Card, path: Path, log_mel: n
             quantised as they come); "int8" (weights and activations of 8 bits).
         card: what the file says about itself.
         path: the file.
-        log_mel: (clips, frames, mels, 1) float32 of real clips, by which "int8" is calibrated.
+        fitting: (clips, samples) float32, real clips by which "int8" takes the ranges of activations.
 
     Raises:
         AudiotagError: a waveform of any length, or an operation that LiteRT lacks.
@@ -46,6 +46,7 @@ def write(function: Function, precision: str, card: Card, path: Path, log_mel: n
     # Eight bits of a hard-swish are slow as LiteRT has them; floats are not.
     chosen = folded(function.network) if precision == "int8" else function.network
     network = frozen(lambda inputs: chosen(inputs, training=False), [log_mel_spec])
+    log_mel = None if fitting is None else function.log_mel_of(fitting)
     stages = [_converted(network, precision, log_mel), _converted(_scoring(function, network), "float32")]
     if function.takes == WAVEFORM:
         stages.insert(0, _converted(_front_end(function), "float32"))

@@ -21,7 +21,7 @@ _SINGLE, _BATCH = "single", "serving_default"
 """Signatures: of one clip without the axis of the batch, and of several."""
 
 
-def write(function: Function, precision: str, card: Card, path: Path, log_mel: np.ndarray | None) -> None:
+def write(function: Function, precision: str, card: Card, path: Path, fitting: np.ndarray | None) -> None:
     """Write a SavedModel that TensorFlow alone loads.
 
     Args:
@@ -29,7 +29,7 @@ def write(function: Function, precision: str, card: Card, path: Path, log_mel: n
         precision: "float32".
         card: what the folder says about itself.
         path: the folder, which must not be there.
-        log_mel: not used.
+        fitting: not used.
     """
     import tensorflow as tf
 

@@ -110,12 +110,14 @@ def test_log_mel_of_any_length_is_taken(tagger, saved, waveforms, tmp_path, to) 
         np.testing.assert_allclose(opened.predict_on_batch(given), tagger()(given).numpy(), atol=2e-5)
 
 
-@pytest.mark.parametrize("precision", ["float16", "dynamic", "int8"])
-def test_the_front_end_is_as_exact_in_every_precision(saved, sounds, tagger, tmp_path, precision) -> None:
+@pytest.mark.parametrize(
+    ("to", "precision"), [("litert", "float16"), ("litert", "dynamic"), ("litert", "int8"), ("onnx", "int8")]
+)
+def test_the_front_end_is_as_exact_in_every_precision(saved, sounds, tagger, tmp_path, to, precision) -> None:
     folder = many(sounds, tmp_path)
-    artefact = export(saved(), Form("litert", precision), tmp_path / "x.tflite", clips=folder)
+    artefact = export(saved(), Form(to, precision), tmp_path / f"x{suffix(to)}", clips=folder)
     waveform = audio.read(folder / "1.wav", 8000)
-    scores = litert(artefact.path, waveform[None])["scores"]
+    scores = RUNTIMES[to](artefact.path, waveform[None])["scores"]
     # Eight bits of a network of one convolution; a front end of as few would be off by far more.
     np.testing.assert_allclose(scores, tagger()(waveform[None]).numpy(), atol=0.01)
 
