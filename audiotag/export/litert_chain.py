@@ -48,9 +48,10 @@ def _append(whole: Any, other: Any) -> None:
             f"{len(added.inputs)} inputs: put what gives several into the last part"
         )
     given, taken = graph.tensors[graph.outputs[0]], added.tensors[added.inputs[0]]
-    if not np.array_equal(given.shape, taken.shape) or given.type != taken.type:
+    shapes = [np.asarray(tensor.shape).tolist() for tensor in (given, taken)]
+    if shapes[0] != shapes[1] or given.type != taken.type:
         raise AudiotagError(
-            f"parts of a LiteRT file fit together, received {list(given.shape)} for {list(taken.shape)}: "
+            f"parts of a LiteRT file fit together, received {shapes[0]} for {shapes[1]}: "
             "convert both with the same fixed shape"
         )
     # Tensors are numbered on; the one that is taken is the one that is given. -1 stands for no tensor.
