@@ -25,7 +25,7 @@ FLOORS = (
     "scorers",
     "tensorboard",
     "report",
-    "distill training evaluation inspection",
+    "distill training export evaluation inspection",
     "sweeps",
     "hear",
     "cli",

@@ -16,6 +16,7 @@ from audiotag.cli import (
     data,
     embed,
     evaluate,
+    export,
     presets,
     runs,
     sweep,
@@ -58,7 +59,7 @@ for command in (data.verify, data.inspect):
     app.command(context_settings=EXTRA)(silenceable(command))
 for command in (
     *(teach.teach, train.train, sweep.sweep, runs.runs),
-    *(calibrate.calibrate, evaluate.evaluate, compare.compare),
+    *(calibrate.calibrate, evaluate.evaluate, compare.compare, export.export),
     *(tag.tag, embed.embed, catalogue.models, presets.presets),
 ):
     app.command()(silenceable(command))

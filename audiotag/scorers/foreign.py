@@ -123,7 +123,7 @@ def scorer(model: Foreign, description: Description) -> Scorer:
         seconds=_seconds(takes, data),
         pad="repeat" if data is None else data.pad,
         speed=1.0 if data is None else data.speed,
-        checksum=model.checksum or (lambda: _sha256(model.path)),
+        checksum=model.checksum or (lambda: file_checksum(model.path)),
         about={"input": takes.describe(), **model.about},
         notes=(*notes, *assumed, *model.notes),
         network=model.network,
@@ -241,7 +241,7 @@ def _files(path: Path) -> list[Path]:
     return [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
 
 
-def _sha256(path: Path) -> str:
+def file_checksum(path: Path) -> str:
     """SHA-256 of a file; of a folder that of its files' names and checksums."""
     if path.is_file():
         return storage.sha256(path)

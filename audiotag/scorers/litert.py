@@ -4,33 +4,54 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from audiotag.errors import AudiotagError
+from audiotag.scorers import exported
 from audiotag.scorers.foreign import Foreign, check_one_each, file_size
+from audiotag.scorers.scorer import Scorer
 
 THREADS = os.cpu_count() or 1
 
 
-def open(path: Path) -> Foreign:
+def open(path: Path) -> Foreign | Scorer:
     """A `.tflite` file, by `ai_edge_litert` where it is installed, else by TensorFlow.
+
+    Returns:
+        A scorer of what audiotag exported, which says everything about itself; of anything else what its file says.
 
     Raises:
         AudiotagError: no such file, no LiteRT model, several inputs or outputs, or types that are not supported.
     """
-    interpreter = _interpreter(path)
+    interpreter, card = _interpreter(path), exported.at_the_end_of(path)
+    about = {"file": file_size(path)}
+    if card is not None:
+        takes, run = _by_name(interpreter)
+        batch = int(takes["shape_signature"][0])
+        return exported.scorer(card, "LiteRT model", path, run, None if batch < 0 else batch, about)
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
     check_one_each(path.stem, [tensor["name"] for tensor in inputs], [tensor["name"] for tensor in outputs])
     shape = tuple(None if size < 0 else int(size) for size in inputs[0]["shape_signature"])
-    run = _runner(interpreter, inputs[0], outputs[0])
+    run = _runner(interpreter, inputs[0], {"": outputs[0]})
     types = {np.dtype(tensor["dtype"]).name for tensor in (inputs[0], outputs[0])}
-    about = {"tensors in and out": " and ".join(sorted(types)), "file": file_size(path)}
+    about = {"tensors in and out": " and ".join(sorted(types)), **about}
     classes = next((int(size) for size in outputs[0]["shape_signature"][-1:] if size > 0), None)
-    return Foreign(path.stem, "LiteRT model", path, shape, classes, run, about)
+    return Foreign(path.stem, "LiteRT model", path, shape, classes, lambda batch: run(batch)[""], about)
+
+
+def outputs_by_name(path: Path) -> exported.Run:
+    """All outputs of a `.tflite` file that audiotag exported."""
+    return _by_name(_interpreter(path))[1]
+
+
+def _by_name(interpreter: Any) -> tuple[dict[str, Any], exported.Run]:
+    """The input of a file's signature, and the function from it to the outputs by name."""
+    signature = interpreter.get_signature_runner()
+    (takes,) = signature.get_input_details().values()
+    return takes, _runner(interpreter, takes, signature.get_output_details())
 
 
 def _interpreter(path: Path) -> Any:
@@ -50,13 +71,13 @@ def _interpreter(path: Path) -> Any:
     return interpreter
 
 
-def _runner(interpreter: Any, takes: dict[str, Any], gives: dict[str, Any]) -> Callable[[np.ndarray], np.ndarray]:
-    """Inputs float32 to outputs; memory is laid out anew for a shape other than the last one."""
-    into, out_of = _quantisation(takes), _quantisation(gives)
+def _runner(interpreter: Any, takes: dict[str, Any], gives: dict[str, dict[str, Any]]) -> exported.Run:
+    """Inputs float32 to outputs by name; memory is laid out anew for a shape other than the last one."""
+    into, out_of = _quantisation(takes), {name: _quantisation(tensor) for name, tensor in gives.items()}
     # Where a size is free, the file's shape is a stand-in that may be too small for the network.
     last: list[tuple[int, ...]] = []
 
-    def run(batch: np.ndarray) -> np.ndarray:
+    def run(batch: np.ndarray) -> dict[str, np.ndarray]:
         if last != [batch.shape]:
             interpreter.resize_tensor_input(takes["index"], batch.shape)
             interpreter.allocate_tensors()
@@ -67,8 +88,11 @@ def _runner(interpreter: Any, takes: dict[str, Any], gives: dict[str, Any]) -> C
             batch = np.clip(np.rint(batch / scale) + zero, limits.min, limits.max)
         interpreter.set_tensor(takes["index"], batch.astype(takes["dtype"]))
         interpreter.invoke()
-        values = interpreter.get_tensor(gives["index"])
-        return values if out_of is None else out_of[0] * (values.astype(np.float64) - out_of[1])
+        values = {name: interpreter.get_tensor(tensor["index"]) for name, tensor in gives.items()}
+        return {
+            name: value if (scaling := out_of[name]) is None else scaling[0] * (value.astype(np.float64) - scaling[1])
+            for name, value in values.items()
+        }
 
     return run
 

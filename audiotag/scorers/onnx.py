@@ -3,32 +3,36 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from audiotag.errors import AudiotagError
+from audiotag.scorers import exported
 from audiotag.scorers.foreign import Foreign, check_one_each, file_size
+from audiotag.scorers.scorer import Scorer
 
 _TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64}
 
 
-def open(path: Path) -> Foreign:
+def open(path: Path) -> Foreign | Scorer:
     """An `.onnx` file, by `onnxruntime` on the CPU.
+
+    Returns:
+        A scorer of what audiotag exported, which says everything about itself; of anything else what its file says.
 
     Raises:
         AudiotagError: onnxruntime is not installed; no such file, no ONNX model, several inputs or outputs, or types
             that are not floats.
     """
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise AudiotagError(f"{path} needs ONNX Runtime, which is not here: pip install onnxruntime") from error
-    try:
-        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    except Exception as error:  # its errors have no common class
-        reason = str(error).strip().split("\n")[0]
-        raise AudiotagError(f"{path} cannot be opened as an ONNX model ({reason}): export it again") from error
+    session = _session(path)
     takes, gives = session.get_inputs(), session.get_outputs()
+    # A size that is a name, or nothing, is free.
+    shape = tuple(size if isinstance(size, int) else None for size in takes[0].shape)
+    about = {"file": file_size(path)}
+    if text := session.get_modelmeta().custom_metadata_map.get(exported.PROPERTY):
+        card = exported.Card.from_json(text, path)
+        return exported.scorer(card, "ONNX model", path, _by_name(session), shape[0], about)
     check_one_each(path.stem, [tensor.name for tensor in takes], [tensor.name for tensor in gives])
     if takes[0].type not in _TYPES or gives[0].type not in _TYPES:
         raise AudiotagError(
@@ -40,7 +44,27 @@ def open(path: Path) -> Foreign:
     def run(batch: np.ndarray) -> np.ndarray:
         return session.run(None, {takes[0].name: batch.astype(kind)})[0]
 
-    # A size that is a name, or nothing, is free.
-    shape = tuple(size if isinstance(size, int) else None for size in takes[0].shape)
     classes = next((size for size in gives[0].shape[-1:] if isinstance(size, int)), None)
-    return Foreign(path.stem, "ONNX model", path, shape, classes, run, {"file": file_size(path)})
+    return Foreign(path.stem, "ONNX model", path, shape, classes, run, about)
+
+
+def outputs_by_name(path: Path) -> exported.Run:
+    """All outputs of an `.onnx` file that audiotag exported."""
+    return _by_name(_session(path))
+
+
+def _session(path: Path) -> Any:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise AudiotagError(f"{path} needs ONNX Runtime, which is not here: pip install onnxruntime") from error
+    try:
+        return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    except Exception as error:  # its errors have no common class
+        reason = str(error).strip().split("\n")[0]
+        raise AudiotagError(f"{path} cannot be opened as an ONNX model ({reason}): export it again") from error
+
+
+def _by_name(session: Any) -> exported.Run:
+    (takes,), gives = session.get_inputs(), [tensor.name for tensor in session.get_outputs()]
+    return lambda batch: dict(zip(gives, session.run(gives, {takes.name: batch}), strict=True))
