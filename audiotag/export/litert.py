@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -88,7 +89,9 @@ def _converted(function: Any, precision: str, log_mel: np.ndarray | None = None)
     if precision == "int8":
         converter.representative_dataset = lambda: ([clip[None]] for clip in log_mel)
     try:
-        return converter.convert()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of statistics for quantised inputs, which a network of floats has not
+            return converter.convert()
     except Exception as error:  # the converter raises errors of many kinds
         if lacking := sorted(set(re.findall(r"'tf\.(\w+)' op", str(error)))):
             raise AudiotagError(

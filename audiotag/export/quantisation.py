@@ -5,6 +5,7 @@ A spectrum spans more than eight bits hold, and scores near 0, which rank most c
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,15 +36,20 @@ def onnx(model: Path, scope: str, clips: np.ndarray, path: Path) -> None:
     nodes = [node.name for node in graph.node if node.name.startswith(scope)]
     if not nodes:
         raise AudiotagError(f"no node of {model} is named {scope}…: trace the network in a name scope of that name")
-    quantization.quantize_static(
-        model,
-        path,
-        _Reader(graph.input[0].name, clips),
-        per_channel=True,
-        nodes_to_quantize=nodes,
-        activation_type=quantization.QuantType.QUInt8,
-        weight_type=quantization.QuantType.QInt8,
-    )
+    disabled = logging.root.manager.disable
+    logging.disable(logging.WARNING)  # it advises to fuse what is fused already
+    try:
+        quantization.quantize_static(
+            model,
+            path,
+            _Reader(graph.input[0].name, clips),
+            per_channel=True,
+            nodes_to_quantize=nodes,
+            activation_type=quantization.QuantType.QUInt8,
+            weight_type=quantization.QuantType.QInt8,
+        )
+    finally:
+        logging.disable(disabled)
 
 
 class _Reader:

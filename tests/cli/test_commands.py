@@ -25,6 +25,7 @@ COMMANDS = (
     "calibrate",
     "evaluate",
     "compare",
+    "export",
     "tag",
     "embed",
     "models",

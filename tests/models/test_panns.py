@@ -44,7 +44,7 @@ def test_a_published_checkpoint_gives_the_logits_and_embedding_of_pytorch(refere
     # The published files are of the format before PyTorch 1.6.
     torch.save(whole, tmp_path / "published.pth", _use_new_zipfile_serialization=False)
     state = models.load_state_dict(tmp_path / "published.pth")
-    assert classes_of(state) == CLASSES
+    assert classes_of(state, CLASSES) == CLASSES
     ours = PANN(layers).network("panns", CLASSES, 64, None)
     models.convert(state, ours)
     waveform = np.random.default_rng(0).normal(scale=0.1, size=(2, 16_200)).astype(np.float32)

@@ -33,7 +33,7 @@ def layers() -> dict[str, dict[str, np.ndarray]]:
 @pytest.fixture(scope="module")
 def network(layers, tmp_path_factory) -> keras.Model:
     state = models.load_state_dict(reference.write(tmp_path_factory.mktemp("yamnet") / "yamnet.h5", layers))
-    assert classes_of(state) == CLASSES
+    assert classes_of(state, CLASSES) == CLASSES
     made = YAMNet().network("yamnet", CLASSES, 64, None)
     models.convert(state, made)
     return made
