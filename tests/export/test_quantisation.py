@@ -80,11 +80,11 @@ def test_in_an_onnx_file_the_network_alone_is_quantised(source, clips, tmp_path:
     tagger, sounds, scores = source
     path = export(tagger, Form("onnx", "int8"), tmp_path / "int8.onnx", clips=sounds).path
     assert_near(run_onnx(path.read_bytes())(clips), scores)
-    graph = onnx.load(path).graph
-    kernels = {tensor.name: tensor.data_type for tensor in graph.initializer if len(tensor.dims) == 4}
-    assert set(kernels.values()) == {onnx.TensorProto.INT8}
-    bank = [tensor.data_type for tensor in graph.initializer if len(tensor.dims) == 3 and np.prod(tensor.dims) > 100]
-    assert set(bank) == {onnx.TensorProto.FLOAT}
+    sizes = Counter()
+    for tensor in onnx.load(path).graph.initializer:
+        sizes[tensor.data_type] += int(np.prod(tensor.dims))
+    assert sizes[onnx.TensorProto.INT8] > 0.8 * keras.saving.load_model(tagger).network.count_params()
+    assert sizes[onnx.TensorProto.FLOAT] > 10_000  # the products of the front end
 
 
 def test_a_scope_without_nodes_is_refused(clips: np.ndarray, tmp_path: Path) -> None:
