@@ -34,7 +34,7 @@ def clips() -> np.ndarray:
 def source(clips: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, np.ndarray]:
     """A tagger with hard-swishes, squeezes and residuals, normalised by the clips; the clips as files; its scores."""
     network, draws = models.build("mn01", classes=5), np.random.default_rng(7)
-    for name, deviation in {"hidden": 0.1, "logits": 0.1}.items():
+    for name, deviation in {"hidden": 0.1, "logits": 0.05}.items():
         kernel = network.get_layer(name).kernel
         kernel.assign(draws.normal(scale=deviation, size=kernel.shape))
     tagger = AudioTagger(network, Labels(tuple("abcde")), seconds=SAMPLES / RATE)
@@ -83,7 +83,7 @@ def test_in_an_onnx_file_the_network_alone_is_quantised(source, clips, tmp_path:
     sizes = Counter()
     for tensor in onnx.load(path).graph.initializer:
         sizes[tensor.data_type] += int(np.prod(tensor.dims))
-    assert sizes[onnx.TensorProto.INT8] > 0.8 * keras.saving.load_model(tagger).network.count_params()
+    assert sizes[onnx.TensorProto.INT8] > 0.6 * keras.saving.load_model(tagger).network.count_params()
     assert sizes[onnx.TensorProto.FLOAT] > 10_000  # the products of the front end
 
 
