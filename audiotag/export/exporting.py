@@ -82,8 +82,8 @@ def export(
         clips: folder of sound files, instead of a data set.
 
     Raises:
-        AudiotagError: a source without a network of log-mel, a file that is there, an operation that the format lacks,
-            too few clips, or scores that differ by more than the precision allows. Nothing is left then.
+        AudiotagError: a source without a network of log-mel, a file that is there, a folder that is none of an export,
+            an operation that the format lacks, too few clips, or scores that differ by more than the precision allows. Nothing is left then.
 
     Example:
         >>> audiotag.export.export("mn04_as", Form("litert", "float16"), "mn04.tflite").parity.largest
@@ -98,8 +98,7 @@ def export(
     seconds = form.seconds_of(scorer.tagger.seconds, scorer.tagger.limits.longest)
     function = Function(scorer.tagger, form.input, seconds, form.frames, form.embedding)
     path = _path(scorer, form, out)
-    if path.exists() and not overwrite:
-        raise AudiotagError(f"{path} is there already: name another file with --out, or replace it with --overwrite")
+    _check_place(path, overwrite)
     data = records.open(data) if isinstance(data, str | Path) else data
     samples = function.samples or scorer.tagger.samples
     folder = None if clips is None else Path(clips)
@@ -140,6 +139,16 @@ def _path(scorer: Scorer, form: Form, out: Path | str | None) -> Path:
         folder = scorer.path / EXPORTS if scorer.kind == "run" else scorer.path.parent
     name = f"{scorer.name}-{form.precision}{'' if form.input == 'waveform' else '-log-mel'}"
     return folder / (name + suffix if suffix else f"{name}-{form.to}")
+
+
+def _check_place(path: Path, overwrite: bool) -> None:
+    """Refuse a place that holds something, and to replace a folder that is none of an export."""
+    if path.exists() and not overwrite:
+        raise AudiotagError(f"{path} is there already: name another file with --out, or replace it with --overwrite")
+    if path.is_dir() and any(path.iterdir()) and not (path / saved_model.MODEL).is_file():
+        raise AudiotagError(
+            f"a folder is replaced where it is a SavedModel, {path} is none: name another one with --out"
+        )
 
 
 def _card(scorer: Scorer, function: Function, form: Form) -> Card:

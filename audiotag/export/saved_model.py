@@ -9,9 +9,9 @@ import numpy as np
 
 from audiotag.export.function import Function
 from audiotag.scorers.exported import CARD, Card
-from audiotag.scorers.saved_model import outputs_by_name
+from audiotag.scorers.saved_model import MODEL, outputs_by_name
 
-__all__ = ["BATCH", "LABELS", "SUFFIX", "outputs_by_name", "write"]
+__all__ = ["BATCH", "LABELS", "MODEL", "SUFFIX", "outputs_by_name", "write"]
 
 SUFFIX = ""
 BATCH = 8

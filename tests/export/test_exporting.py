@@ -145,10 +145,13 @@ def test_a_file_that_is_there_is_kept_unless_asked(saved, tmp_path) -> None:
     (out / "mine.txt").write_text("kept")
     with pytest.raises(AudiotagError, match=r"is there already.*--overwrite"):
         export(saved(), Form("savedmodel"), out)
+    with pytest.raises(AudiotagError, match="is none: name another one"):
+        export(saved(), Form("savedmodel"), out, overwrite=True)
     assert (out / "mine.txt").read_text() == "kept"
-    export(saved(), Form("savedmodel"), out, overwrite=True)
-    assert scorers.open(out).kind == "SavedModel"
-    assert not (out / "mine.txt").exists()
+    path = export(saved(), Form("savedmodel"), tmp_path / "y").path
+    (path / "old").write_text("")
+    export(saved(), Form("savedmodel"), path, overwrite=True)
+    assert scorers.open(path).kind == "SavedModel" and not (path / "old").exists()
 
 
 @pytest.mark.parametrize("to", ["litert", "onnx"])
