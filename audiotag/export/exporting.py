@@ -83,7 +83,8 @@ def export(
 
     Raises:
         AudiotagError: a source without a network of log-mel, a file that is there, a folder that is none of an export,
-            an operation that the format lacks, too few clips, or scores that differ by more than the precision allows. Nothing is left then.
+            an operation that the format lacks, too few clips, or scores that differ by more than the precision allows.
+            Nothing is left then.
 
     Example:
         >>> audiotag.export.export("mn04_as", Form("litert", "float16"), "mn04.tflite").parity.largest
