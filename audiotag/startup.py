@@ -14,27 +14,36 @@ from audiotag import progress
 def import_tensorflow_quietly() -> None:
     """Import TensorFlow and find its devices without the lines that its C++ parts print on the way.
 
-    They are written before TensorFlow's own log level holds, so standard error is turned away at the level of
-    the file descriptor for as long as the import takes. An import that fails still raises.
+    They are written before TensorFlow's own log level holds. An import that fails still raises.
     """
     if "tensorflow" in sys.modules:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
+    with no_chatter():
         import tensorflow as tf
 
         tf.config.list_physical_devices()
         tf.zeros(1)
+    tf.get_logger().setLevel("ERROR")
+    _override_keras_json()
+
+
+@contextmanager
+def no_chatter() -> Iterator[None]:
+    """Nothing is written to standard error, which is turned away at the level of the file descriptor.
+
+    For libraries in C++ that print what nobody asked for and offer no way to stop it.
+    """
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
     finally:
         sys.stderr.flush()
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)
-    tf.get_logger().setLevel("ERROR")
-    _override_keras_json()
 
 
 def keep_freed_memory() -> None:

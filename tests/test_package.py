@@ -39,6 +39,27 @@ def test_nothing_heavy_is_imported_before_it_is_used():
         assert not set(HEAVY) & set(loaded.split()), name
 
 
+def test_tagging_with_an_exported_file_loads_neither_keras_nor_tensorflow(tmp_path):
+    import keras
+    import numpy as np
+
+    from audiotag import audio, export, frontend, tagging
+    from audiotag.labels import Labels
+
+    front_end = frontend.LogMelConfig("small", sample_rate=8000, window=200, hop=200, fft=256, mels=16, fmax=4000)
+    inputs = keras.Input((None, 16, 1))
+    network = keras.Model(inputs, keras.layers.Dense(2)(keras.layers.GlobalAveragePooling2D()(inputs)))
+    tagging.AudioTagger(network, Labels(("dog", "rain")), front_end, seconds=1.0).save(tmp_path / "tagger.keras")
+    audio.write(tmp_path / "x.wav", np.sin(np.arange(20_000, dtype=np.float32)), 8000)
+    for to, name in (("litert", "x.tflite"), ("onnx", "x.onnx")):
+        export.export(tmp_path / "tagger.keras", export.Form(to), tmp_path / name)
+        command = ["tag", str(tmp_path / "x.wav"), "--model", str(tmp_path / name), "--format", "csv"]
+        code = f"import sys; from audiotag.cli import main; sys.argv[1:] = {command}\ntry: main()\nfinally: print(*sys.modules)"
+        *table, loaded = run("-c", code).splitlines()
+        assert len(table) == 1 + 3 * 2
+        assert not {"tensorflow", "keras", "librosa", "pandas", "sklearn", "matplotlib"} & set(loaded.split())
+
+
 def test_every_class_of_saved_files_is_registered_under_its_name():
     import keras
 

@@ -13,6 +13,7 @@ from audiotag.errors import AudiotagError
 from audiotag.scorers import exported
 from audiotag.scorers.foreign import Foreign, check_one_each, file_size
 from audiotag.scorers.scorer import Scorer
+from audiotag.startup import no_chatter
 
 THREADS = os.cpu_count() or 1
 
@@ -80,7 +81,8 @@ def _runner(interpreter: Any, takes: dict[str, Any], gives: dict[str, dict[str, 
     def run(batch: np.ndarray) -> dict[str, np.ndarray]:
         if last != [batch.shape]:
             interpreter.resize_tensor_input(takes["index"], batch.shape)
-            interpreter.allocate_tensors()
+            with no_chatter():  # "Created TensorFlow Lite XNNPACK delegate"
+                interpreter.allocate_tensors()
             last[:] = [batch.shape]
         if into is not None:
             scale, zero = into

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     Source = str | Path | keras.Model | Callable[..., Any] | Scorer
 
 TABLES = (".csv", ".npz", ".parquet")
-_MODELS = (".keras", ".tflite", ".onnx")
+_WITHOUT_KERAS = (".tflite", ".onnx")
+_MODELS = (".keras", *_WITHOUT_KERAS)
 
 
 def open(
@@ -85,6 +86,11 @@ def open(
     return tables.open(path, outputs)
 
 
+def needs_keras(source: str | Path) -> bool:
+    """Whether opening this loads Keras and its backend, which takes seconds; a `.tflite` or `.onnx` file does not."""
+    return Path(source).suffix not in _WITHOUT_KERAS
+
+
 def load(name: str | Path) -> AudioTagger:
     """Open a tagger.
 
@@ -126,25 +132,25 @@ def _scorer(source: Source, description: Description) -> Scorer:
 
 
 def _model(source: Source, description: Description) -> Scorer | Foreign:
-    from audiotag.scorers import functions, keras_models
-
     if not isinstance(source, str | Path):
         return _object(source, None, description)
     if storage.is_remote(place := storage.place(source)):
         source = storage.local_file(place) if place.suffix in _MODELS else storage.mirror(place).fetch()
     path = Path(source)
+    if path.suffix in _MODELS and not path.exists():
+        raise AudiotagError(f"no such file: {path}")
+    if path.is_file() and path.suffix in _WITHOUT_KERAS:
+        from audiotag.scorers import litert, onnx
+
+        return (litert if path.suffix == ".tflite" else onnx).open(path)
+    from audiotag.scorers import functions, keras_models
+
     if path.is_dir():
         from audiotag.scorers import saved_model
 
         return saved_model.open(path) if (path / saved_model.MODEL).is_file() else keras_models.from_run(path)
     if path.suffix in _MODELS:
-        if not path.is_file():
-            raise AudiotagError(f"no such file: {path}")
-        if path.suffix == ".keras":
-            return keras_models.from_file(path, description.outputs)
-        from audiotag.scorers import litert, onnx
-
-        return (litert if path.suffix == ".tflite" else onnx).open(path)
+        return keras_models.from_file(path, description.outputs)
     if functions.is_named(str(source)):
         return _object(functions.find(str(source)), str(source), description)
     if path.exists() or len(path.parts) > 1:

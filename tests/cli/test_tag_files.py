@@ -43,6 +43,14 @@ def faults(shared: Callable[[str], Path], tmp_path: Path) -> Path:
     return Path(shutil.copytree(shared("faults"), tmp_path / "faults"))
 
 
+@pytest.fixture(scope="module")
+def exported(student: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The student as a file that needs no Keras: a process that tags with it starts in a second."""
+    from audiotag.export import Form, export
+
+    return export(student, Form("litert"), tmp_path_factory.mktemp("exported") / "student.tflite").path
+
+
 def test_every_odd_file_is_tagged_or_named_with_its_reason(command: Command, student: Path, faults: Path) -> None:
     arguments = ("tag", faults, "--model", student, "--top", 1, "--format", "csv")
     outcome = command(*arguments)
@@ -55,16 +63,17 @@ def test_every_odd_file_is_tagged_or_named_with_its_reason(command: Command, stu
     assert len(lines) == len(REASONS)
 
 
-def test_what_is_to_be_known_is_said_once_a_command(student: Path, faults: Path, tmp_path: Path) -> None:
-    embed = ("embed", str(faults), "--model", str(student), "--out", str(tmp_path / "e.npz"))
-    process = subprocess.run([sys.executable, "-m", "audiotag", *embed], capture_output=True, text=True, check=False)
+def test_what_is_to_be_known_is_said_once_a_command(exported: Path, faults: Path) -> None:
+    tag = ("tag", str(faults), "--model", str(exported), "--format", "csv")
+    process = subprocess.run([sys.executable, "-m", "audiotag", *tag], capture_output=True, text=True, check=False)
     assert process.returncode == 1
     lines = process.stderr.splitlines()
     low = [line for line in lines if "at 16 kHz have nothing above 8 kHz to hear" in line]
     beside = [line for line in lines if "files that are no sound by their suffix (.csv 5, .md 1, .sh 1)" in line]
     cancelled = [line for line in lines if "stereo_antiphase.wav: the mean of its 2 channels cancels" in line]
     assert (len(low), len(beside), len(cancelled)) == (1, 1, 1)
-    assert np.isfinite(np.load(tmp_path / "e.npz")["embedding"]).all()
+    scores = [float(row["score"]) for row in csv.DictReader(process.stdout.splitlines())]
+    assert scores and np.isfinite(scores).all()
     assert len(lines) == len(REASONS) + 4  # and the closing line of the progress
 
 
@@ -79,13 +88,13 @@ for format in formats:
 """
 
 
-def test_names_that_the_terminal_cannot_encode_do_not_end_a_run(student: Path, tone: Callable, tmp_path: Path) -> None:
+def test_names_that_the_terminal_cannot_encode_do_not_end_a_run(exported: Path, tone: Callable, tmp_path: Path) -> None:
     for name in ("é.wav", "日本.wav", "z.wav"):
         tone(tmp_path / "in" / name)
     (tmp_path / "in" / "ö.wav").write_bytes(b"")
     formats = ("table", "csv", "jsonl", "raven")
     process = subprocess.run(
-        [sys.executable, "-c", IN_EVERY_FORMAT, tmp_path / "in", student, *formats],
+        [sys.executable, "-c", IN_EVERY_FORMAT, tmp_path / "in", exported, *formats],
         capture_output=True,
         env={**os.environ, "PYTHONIOENCODING": "ascii"},
         check=False,
@@ -131,13 +140,14 @@ main()
     ],
 )
 def test_whoever_interrupts_is_told_what_is_kept(
-    student: Path, tone: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple, kept: str
+    request: pytest.FixtureRequest, tone: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments, kept
 ) -> None:
+    model = request.getfixturevalue("exported" if arguments[0] == "tag" else "student")
     for name in ("a.wav", "hold.wav", "z.wav"):
         tone(tmp_path / "in" / name)
     monkeypatch.chdir(tmp_path)
     verb, *options = arguments
-    process = start("--quiet", verb, tmp_path / "in", "--model", student, *options, program=HOLDS)
+    process = start("--quiet", verb, tmp_path / "in", "--model", model, *options, program=HOLDS)
     assert process.stderr.readline() == "reached\n"
     code, out, err = interrupt(process)
     assert (code, err) == (130, f"audiotag: stopped; {kept}\n")
