@@ -54,8 +54,8 @@ def test_tagging_with_an_exported_file_loads_neither_keras_nor_tensorflow(tmp_pa
     for to, name in (("litert", "x.tflite"), ("onnx", "x.onnx")):
         export.export(tmp_path / "tagger.keras", export.Form(to), tmp_path / name)
         command = ["tag", str(tmp_path / "x.wav"), "--model", str(tmp_path / name), "--format", "csv"]
-        code = f"import sys; from audiotag.cli import main; sys.argv[1:] = {command}\ntry: main()\nfinally: print(*sys.modules)"
-        *table, loaded = run("-c", code).splitlines()
+        code = f"import sys; from audiotag.cli import main; sys.argv[1:] = {command}"
+        *table, loaded = run("-c", f"{code}\ntry: main()\nfinally: print(*sys.modules)").splitlines()
         assert len(table) == 1 + 3 * 2
         assert not {"tensorflow", "keras", "librosa", "pandas", "sklearn", "matplotlib"} & set(loaded.split())
 
