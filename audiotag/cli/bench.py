@@ -1,19 +1,21 @@
-"""`audiotag bench build | read`: what building and reading records costs on this machine."""
+"""`audiotag bench build | read | models`: what building, reading and scoring cost on this machine."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from audiotag.cli import sources
 from audiotag.cli.quiet import silenceable
 from audiotag.startup import import_tensorflow_quietly
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-bench = typer.Typer(no_args_is_help=True, help="Measure building and reading on this machine.")
+bench = typer.Typer(no_args_is_help=True, help="Measure building, reading and scoring on this machine.")
 
 
 @bench.command()
@@ -83,10 +85,48 @@ def build(
     Console().print(table)
 
 
+@bench.command()
+@silenceable
+def models(
+    model: Annotated[list[str], typer.Argument(help=sources.SOURCE.rsplit(". ", 1)[0] + ".", metavar="MODEL...")],
+    threads: Annotated[int, typer.Option(help="Processors that each is bound to.")] = 1,
+    rounds: Annotated[int, typer.Option(help="Windows of each that are timed.")] = 30,
+    data: sources.Data = None,
+    labels: sources.Labels = None,
+    front_end: sources.FrontEnd = None,
+    sample_rate: sources.SampleRate = None,
+) -> None:
+    """Time models from the waveform of one window to its scores, side by side.
+
+    Each has a process of its own, and one window of each is scored in turn: what disturbs the machine meets all.
+    "start" is from the start of the process to the first scores, "memory" the most that the process held, "ms" the
+    median of the windows, "least" the quickest. "as fast" compares the quickest with that of the first model, by the
+    second of sound.
+    """
+    from rich.console import Console
+
+    from audiotag.scorers import speed
+
+    stated = {"data": data, "labels": labels, "front_end": front_end, "sample_rate": sample_rate}
+    speeds = speed.measure(model, threads=threads, rounds=rounds, **stated)
+    table = _table("model", "kind", "size", "start", "memory", "ms", "least", "real time", "as fast")
+    for each in speeds:
+        ratio = (speeds[0].least / speeds[0].window) / (each.least / each.window)
+        figures = (f"{each.median:.2f}", f"{each.least:.2f}", f"{each.real_time:,.0f}x", f"{ratio:.2f}")
+        start, memory = f"{each.start:.1f} s", f"{each.memory / 1e6:,.0f} MB"
+        table.add_row(each.name, each.kind, each.size, start, memory, *figures)
+    Console(width=120).print(table)
+    windows = " or ".join(f"{seconds:g} s" for seconds in sorted({each.window for each in speeds}))
+    processors = f"{threads} processor{'' if threads == 1 else 's'} of {os.cpu_count()}"
+    print(f"{processors}, {rounds} windows of {windows} each, one at a time")
+
+
 def _table(*columns: str) -> Table:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column, justify="left" if column in ("log-mel", "part", "workers") else "right")
+        table.add_column(
+            column, justify="left" if column in ("log-mel", "part", "workers", "model", "kind") else "right"
+        )
     return table

@@ -131,12 +131,12 @@ class Function:
         return tf.TensorSpec((batch, frames, self.tagger.front_end.mels, 1), tf.float32, name)
 
     def whole(
-        self, front_end: Callable[[tf.Tensor], tf.Tensor], network: keras.Model | None = None
+        self, *before: Callable[[tf.Tensor], tf.Tensor] | None, network: keras.Model | None = None
     ) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
         """All stages as one Python function of the input.
 
         Args:
-            front_end: waveforms to log-mel; not used where that is what it takes.
+            before: what comes before the network, one after the other; None: nothing.
             network: what stands for `network`. Default: itself.
         """
         import tensorflow as tf
@@ -144,9 +144,10 @@ class Function:
         chosen = self.network if network is None else network
 
         def function(inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-            log_mel = front_end(inputs) if self.takes == WAVEFORM else inputs
+            for stage in filter(None, before):
+                inputs = stage(inputs)
             with tf.name_scope(SCOPE):
-                given = chosen(log_mel, training=False)
+                given = chosen(inputs, training=False)
             scores = self.scored(given)
             return {name: scores.get(name, given.get(name)) for name in self.outputs}
 
@@ -160,9 +161,7 @@ class Function:
     def _of_waveforms(self) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
         import tensorflow as tf
 
-        front_end = self.tagger.log_mel
-        whole = self.whole(front_end)
-        return tf.function(whole if self.takes == WAVEFORM else lambda waveforms: whole(front_end(waveforms)))
+        return tf.function(self.whole(self.tagger.log_mel))
 
     def of_waveforms(self, waveforms: np.ndarray) -> dict[str, np.ndarray]:
         """The outputs by name, as Keras computes them from waveforms (batch, samples) float32."""

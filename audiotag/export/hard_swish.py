@@ -42,16 +42,12 @@ def folded(network: keras.Model) -> keras.Model:
         network: a functional model; it stays as it is.
 
     Returns:
-        A new model with weights of its own, whose outputs differ by the rounding of float32; `network` itself where
-        it has no hard-swish, or none whose factor can be taken over.
+        A new model with weights of its own, whose outputs differ by the rounding of float32.
     """
     swishes = {layer.name for layer in network.layers if _is_hard_swish(layer)}
-    while swishes:
-        factors = _factors(network, swishes)
-        if not factors.refused:
-            return _rewritten(network, swishes, factors.divisors)
+    while (factors := _factors(network, swishes)).refused:
         swishes -= factors.refused
-    return network
+    return _rewritten(network, swishes, factors.divisors)
 
 
 def _is_hard_swish(layer: keras.layers.Layer) -> bool:

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from audiotag.errors import AudiotagError
-from audiotag.export import front_end
+from audiotag.export import front_end, quantisation
 from audiotag.export.freezing import frozen
 from audiotag.export.function import LOG_MEL, WAVEFORM, Function
-from audiotag.export.hard_swish import folded
 from audiotag.export.joining import join
 from audiotag.scorers.exported import CARD, Card
 from audiotag.scorers.litert import outputs_by_name
+from audiotag.startup import no_chatter
 
 __all__ = ["BATCH", "LABELS", "SUFFIX", "outputs_by_name", "write"]
 
@@ -25,6 +25,9 @@ SUFFIX = ".tflite"
 BATCH = 1
 LABELS = "labels.txt"
 """A name a line in the order of the scores, where LiteRT's tools for Android look for it."""
+
+
+_BLOCK = "first_block"  # between what is float32 and what is quantised
 
 
 def write(function: Function, precision: str, card: Card, path: Path, fitting: np.ndarray | None) -> None:
@@ -43,12 +46,21 @@ def write(function: Function, precision: str, card: Card, path: Path, fitting: n
     Raises:
         AudiotagError: a waveform of any length, or an operation that LiteRT lacks.
     """
-    log_mel_spec = function.spec(LOG_MEL, 1)
-    # Eight bits of a hard-swish are slow as LiteRT has them; floats are not.
-    chosen = folded(function.network) if precision == "int8" else function.network
-    network = frozen(lambda inputs: chosen(inputs, training=False), [log_mel_spec])
-    log_mel = None if fitting is None else function.log_mel_of(fitting)
-    stages = [_converted(network, precision, log_mel), _converted(_scoring(function, network), "float32")]
+    import tensorflow as tf
+
+    spec, stages, given = function.spec(LOG_MEL, 1), [], None
+    before, chosen = None, function.network
+    if precision == "int8":
+        given = function.log_mel_of(fitting)
+        before, chosen = quantisation.prepared(function.network, given)
+    if before is not None:
+        first = frozen(lambda log_mel: {_BLOCK: before(log_mel, training=False)}, [spec])
+        stages = [_converted(first, "float32")]
+        given = np.concatenate([before(clip[None], training=False) for clip in given])
+        shape = before.output.shape if function.samples is None else given.shape
+        spec = tf.TensorSpec((1, *shape[1:]), tf.float32, _BLOCK)
+    network = frozen(lambda inputs: chosen(inputs, training=False), [spec])
+    stages += [_converted(network, precision, given), _converted(_scoring(function, network), "float32")]
     if function.takes == WAVEFORM:
         stages.insert(0, _converted(_front_end(function), "float32"))
     path.write_bytes(join(stages, function.outputs))
@@ -76,8 +88,8 @@ def _scoring(function: Function, network: Any) -> Any:
     return frozen(lambda *logits: function.scored(dict(zip(function.logits, logits, strict=True))), specs)
 
 
-def _converted(function: Any, precision: str, log_mel: np.ndarray | None = None) -> bytes:
-    """A function as a flatbuffer."""
+def _converted(function: Any, precision: str, inputs: np.ndarray | None = None) -> bytes:
+    """A function as a flatbuffer; to its inputs activations of 8 bits are fitted."""
     import tensorflow as tf
 
     concrete = function.get_concrete_function()
@@ -87,9 +99,9 @@ def _converted(function: Any, precision: str, log_mel: np.ndarray | None = None)
     if precision == "float16":
         converter.target_spec.supported_types = [tf.float16]
     if precision == "int8":
-        converter.representative_dataset = lambda: ([clip[None]] for clip in log_mel)
+        converter.representative_dataset = lambda: ([clip[None]] for clip in inputs)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), no_chatter():
             warnings.simplefilter("ignore")  # of statistics for quantised inputs, which a network of floats has not
             return converter.convert()
     except Exception as error:  # the converter raises errors of many kinds

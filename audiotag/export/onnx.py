@@ -9,13 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 
 from audiotag.errors import AudiotagError
 from audiotag.export import front_end, quantisation
 from audiotag.export.function import SCOPE, WAVEFORM, Function
-from audiotag.export.hard_swish import folded
 from audiotag.models.dynamic import DynamicDepthwise
 from audiotag.scorers.exported import PROPERTY, Card
 from audiotag.scorers.onnx import outputs_by_name
@@ -48,8 +46,11 @@ def write(function: Function, precision: str, card: Card, path: Path, fitting: n
     """
     # A DyMN convolves each clip with a kernel of its own, as channels of one picture, whose number ONNX must know.
     batch = 1 if any(isinstance(layer, DynamicDepthwise) for layer in function.network.layers) else None
-    network = folded(function.network) if precision == "int8" else function.network
-    model = _converted(_whole(function, network), function.spec(function.input, batch))
+    before, network = None, function.network
+    if precision == "int8":
+        before, network = quantisation.prepared(network, function.log_mel_of(fitting))
+    whole = function.whole(_front_end(function), before, network=network)
+    model = _converted(whole, function.spec(function.input, batch))
     if precision == "int8":
         model = _quantised(model, fitting if function.takes == WAVEFORM else function.log_mel_of(fitting))
     if batch is None:
@@ -72,14 +73,14 @@ def _quantised(model: Any, clips: np.ndarray) -> Any:
         return onnx.load(after)
 
 
-def _whole(function: Function, network: keras.Model) -> Any:
+def _front_end(function: Function) -> Callable[[tf.Tensor], tf.Tensor] | None:
     if function.takes != WAVEFORM:
-        return function.whole(None, network)
+        return None
     if function.samples is None:
         raise AudiotagError(
             "an ONNX file takes waveforms of one length, received any length: give --seconds, or export it from log-mel"
         )
-    return function.whole(front_end.log_mel(function.tagger.front_end, function.samples), network)
+    return front_end.log_mel(function.tagger.front_end, function.samples)
 
 
 def _converted(function: Callable[[tf.Tensor], dict[str, tf.Tensor]], spec: tf.TensorSpec) -> Any:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from audiotag.export.function import Function
+from audiotag.export.function import WAVEFORM, Function
 from audiotag.scorers.exported import CARD, Card
 from audiotag.scorers.saved_model import MODEL, outputs_by_name
 
@@ -33,7 +33,7 @@ def write(function: Function, precision: str, card: Card, path: Path, fitting: n
     """
     import tensorflow as tf
 
-    module, compute = tf.Module(), function.whole(function.tagger.log_mel)
+    module, compute = tf.Module(), function.whole(function.tagger.log_mel if function.takes == WAVEFORM else None)
     spec = function.spec(function.input, None)
     one = tf.TensorSpec(spec.shape[1:], spec.dtype, spec.name)
 

@@ -20,9 +20,10 @@ from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-sys.path.insert(0, str(Path(__file__).parents[2]))
+sys.path.insert(0, str(Path(__file__).parents[1] / "export"))
 
 import numpy as np
+import runtimes
 import torch
 from model_time import reference
 
@@ -32,7 +33,6 @@ from audiotag.frontend import mel_filterbank, preset
 from audiotag.frontend.filterbank import hann
 from audiotag.labels import Labels
 from audiotag.tagging import AudioTagger
-from tests.export import runtimes
 
 ROUNDS = 50
 SAMPLES = 320_000
@@ -99,7 +99,7 @@ def main(names: list[str]) -> None:
     """Measure the networks named."""
     torch.set_num_threads(1)
     parity.TOLERANCES["int8"] = parity.Tolerance(1.0, 1.0)  # of random weights nothing is asked but their speed
-    clips = np.random.default_rng(0).normal(scale=0.1, size=(24, SAMPLES)).astype(np.float32)
+    clips = np.random.default_rng(0).normal(scale=0.1, size=(40, SAMPLES)).astype(np.float32)
     print(f"10 s, one thread, batch 1: least and median ms of {ROUNDS} rounds, PyTorch's least time over it")
     for name in names:
         runs = contenders(name, clips)

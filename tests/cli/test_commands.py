@@ -160,6 +160,7 @@ def test_quiet_stands_before_a_command_or_among_its_options(
         assert (capfd.readouterr().err == "") == silent
     for arguments in [(name,) for name in COMMANDS if name not in ("bench", "recipe")] + [
         ("bench", "read"),
+        ("bench", "models"),
         ("recipe", "quickstart"),
     ]:
         assert "-q, --quiet" in command(*arguments, "--help").out

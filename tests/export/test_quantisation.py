@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
+from keras import layers
 
 from audiotag import audio, models
 from audiotag.errors import AudiotagError
@@ -54,9 +55,9 @@ def source(clips: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> tuple
 def assert_near(received: np.ndarray, expected: np.ndarray) -> None:
     """Scores lie nearer to the float ones than clips lie to each other, and are not the same.
 
-    Random weights lose 0.35 of that distance in LiteRT and 0.39 in ONNX.
+    Random weights lose 0.17 of that distance in both runtimes.
     """
-    assert 0 < np.abs(received - expected).mean() < 0.6 * expected.std(axis=0).mean()
+    assert 0 < np.abs(received - expected).mean() < 0.35 * expected.std(axis=0).mean()
 
 
 def test_in_a_litert_file_the_network_alone_is_quantised(source, clips, tmp_path: Path) -> None:
@@ -70,7 +71,9 @@ def test_in_a_litert_file_the_network_alone_is_quantised(source, clips, tmp_path
     for operator in operators:
         kinds[operator["op_name"], np.dtype(types[operator["outputs"][0]]).name] += 1
     assert kinds["BATCH_MATMUL", "float32"] and not kinds["BATCH_MATMUL", "int8"]
-    assert kinds["CONV_2D", "int8"] and not kinds["CONV_2D", "float32"]
+    # The stem and the first block are float32: two convolutions and a depthwise one.
+    assert kinds["CONV_2D", "int8"] and kinds["CONV_2D", "float32"] == 2
+    assert kinds["DEPTHWISE_CONV_2D", "int8"] and kinds["DEPTHWISE_CONV_2D", "float32"] == 1
     assert not kinds["HARD_SWISH", "int8"] and kinds["LOGISTIC", "float32"] == 1
     interpreter.allocate_tensors()
     # XNNPACK takes everything but what is turned round at the edges.
@@ -88,6 +91,40 @@ def test_in_an_onnx_file_the_network_alone_is_quantised(source, clips, tmp_path:
         sizes[tensor.data_type] += int(np.prod(tensor.dims))
     assert sizes[onnx.TensorProto.INT8] > 0.6 * keras.saving.load_model(tagger).network.count_params()
     assert sizes[onnx.TensorProto.FLOAT] > 10_000  # the products of the front end
+
+
+def test_rounded_weights_move_no_mean() -> None:
+    entry = keras.Input((None, 8, 1))
+    x = layers.Conv2D(6, 3, use_bias=False, name="a")(entry)
+    x = layers.BatchNormalization(name="a_normalization")(x)
+    x = layers.ReLU()(x)
+    x = layers.DepthwiseConv2D(3, name="b")(x)
+    network = keras.Model(entry, layers.Dense(4, "sigmoid", name="c")(layers.GlobalAveragePooling2D()(x)))
+    draws = np.random.default_rng(2)
+    for weight in network.weights:
+        weight.assign(draws.normal(size=weight.shape) ** 2 + 0.1)
+    log_mel = draws.normal(size=(9, 20, 8, 1)).astype(np.float32) + 0.5
+    before, prepared = quantisation.prepared(network, log_mel)
+    assert before is None
+    rounded = {"a": (0, 1, 2), "b": (0, 1), "c": (0,)}
+    for name, others in rounded.items():
+        kernel = prepared.get_layer(name).kernel
+        scale = np.abs(kernel).max(axis=others, keepdims=True) / 127
+        kernel.assign(np.round(kernel / scale) * scale)
+
+    def mean(model: keras.Model, of: str, given: str | None) -> np.ndarray:
+        """Of a layer's output by channel, where the layers before it are those of the float network."""
+        layer = model.get_layer(of)
+        inputs = log_mel if given is None else keras.Model(network.input, network.get_layer(given).output)(log_mel)
+        output = keras.Model(model.get_layer(of if given else "a").input, layer.output)(inputs)
+        if layer.name == "c":
+            output = np.log(output / (1 - output))
+        return np.mean(output, axis=tuple(range(output.ndim - 1)))
+
+    for of, given in (("a_normalization", None), ("b", "re_lu"), ("c", "global_average_pooling2d")):
+        given = given and next(layer.name for layer in network.layers if layer.name.startswith(given))
+        np.testing.assert_allclose(mean(prepared, of, given), mean(network, of, given), rtol=2e-5, err_msg=of)
+    assert not np.array_equal(prepared.get_layer("b").bias, network.get_layer("b").bias)
 
 
 def test_a_scope_without_nodes_is_refused(clips: np.ndarray, tmp_path: Path) -> None:
