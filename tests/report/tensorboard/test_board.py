@@ -44,6 +44,7 @@ def blank(patch: pytest.MonkeyPatch) -> None:
     square = png.content(png.new(figsize=(0.1, 0.1)))
     for module in (png, pictures):
         patch.setattr(module, "content", lambda figure: square)
+    patch.setattr(png, "draw", lambda chart: square)
 
 
 @pytest.fixture(scope="module")
