@@ -79,6 +79,7 @@ def blank_pictures() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for module in (png, pictures):
             patch.setattr(module, "content", lambda figure: square)
+        patch.setattr(png, "draw", lambda chart: square)
         yield
 
 

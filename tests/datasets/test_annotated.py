@@ -12,6 +12,7 @@ import pytest
 from audiotag import records
 from audiotag.errors import AudiotagError
 from audiotag.records import Declaration, Event
+from tests.in_process import ThisProcess
 
 Noises = Callable[..., None]
 
@@ -66,7 +67,7 @@ def test_what_clips_without_an_event_become(site: Path, capsys: pytest.CaptureFi
 
 def test_strong_labels_reach_the_records(site: Path, tmp_path: Path) -> None:
     declared = declare(site)
-    report = records.build(declared, tmp_path / "data", workers=1)
+    report = records.build(declared, tmp_path / "data", engine=ThisProcess())
     assert (report.clips, report.rejected) == (6, 0)
     from audiotag.records.strong_labels import strong_labels
 
@@ -157,7 +158,7 @@ def test_whatever_is_wrong_is_rejected_with_its_reason(
     said = capsys.readouterr().err
     assert "left out, they belong to no recording (2): README.txt, gone.txt" in said
     assert "rejected, no annotations belong to them (1): alone.wav" in said
-    records.build(declared, tmp_path / "data", workers=1)
+    records.build(declared, tmp_path / "data", engine=ThisProcess())
     with (tmp_path / "data" / "clips.csv").open(encoding="utf-8", newline="") as file:
         reasons = {row["clip_id"]: row["reason"] for row in csv.DictReader(file) if row["status"] == "rejected"}
     assert reasons == {
@@ -183,7 +184,7 @@ def test_a_recording_that_cannot_be_opened_is_rejected_by_the_build(
         "empty.wav": ((), ""),
         "full.wav": (("wind",), ""),
     }
-    report = records.build(declared, tmp_path / "data", workers=1)
+    report = records.build(declared, tmp_path / "data", engine=ThisProcess())
     assert report.rejected == 2
 
 
@@ -211,7 +212,7 @@ def test_rows_of_recordings_that_are_not_there_are_rejected(site: Path, tmp_path
     faults = {clip.clip_id: clip.fault for clip in declare(site, annotations=table).clips if clip.fault}
     assert "there is no recording of this name" in faults["C:\\gone\\c.wav"]
     assert faults["night/b.wav"] == "no annotations belong to it"
-    report = records.build(declare(site, annotations=table), tmp_path / "data", workers=1)
+    report = records.build(declare(site, annotations=table), tmp_path / "data", engine=ThisProcess())
     assert (report.clips, report.rejected) == (5, 2)
     table.write_text("path,onset,offset,label\nc.wav,0,1,cat\n")
     with pytest.raises(AudiotagError, match=r"these are of none \(all\.csv line 2: no recording is c\.wav"):
@@ -233,7 +234,7 @@ def test_unlabelled_recordings_are_a_split_of_their_own(
     assert {clip.source for clip in declared.clips if clip.split == "unlabelled"} == {"c.wav", "Unlabeled/d.wav"}
     assert all((clip.columns.get("unknown") == "*") == (clip.split == "unlabelled") for clip in declared.clips)
     assert len(declared.clips) == 6 + 2 + 2 and not any(clip.fault for clip in declared.clips)
-    records.build(declared, tmp_path / "data", workers=1)
+    records.build(declared, tmp_path / "data", engine=ThisProcess())
     assert records.open(tmp_path / "data").splits["unlabelled"] == 4
 
 

@@ -11,6 +11,7 @@ import pytest
 from audiotag import records
 from audiotag.errors import AudiotagError
 from audiotag.records import Declaration
+from tests.in_process import ThisProcess
 
 HEADER, ROW = ("path", "label", "start", "end"), ("a.wav", "dog", "0.01", "0.05")
 
@@ -138,7 +139,7 @@ def test_published_tables_are_known_by_name(declare: Callable, header: str, name
 
 def test_a_part_beyond_the_end_is_rejected_not_filled_up(declare: Callable, tmp_path: Path) -> None:
     declared = declare("path,label,start,end\na.wav,dog,0,0.12\nb.wav,cat,0,0.5\nb.wav,dog,3,\n")
-    report = records.build(declared, tmp_path / "data", workers=1)
+    report = records.build(declared, tmp_path / "data", engine=ThisProcess())
     assert (report.clips, report.rejected) == (3, 2)
     with (tmp_path / "data" / "clips.csv").open(encoding="utf-8", newline="") as file:
         reasons = {row["clip_id"]: row["reason"] for row in csv.DictReader(file)}

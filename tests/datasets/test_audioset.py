@@ -11,6 +11,7 @@ import pytest
 
 from audiotag import records
 from audiotag.errors import AudiotagError
+from tests.in_process import ThisProcess
 
 CLASSES = ["index,mid,display_name", "2,/m/04rlf,Music", "0,/m/09x0r,Speech", '1,/m/05zppz,"Male speech, man speaking"']
 HEAD = [
@@ -79,7 +80,7 @@ def test_subsets_are_splits_and_segments_are_found_by_their_ids(
 def test_a_vanished_segment_stands_in_clips_csv_with_its_reason(source: Path, tmp_path: Path) -> None:
     declared = records.declare("audioset", source=source, subset="balanced")
     assert declared.name == "audioset_balanced"
-    report = records.build(declared, tmp_path / "built", workers=1)
+    report = records.build(declared, tmp_path / "built", engine=ThisProcess())
     assert (report.clips, report.rejected) == (3, 1)
     with (tmp_path / "built" / "clips.csv").open(encoding="utf-8", newline="") as file:
         rows = {row["clip_id"]: (row["status"], row["reason"]) for row in csv.DictReader(file)}

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from audiotag import audio, records
 from audiotag.errors import AudioError, AudiotagError
 from audiotag.labels import join_cell
+from tests.in_process import ThisProcess
 
 RATE = 8000
 
@@ -62,7 +63,7 @@ def test_further_columns_of_a_table_reach_every_clip_of_their_row(tmp_path):
         {"device": "a, b", "SNR dB": "3"},
         {"device": "", "SNR dB": "-1"},
     ]
-    records.build(declared, tmp_path / "data", workers=1)
+    records.build(declared, tmp_path / "data", engine=ThisProcess())
     assert records.open(tmp_path / "data").clips["device"].tolist() == ["a, b", "a, b", ""]
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from audiotag import records
 from audiotag.errors import AudiotagError
+from tests.in_process import ThisProcess
 
 GENRES = ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock")
 
@@ -43,7 +44,7 @@ def test_what_is_left_out_is_rejected_with_a_reason(
     noises(source, "jazz/jazz.00055.wav", "jazz/jazz.00073.wav", "rock/rock.00000.wav", "rock/._rock.00000.wav")
     (source / "jazz" / "jazz.00033.wav").write_bytes((source / "jazz" / "jazz.00073.wav").read_bytes())  # of the test
     (source / "jazz" / "jazz.00054.wav").write_bytes(b"no sound at all")
-    report = records.build(records.declare("gtzan", source=source), tmp_path / "built", workers=1)
+    report = records.build(records.declare("gtzan", source=source), tmp_path / "built", engine=ThisProcess())
     assert report.clips - report.rejected == 3
     with (tmp_path / "built" / "clips.csv").open(encoding="utf-8", newline="") as file:
         rows = {row["clip_id"]: row for row in csv.DictReader(file)}
@@ -55,7 +56,7 @@ def test_what_is_left_out_is_rejected_with_a_reason(
     assert (
         "left out: 71 clips, classical.00042 for one (left out of the fault-filtered split" in capsys.readouterr().err
     )
-    again = records.build(records.declare("gtzan", source=source), tmp_path / "built", workers=1)
+    again = records.build(records.declare("gtzan", source=source), tmp_path / "built", engine=ThisProcess())
     assert again.existed
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from audiotag import records
 from audiotag.errors import AudiotagError
+from tests.in_process import ThisProcess
 
 Noises = Callable[..., None]
 
@@ -111,9 +112,9 @@ def test_the_folders_of_faults(shared: Callable[[str], Path], tmp_path: Path) ->
     with pytest.raises(AudiotagError, match="named as its class, 'audio'"):
         records.declare(tmp_path / "one_class")
     repaired = tmp_path / "repaired"
-    assert records.build(records.declare(repaired), tmp_path / "data", workers=1).rejected == 1
+    assert records.build(records.declare(repaired), tmp_path / "data", engine=ThisProcess()).rejected == 1
     (repaired / "dog" / "2.wav").write_bytes(bark.read_bytes())
-    assert records.build(records.declare(repaired), tmp_path / "data", workers=1).rejected == 0
+    assert records.build(records.declare(repaired), tmp_path / "data", engine=ThisProcess()).rejected == 0
 
 
 @pytest.mark.parametrize("name", ["unlabelled", "Unlabeled"])
@@ -130,7 +131,7 @@ def test_a_folder_of_unlabelled_recordings(noises: Noises, tmp_path: Path, name:
         files[2]: ((), "*"),
         files[3]: ((), "*"),
     }
-    report = records.build(declared, tmp_path / "data", workers=1)
+    report = records.build(declared, tmp_path / "data", engine=ThisProcess())
     assert (report.clips, report.rejected) == (4, 0)
     assert name in records.declare(tmp_path / "sounds", allow_class_names=True).labels.names
 

@@ -10,6 +10,7 @@ import soundfile
 
 from audiotag import records
 from audiotag.errors import AudiotagError
+from tests.in_process import ThisProcess
 
 LABELS = """sample_key,instrument,relevance,num_responses
 000046_3840,clarinet,0.17105,3
@@ -42,7 +43,7 @@ def test_what_nobody_judged_is_unknown(openmic: Path, tmp_path: Path) -> None:
         ("000135_483840", ("drums", "flute"), "train", "banjo;clarinet"),
         ("001006_1", ("banjo",), "test", "clarinet;drums;flute"),
     ]
-    report = records.build(declared, tmp_path / "data", workers=1)
+    report = records.build(declared, tmp_path / "data", engine=ThisProcess())
     assert (report.clips, report.rejected) == (3, 0)
     data = records.open(tmp_path / "data")
     target = {

@@ -9,6 +9,7 @@ import pytest
 
 from audiotag import audio, models, records
 from audiotag.errors import AudiotagError
+from tests.in_process import ThisProcess
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def test_classes_are_those_of_a_table_too_and_nothing_is_a_target(
 ) -> None:
     (tmp_path / "labels.csv").write_text("index,id,name\n0,dog,Dog\n1,rain,Rain\n", encoding="utf-8")
     declared = records.declare("unlabelled", source=sounds, seconds=0.5, vocabulary=str(tmp_path / "labels.csv"))
-    records.build(declared, tmp_path / "data", workers=1)
+    records.build(declared, tmp_path / "data", engine=ThisProcess())
     assert "nobody has labelled a clip" in capsys.readouterr().err
     data = records.open(tmp_path / "data")
     assert all(np.isnan(batch["target"]).all() for batch in data.batches(batch_size=2))

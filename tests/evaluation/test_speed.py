@@ -14,6 +14,7 @@ from audiotag.evaluation import calibrate, evaluate
 from audiotag.evaluation.sections.noise import noise_folder, scores_of_noise
 from audiotag.frontend import LogMelConfig
 from audiotag.records import Data, Declaration
+from tests.in_process import ThisProcess
 
 pytestmark = pytest.mark.usefixtures("eager", "blank_pictures")
 
@@ -28,7 +29,7 @@ def built(declared: Declaration, out: Path, *speeds: str) -> Data:
         for number, clip in enumerate(declared.clips)
     )
     declared = dataclasses.replace(declared, clips=clips, seconds=0.5)
-    return records.open(records.build(declared, out, front_end=FRONT_END, workers=1).path)
+    return records.open(records.build(declared, out, front_end=FRONT_END, engine=ThisProcess()).path)
 
 
 @pytest.fixture

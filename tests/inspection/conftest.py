@@ -13,6 +13,7 @@ import soundfile
 from audiotag import records
 from audiotag.labels import Labels
 from audiotag.records import Clip, Data, Declaration
+from tests.in_process import ThisProcess
 
 RATE, SECONDS = 32_000, 1.5
 NAMES = ("hiss", "rush")
@@ -62,7 +63,9 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Data]:
         (folder / "recordings").mkdir()
         sounds = Sounds(folder / "recordings")
         fill(sounds)
-        records.build(sounds.declare(seconds), folder / "data", workers=1, allow=["shared-recordings"], **options)
+        records.build(
+            sounds.declare(seconds), folder / "data", engine=ThisProcess(), allow=["shared-recordings"], **options
+        )
         return records.open(folder / "data")
 
     return make

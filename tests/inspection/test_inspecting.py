@@ -25,6 +25,14 @@ def inspection(faulty: Data, tmp_path_factory: pytest.TempPathFactory) -> Inspec
 
 
 @pytest.fixture(scope="module")
+def of_clean(clean: Data, inspection: Inspection, tmp_path_factory: pytest.TempPathFactory) -> Inspection:
+    """Of the data set in which nothing is wrong, where an inspection of the other was, beside a file of the user's."""
+    out = Path(shutil.copytree(inspection.out, tmp_path_factory.mktemp("clean") / "out"))
+    (out / "notes.csv").write_text("mine")
+    return inspect(clean.path, out)
+
+
+@pytest.fixture(scope="module")
 def without_recordings(faulty: Data, tmp_path_factory: pytest.TempPathFactory) -> Inspection:
     """The log-mels alone."""
     folder = tmp_path_factory.mktemp("alone")
@@ -36,11 +44,10 @@ def names(inspection: Inspection, table: str, column: str = "clip_id") -> list[s
     return sorted(inspection.tables[table][column]) if table in inspection.tables else []
 
 
-def test_nothing_is_said_against_a_clean_data_set(clean: Data, tmp_path: Path) -> None:
+def test_nothing_is_said_against_a_clean_data_set(of_clean: Inspection) -> None:
     """Noises of one kind, whose spectra are the same, are no duplicates."""
-    inspection = inspect(clean.path, tmp_path / "out")
-    assert inspection.findings == []
-    assert '<h2>Findings</h2>\n<p class="how">None.</p>' in (tmp_path / "out" / "inspection.html").read_text()
+    assert of_clean.findings == []
+    assert '<h2>Findings</h2>\n<p class="how">None.</p>' in (of_clean.out / "inspection.html").read_text()
 
 
 def test_what_was_planted_is_found_and_nothing_else(inspection: Inspection) -> None:
@@ -112,11 +119,9 @@ def test_tables_lie_beside_the_page(inspection: Inspection) -> None:
     assert [row["clip_id"] for row in summary["tables"]["silent"]] == ["silent"]
 
 
-def test_tables_of_an_earlier_inspection_go(clean: Data, faulty: Data, tmp_path: Path) -> None:
-    inspect(faulty.path, tmp_path)
-    (tmp_path / "notes.csv").write_text("mine")
-    inspection = inspect(clean.path, tmp_path)
-    assert {path.stem for path in tmp_path.glob("*.csv")} == {"clips", "notes", *inspection.tables}
+def test_tables_of_an_earlier_inspection_go(inspection: Inspection, of_clean: Inspection) -> None:
+    assert {path.stem for path in of_clean.out.glob("*.csv")} == {"clips", "notes", *of_clean.tables}
+    assert inspection.tables.keys() - of_clean.tables.keys()
 
 
 def test_recordings_that_are_not_there_are_refused(clean: Data, tmp_path: Path) -> None:

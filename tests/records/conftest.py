@@ -16,6 +16,7 @@ from audiotag import augment, records, storage
 from audiotag.frontend import LogMelConfig
 from audiotag.records import tfrecord
 from audiotag.records.example import encode_teacher
+from tests.in_process import ThisProcess
 
 DATASET_FILE = '''
 import os
@@ -101,11 +102,17 @@ def small_front_end() -> LogMelConfig:
 
 @pytest.fixture(scope="session")
 def build(dataset_file: Path) -> Callable[..., records.BuildReport]:
-    """Build the tones into a folder; keyword arguments of `declare` and of `build`."""
+    """Build the tones into a folder; keyword arguments of `declare` and of `build`, without worker processes but where
+    their number is given.
+    """
 
-    def run(out: Path, *, workers: int = 1, variants: int = 2, seed: int = 0, **options: object) -> records.BuildReport:
+    def run(
+        out: Path, *, workers: int | None = None, variants: int = 2, seed: int = 0, **options: object
+    ) -> records.BuildReport:
         policy = augment.policy("light") if variants else None
         given = {"front_end": FRONT_END, "policy": policy, "variants": variants, "seed": seed, "workers": workers}
+        if workers is None:
+            given["engine"] = ThisProcess()
         given |= {
             key: options.pop(key)
             for key in ("front_end", "resume", "keep_waveforms", "log_mel", "allow", "engine")
@@ -120,7 +127,7 @@ def build(dataset_file: Path) -> Callable[..., records.BuildReport]:
 def built(build: Callable[..., records.BuildReport], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """24 clips in 3 folds, 3 views each; clip5 is no sound. Not to be changed: copy it."""
     out = tmp_path_factory.mktemp("built") / "tones"
-    build(out, sources="clip5=bad")
+    build(out, workers=1, sources="clip5=bad")
     return out
 
 

@@ -15,6 +15,7 @@ from audiotag import audio, records, storage
 from audiotag.clips.declaration import load_file
 from audiotag.errors import AudiotagError
 from audiotag.frontend import log_mel
+from tests.in_process import ThisProcess
 
 
 def rows_of(data: Path) -> list[dict[str, str]]:
@@ -158,12 +159,12 @@ def test_a_second_build_into_the_same_folder_is_refused_while_the_first_runs(bui
 def test_a_data_set_knows_where_its_recordings_lie_and_that_they_have_gone(tmp_path) -> None:
     for level, name in enumerate(("cat", "dog")):
         audio.write(tmp_path / "sounds" / name / "1.wav", np.full(8000, 0.1 * level, np.float32), 8000)
-    records.build(records.declare(tmp_path / "sounds"), tmp_path / "deep" / "data", workers=1)
+    records.build(records.declare(tmp_path / "sounds"), tmp_path / "deep" / "data", engine=ThisProcess())
     moved = tmp_path / "elsewhere"
     (tmp_path / "deep").rename(moved)
     data = records.open(moved / "data")
     assert data.recordings is not None and (data.recordings / "dog" / "1.wav").is_file()
     (tmp_path / "sounds").rename(tmp_path / "gone")
     assert records.open(moved / "data").recordings is None
-    made = records.build(records.declare("synthetic", clips=12), tmp_path / "made", workers=1)
+    made = records.build(records.declare("synthetic", clips=12), tmp_path / "made", engine=ThisProcess())
     assert records.open(made.path).recordings is None

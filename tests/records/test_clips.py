@@ -13,6 +13,7 @@ from audiotag import AudiotagError, audio, augment, records
 from audiotag.frontend import LogMelConfig
 from audiotag.labels import Labels
 from audiotag.records import Clip, Data, Declaration, clips
+from tests.in_process import ThisProcess
 
 RATE = 8000
 FRONT_END = LogMelConfig(name="small", sample_rate=RATE, window=200, hop=200, fft=256, mels=16, fmax=4000.0)
@@ -46,7 +47,7 @@ def build(sounds: Path, out: Path, **options: object) -> Data:
     declaration = Declaration(
         **about, task="multiclass", labels=Labels(("dog", "rain")), clips=declared, seconds=0.25, root=sounds
     )
-    more = {"front_end": FRONT_END, "policy": augment.policy("light"), "variants": 1, "workers": 1}
+    more = {"front_end": FRONT_END, "policy": augment.policy("light"), "variants": 1, "engine": ThisProcess()}
     more["allow"] = ("shared-recordings",)  # folds here only number the clips
     records.build(declaration, out, **more, **options)
     return records.open(out)

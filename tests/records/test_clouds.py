@@ -21,6 +21,7 @@ from audiotag.errors import AudiotagError, UnreachableError
 from audiotag.frontend import LogMelConfig
 from audiotag.records import clips, engines
 from audiotag.storage.remote import Cache
+from tests.in_process import ThisProcess
 
 if TYPE_CHECKING:
     from tests.s3 import Faults
@@ -30,7 +31,7 @@ FRONT_END = LogMelConfig(name="small", sample_rate=RATE, window=200, hop=200, ff
 
 
 def build(root: object, out: object, **options: object) -> records.BuildReport:
-    options = {"workers": 1} | options
+    options = options or {"engine": ThisProcess()}
     return records.build(records.declare(root, seconds=0.05), out, front_end=FRONT_END, **options)
 
 
@@ -68,7 +69,7 @@ def remote(s3: Faults, source: str) -> records.Data:
     s3.add("GET", "b/5.wav", "timeout")
     s3.add("PUT", ".tfrecord", "503", "cut", "timeout")
     s3.add("PUT", "dataset.json", "503")
-    build(source, "s3://bucket/tones")
+    build(source, "s3://bucket/tones", workers=1)
     assert s3.waiting == [] and len(s3.met) == 8
     return records.open("s3://bucket/tones")
 
@@ -104,7 +105,7 @@ def test_a_build_into_a_store_has_the_bytes_of_a_local_one(remote: records.Data,
 def test_beam_builds_into_a_store(sounds: Path, local: records.Data, s3: Faults) -> None:
     pytest.importorskip("apache_beam")
     s3.add("GET", "plans.pickle", "503", "cut")
-    build(sounds, "s3://bucket/beam", workers=None, engine=engines.on_beam("--direct_running_mode=in_memory"))
+    build(sounds, "s3://bucket/beam", engine=engines.on_beam("--direct_running_mode=in_memory"))
     assert s3.waiting == []
     assert records.open("s3://bucket/beam").fingerprint == local.fingerprint
     assert records.open("s3://bucket/beam").recordings is None
@@ -235,7 +236,7 @@ def test_a_build_stopped_before_its_manifest_says_so_and_goes_on(
     with monkeypatch.context() as trouble:
         trouble.setattr(storage.files, "upload", stopped)
         with pytest.raises(KeyboardInterrupt):
-            build(source, out)
+            build(source, out, workers=1)  # which does not see what is counted here
     assert sent == ["begun", "sources.csv", "labels.csv", "clips.csv", "dataset.json"]
     check_that_it_goes_on(source, out, local)
 
@@ -295,7 +296,7 @@ def test_what_is_not_there_is_one_line(s3: Faults) -> None:
 def test_worker_processes_do_not_see_the_memory_of_this_one(sounds: Path) -> None:
     pytest.importorskip("upath")
     with pytest.raises(AudiotagError, match="memory:// is the memory of this process"):
-        build(sounds, "memory://tones")
+        build(sounds, "memory://tones", workers=1)
 
 
 def test_a_data_set_in_memory_is_built_verified_and_read(sounds: Path, local: records.Data) -> None:
@@ -305,7 +306,7 @@ def test_a_data_set_in_memory_is_built_verified_and_read(sounds: Path, local: re
     memory = fsspec.filesystem("memory")
     memory.put(str(sounds), "/sounds", recursive=True)
     engine = engines.on_beam("--direct_running_mode=in_memory")
-    build("memory://sounds", "memory://tones", workers=None, engine=engine)
+    build("memory://sounds", "memory://tones", engine=engine)
     built = records.open("memory://tones")
     assert built.fingerprint == local.fingerprint
     assert records.verify("memory://tones") == []

@@ -17,6 +17,7 @@ from audiotag.errors import AudiotagError
 from audiotag.frontend import LogMelConfig
 from audiotag.labels import Labels
 from audiotag.records import Clip, Declaration, Event, tfrecord
+from tests.in_process import ThisProcess
 
 RATE = 8000
 FRONT_END = LogMelConfig(name="small", sample_rate=RATE, window=200, hop=200, fft=256, mels=16, fmax=4000.0)
@@ -54,7 +55,7 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def build(recordings: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     def make(name: str, *, events: bool = False, **options: object) -> Path:
         out = tmp_path_factory.mktemp("built") / name
-        records.build(declare(recordings, events), out, front_end=FRONT_END, workers=1, **options)
+        records.build(declare(recordings, events), out, front_end=FRONT_END, engine=ThisProcess(), **options)
         return out
 
     return make

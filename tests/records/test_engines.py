@@ -79,7 +79,7 @@ def test_a_shard_that_another_run_has_deleted_is_not_listed(
     with monkeypatch.context() as trouble:
         trouble.setattr(Local, "make_shards", deleting)
         with pytest.raises(AudiotagError, match=r"fold2-\S+ has gone while .* was built: run the same build again"):
-            build(tmp_path / "tones", sources="clip5=bad")
+            build(tmp_path / "tones", workers=1, sources="clip5=bad")
     build(tmp_path / "tones", sources="clip5=bad")
     assert contents(tmp_path / "tones") == contents(built)
 
@@ -109,7 +109,7 @@ def test_a_build_by_processes_of_beam_that_is_killed_goes_on(
 @BEAM
 def test_workers_are_of_the_engine_local(build: Callable, tmp_path: Path) -> None:
     with pytest.raises(AudiotagError, match="workers=1 are processes of the engine local"):
-        build(tmp_path / "out", engine=engines.on_beam())
+        build(tmp_path / "out", workers=1, engine=engines.on_beam())
 
 
 def test_beam_that_is_not_installed_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

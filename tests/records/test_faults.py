@@ -21,6 +21,7 @@ import soundfile
 from audiotag import audio, records, storage
 from audiotag.frontend import LogMelConfig
 from audiotag.labels import Labels
+from tests.in_process import ThisProcess
 
 RATE = 8000
 FRONT_END = LogMelConfig(name="small", sample_rate=RATE, window=200, hop=200, fft=256, mels=16, fmax=4000.0)
@@ -94,7 +95,7 @@ def sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def fresh(sounds: Path) -> dict[str, str]:
     out = sounds.parent / "fresh"
-    records.build(records.declare(sounds, seconds=0.05), out, front_end=FRONT_END, workers=1)
+    records.build(records.declare(sounds, seconds=0.05), out, front_end=FRONT_END, engine=ThisProcess())
     return contents(out)
 
 
@@ -111,7 +112,7 @@ def check_that_it_goes_on(what: str, step: int, sounds: Path, fresh: dict[str, s
     if stopped.returncode:
         assert not out.exists()
         assert what == "kill" or ("No space left on device" in stopped.stdout and "Traceback" not in stopped.stderr)
-    records.build(records.declare(sounds, seconds=0.05), out, front_end=FRONT_END, workers=1)
+    records.build(records.declare(sounds, seconds=0.05), out, front_end=FRONT_END, engine=ThisProcess())
     assert contents(out) == fresh
     assert not out.with_name(f".{out.name}.incomplete").exists()
     return stopped.returncode != 0
@@ -169,7 +170,7 @@ def test_clip_ids_of_every_plane_of_unicode_and_of_both_spellings(tmp_path: Path
         seconds=0.05,
         root=tmp_path,
     )
-    records.build(declared, tmp_path / "data", front_end=FRONT_END, workers=1)
+    records.build(declared, tmp_path / "data", front_end=FRONT_END, engine=ThisProcess())
     data = records.open(tmp_path / "data")
     assert data.clips["clip_id"].tolist() == ids
     read = [clip_id for batch in data.batches(batch_size=8) for clip_id in batch["clip_id"]]
@@ -215,7 +216,7 @@ def test_one_of_each_odd_file_is_built_or_rejected_with_a_reason(tmp_path: Path)
         rejected = odd_files(tmp_path / "sounds" / label)
     out = tmp_path / "data"
     declared = records.declare(tmp_path / "sounds", seconds=20, pad="zero")
-    records.build(declared, out, front_end=FRONT_END, workers=1, allow=["shared-recordings"])
+    records.build(declared, out, front_end=FRONT_END, engine=ThisProcess(), allow=["shared-recordings"])
     rows = records.open(out).clips
     names = {path.name for path in (tmp_path / "sounds" / "x").iterdir()} - {"._plain.mp3"}
     assert {Path(source).name for source in rows["source"]} == names

@@ -28,6 +28,12 @@ def keys_of(dataset: tf.data.Dataset) -> list[tuple[str, int]]:
     return [(clip_id.decode(), int(variant)) for *_, clip_id, variant in dataset.as_numpy_iterator()]
 
 
+@pytest.fixture(scope="module")
+def every(data: records.Data) -> list[tuple[str, int]]:
+    """Keys in the order in which all records are read."""
+    return keys_of(data.read("all", keys=True))
+
+
 def batches_equal(first: tuple, second: tuple) -> bool:
     return all(np.array_equal(a, b) for a, b in zip(tf.nest.flatten(first), tf.nest.flatten(second), strict=True))
 
@@ -70,11 +76,13 @@ def test_variants_are_chosen(data: records.Data, variants: object, views: set[in
     assert {variant for _, variant in found} == views
 
 
-def test_a_finite_data_set_is_shuffled_anew_each_time_but_the_same_in_every_run(data: records.Data) -> None:
+def test_a_finite_data_set_is_shuffled_anew_each_time_but_the_same_in_every_run(
+    data: records.Data, every: list[tuple[str, int]]
+) -> None:
     dataset, again = (data.read("all", shuffle=True, keys=True, seed=3) for _ in range(2))
     first, second = keys_of(dataset), keys_of(dataset)
     assert first != second
-    assert Counter(first) == Counter(second) == Counter(keys_of(data.read("all", keys=True)))
+    assert Counter(first) == Counter(second) == Counter(every)
     assert [keys_of(again), keys_of(again)] == [first, second]
     assert keys_of(data.read("all", shuffle=True, keys=True, seed=4)) != first
 
@@ -160,9 +168,8 @@ def test_half_the_bytes_hold_the_same_log_mel(
         np.testing.assert_array_equal(tf.cast(read["float16"][0], "float32"), whole)
 
 
-@pytest.mark.parametrize("hosts", [1, 2, 3])
-def test_several_readers_have_every_record_once(data: records.Data, hosts: int) -> None:
-    every = keys_of(data.read("all", keys=True))
+@pytest.mark.parametrize("hosts", [1, 3])
+def test_several_readers_have_every_record_once(data: records.Data, every: list[tuple[str, int]], hosts: int) -> None:
     read = [keys_of(data.read("all", keys=True, shuffle=True, host=(index, hosts))) for index in range(hosts)]
     assert Counter(key for keys in read for key in keys) == Counter(every)
     assert max(map(len, read)) <= 69 / hosts + max(shard.examples for shard in data.manifest.shards)

@@ -16,7 +16,8 @@ import pytest
 from audiotag import audio, records, storage
 from audiotag.errors import AudiotagError
 from audiotag.frontend import LogMelConfig
-from audiotag.records.engines.local import Local
+from audiotag.records import renewal
+from tests.in_process import ThisProcess
 
 RATE = 8000
 FRONT_END = LogMelConfig(name="small", sample_rate=RATE, window=200, hop=200, fft=256, mels=16, fmax=4000.0)
@@ -25,6 +26,12 @@ FRONT_END = LogMelConfig(name="small", sample_rate=RATE, window=200, hop=200, ff
 def noise(path: Path, seed: int, seconds: float = 0.05) -> None:
     sound = np.random.default_rng(seed).normal(scale=0.1, size=round(seconds * RATE)).astype(np.float32)
     audio.write(path, sound, RATE)
+
+
+@pytest.fixture(autouse=True)
+def recordings_are_tried_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has changed is looked at without a worker process, but in the builds that are killed."""
+    monkeypatch.setattr(renewal, "Local", lambda workers: ThisProcess())
 
 
 @pytest.fixture
@@ -38,7 +45,7 @@ def sounds(tmp_path: Path) -> Path:
 
 
 def build(root: Path, out: Path, **options: object) -> records.BuildReport:
-    return records.build(records.declare(root, seconds=0.05), out, front_end=FRONT_END, workers=1, **options)
+    return records.build(records.declare(root, seconds=0.05), out, front_end=FRONT_END, engine=ThisProcess(), **options)
 
 
 def contents(data: Path) -> dict[str, str]:
@@ -95,10 +102,10 @@ def test_another_time_is_no_change_and_a_recording_that_has_gone_keeps_its_recor
     files = sorted(path.relative_to(sounds).as_posix() for path in sounds.rglob("*.wav"))
     table.write_text("path,label,split\n" + "".join(f"{name},{name[0]},train\n" for name in files), encoding="utf-8")
     declare = lambda: records.declare(sounds, table=table, seconds=0.05)  # noqa: E731
-    records.build(declare(), tmp_path / "data", front_end=FRONT_END, workers=1)
+    records.build(declare(), tmp_path / "data", front_end=FRONT_END, engine=ThisProcess())
     os.utime(sounds / "b" / "1.wav", ns=(1, 1))
     (sounds / "b" / "3.wav").unlink()
-    report = records.build(declare(), tmp_path / "data", front_end=FRONT_END, workers=1)
+    report = records.build(declare(), tmp_path / "data", front_end=FRONT_END, engine=ThisProcess())
     assert (report.existed, report.rejected) == (True, 1)
 
 
@@ -127,11 +134,11 @@ def test_another_cell_of_a_table_is_another_data_set_whatever_has_changed(sounds
         table.write_text(f"path,label,device\na/2.wav,a,{device}\nb/1.wav,b,z\n", encoding="utf-8")
         declared = records.declare(sounds, table=table, seconds=0.05)
         if device == "x":
-            records.build(declared, tmp_path / "data", front_end=FRONT_END, workers=1)
+            records.build(declared, tmp_path / "data", front_end=FRONT_END, engine=ThisProcess())
             noise(sounds / "b" / "1.wav", 1000)
         else:
             with pytest.raises(AudiotagError, match="as many, not the same clips"):
-                records.build(declared, tmp_path / "data", front_end=FRONT_END, workers=1)
+                records.build(declared, tmp_path / "data", front_end=FRONT_END, engine=ThisProcess())
 
 
 def test_what_lies_beside_the_records_goes_over_and_is_named(
@@ -218,14 +225,14 @@ def test_a_renewal_that_is_killed_anywhere_is_finished_by_the_next_run(
 def test_a_recording_that_changes_while_a_build_is_interrupted_is_made_again(
     sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make: Callable = Local.make_shards
+    make: Callable = ThisProcess.make_shards
 
     def stopped(*arguments: object) -> object:
         yield from list(make(*arguments))
         raise KeyboardInterrupt
 
     with monkeypatch.context() as trouble:
-        trouble.setattr(Local, "make_shards", stopped)
+        trouble.setattr(ThisProcess, "make_shards", stopped)
         with pytest.raises(KeyboardInterrupt):
             build(sounds, tmp_path / "data")
     assert len(list((tmp_path / ".data.incomplete" / "data" / "records").iterdir())) == 4

@@ -92,7 +92,7 @@ def test_a_killed_worker_is_explained_and_the_build_goes_on_from_there(
     with monkeypatch.context() as trouble:
         trouble.setenv("TROUBLE", f"kill-worker:{LAST}")
         with pytest.raises(AudiotagError, match=r"fold3-.*was killed, usually because .* out of memory.*run the same"):
-            build(tmp_path / "out", sources=SOURCES)
+            build(tmp_path / "out", workers=1, sources=SOURCES)
     assert len(journaled(tmp_path)) == len(whole) - 1
     damaged = tmp_path / ".out.incomplete" / "data" / "records" / next(iter(whole))
     damaged.write_bytes(b"flipped" + damaged.read_bytes()[7:])

@@ -15,6 +15,7 @@ from audiotag.frontend import LogMelConfig
 from audiotag.labels import Labels
 from audiotag.records import Clip, Event, clips, strong_labels
 from audiotag.records.parser import batches, parse_events
+from tests.in_process import ThisProcess
 
 BAT_RATE, SPEED = 250_000, 0.1
 FRONT_END = LogMelConfig(name="tiny", sample_rate=25_000, window=500, hop=250, fft=512, mels=16, fmax=12_000.0)
@@ -50,7 +51,12 @@ def bats(tmp_path_factory: pytest.TempPathFactory) -> records.Declaration:
 def data(bats: records.Declaration, tmp_path_factory: pytest.TempPathFactory) -> records.Data:
     folder = tmp_path_factory.mktemp("built")
     (folder / "moved.py").write_text(POLICY, encoding="utf-8")
-    options = {"policy": augment.policy(folder / "moved.py"), "variants": 1, "workers": 1, "keep_waveforms": True}
+    options = {
+        "policy": augment.policy(folder / "moved.py"),
+        "variants": 1,
+        "engine": ThisProcess(),
+        "keep_waveforms": True,
+    }
     return records.open(records.build(bats, folder / "data", front_end=FRONT_END, **options).path)
 
 
@@ -108,15 +114,19 @@ def test_a_data_set_knows_the_speed_of_its_clips(bats, data, tmp_path: Path) -> 
     assert (data.speed, data.channel, data.seconds) == (SPEED, None, 5.0)
     assert data.clip_format.to_dict()["speed"] == data.manifest.description["speed"] == SPEED
     mixed = (dataclasses.replace(bats.clips[0], columns={"read_channel": "1", "read_speed": "0.2"}), bats.clips[1])
-    built = records.build(dataclasses.replace(bats, clips=mixed), tmp_path / "mixed", front_end=FRONT_END, workers=1)
+    built = records.build(
+        dataclasses.replace(bats, clips=mixed), tmp_path / "mixed", front_end=FRONT_END, engine=ThisProcess()
+    )
     opened = records.open(built.path)
     assert (opened.speed, opened.channel) == (None, None)
     plain = tuple(dataclasses.replace(clip, columns={"read_channel": "left"}) for clip in bats.clips)
-    plain = records.build(dataclasses.replace(bats, clips=plain), tmp_path / "plain", front_end=FRONT_END, workers=1)
+    plain = records.build(
+        dataclasses.replace(bats, clips=plain), tmp_path / "plain", front_end=FRONT_END, engine=ThisProcess()
+    )
     opened = records.open(plain.path)
     assert (opened.speed, opened.channel) == (1.0, "left") and "speed" not in opened.manifest.description
     with pytest.raises(AudiotagError, match=r"speed \(speed 1 / speed 0\.1\)"):
-        records.build(bats, plain.path, front_end=FRONT_END, workers=1)
+        records.build(bats, plain.path, front_end=FRONT_END, engine=ThisProcess())
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from audiotag import augment, records
 from audiotag.clips.declaration import Clip, Event
 from audiotag.frontend import LogMelConfig
 from audiotag.records import Data, strong_labels
+from tests.in_process import ThisProcess
 
 FRONT_END = LogMelConfig(name="tiny", sample_rate=16_000, window=400, hop=400, fft=512, mels=16, fmax=7_900.0)
 
@@ -35,7 +36,7 @@ def declared(dataset_file: Path) -> records.Declaration:
 @pytest.fixture(scope="module")
 def data(declared: records.Declaration, tmp_path_factory: pytest.TempPathFactory) -> Data:
     policy = augment.policy("light")
-    options = {"front_end": FRONT_END, "policy": policy, "variants": 1, "workers": 1}
+    options = {"front_end": FRONT_END, "policy": policy, "variants": 1, "engine": ThisProcess()}
     return records.open(records.build(declared, tmp_path_factory.mktemp("strong") / "data", **options).path)
 
 

@@ -12,6 +12,7 @@ from audiotag import audio, records
 from audiotag.frontend import LogMelConfig
 from audiotag.labels import Labels
 from audiotag.records import Clip, Data, Declaration
+from tests.in_process import ThisProcess
 
 RATE = 8000
 FRONT_END = LogMelConfig(name="small", sample_rate=RATE, window=200, hop=200, fft=256, mels=16, fmax=4000.0)
@@ -45,7 +46,7 @@ def build_tones() -> Callable[..., Path]:
             seconds=0.25,
             root=folder / "sounds",
         )
-        records.build(declaration, folder / "data", front_end=FRONT_END, workers=1)
+        records.build(declaration, folder / "data", front_end=FRONT_END, engine=ThisProcess())
         return folder / "data"
 
     return build

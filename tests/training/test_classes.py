@@ -15,6 +15,7 @@ from audiotag.records import Clip, Data, Declaration
 from audiotag.training import Recipe, train
 from audiotag.training.classes import check_classes
 from audiotag.training.recipe import resolve
+from tests.in_process import ThisProcess
 from tests.training.conftest import FRONT_END, RATE
 
 
@@ -33,7 +34,7 @@ def build(tmp_path: Path) -> Callable[..., Data]:
             name="noises", version="1", task=task, licence="CC0", citation="none", labels=Labels(tuple(names)),
             clips=tuple(clips), seconds=0.25, root=tmp_path / "sounds",
         )  # fmt: skip
-        records.build(declared, tmp_path / "data", front_end=FRONT_END, workers=1, allow=["one-class"])
+        records.build(declared, tmp_path / "data", front_end=FRONT_END, engine=ThisProcess(), allow=["one-class"])
         return records.open(tmp_path / "data")
 
     return run

@@ -11,6 +11,8 @@ from audiotag.errors import AudiotagError
 from audiotag.training.losses import loss_for
 from audiotag.training.trainee import Lesson, Trainee
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 
 @pytest.fixture(scope="module", params=["multiclass", "multilabel"])
 def taught(request: pytest.FixtureRequest, build_tones: Callable[..., Path], tmp_path_factory: Any) -> records.Data:

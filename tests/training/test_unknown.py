@@ -17,6 +17,9 @@ from audiotag.metrics.per_class import per_class
 from audiotag.records import Clip, Declaration
 from audiotag.records.clips import clips_of
 from audiotag.training import Recipe, losses, train
+from tests.in_process import ThisProcess
+
+pytestmark = pytest.mark.usefixtures("eager")
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +37,7 @@ def partly(build_tones: Callable[..., Path], tmp_path_factory: pytest.TempPathFa
         clips.append(Clip(row["clip_id"], row["source"], labels, row["split"], columns=columns))
     about = {"name": "tones", "version": "2", "licence": "CC0", "citation": "none", "seconds": whole.seconds}
     declared = Declaration(**about, task="multilabel", labels=whole.labels, clips=tuple(clips), root=folder / "sounds")
-    records.build(declared, folder / "partly", front_end=whole.front_end, workers=1)
+    records.build(declared, folder / "partly", front_end=whole.front_end, engine=ThisProcess())
     data = records.open(folder / "partly")
     logits = np.random.default_rng(0).normal(size=(len(clips), 3)).astype(np.float32)
     np.savez(folder / "logits.npz", logits=logits, clip_id=data.clips["clip_id"].tolist())

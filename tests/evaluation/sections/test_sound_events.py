@@ -23,6 +23,7 @@ from audiotag.frontend import LogMelConfig
 from audiotag.labels import Labels
 from audiotag.records.strong_labels import strong_labels
 from audiotag.tagging.events import THRESHOLD, FrameScores
+from tests.in_process import ThisProcess
 
 NAMES = ("dog", r"a\b", "macro_average")
 LABELS = Labels(NAMES)
@@ -327,7 +328,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> records.Data:
     """Noise: to test 12 strongly labelled clips, 2 silent and 3 weakly labelled ones, to validate on 3 of the last."""
     folder = tmp_path_factory.mktemp("events")
     (folder / "noise.py").write_text(DATASET_FILE, encoding="utf-8")
-    built = records.build(records.declare(folder / "noise.py"), folder / "data", front_end=FRONT_END, workers=1)
+    built = records.build(
+        records.declare(folder / "noise.py"), folder / "data", front_end=FRONT_END, engine=ThisProcess()
+    )
     return records.open(built.path)
 
 

@@ -20,7 +20,7 @@ from audiotag.metrics.curves import at_thresholds
 from audiotag.metrics.predictions import Predictions
 from audiotag.report.report import Subject
 from audiotag.report.section import Section
-from audiotag.report.tensorboard import board, png, projector
+from audiotag.report.tensorboard import board, pictures, png, projector
 from audiotag.tensorboard import hparams
 from audiotag.tensorboard.events import class_tag
 from audiotag.tensorboard.scalars import GROUPS
@@ -39,6 +39,14 @@ def network(classes: int) -> Any:
     return keras.Model(inputs, keras.layers.Dense(classes, name="logits")(level))
 
 
+def blank(patch: pytest.MonkeyPatch) -> None:
+    """Whatever is drawn is one small square, where only files count: drawing is most of a report's time."""
+    square = png.content(png.new(figsize=(0.1, 0.1)))
+    for module in (png, pictures):
+        patch.setattr(module, "content", lambda figure: square)
+    patch.setattr(png, "draw", lambda chart: square)
+
+
 @pytest.fixture(scope="module")
 def report(built, made_exhibit, write_run, write_evaluation, tmp_path_factory) -> Any:
     """A report made twice as a user would, with its session, beside runs that were trained."""
@@ -51,8 +59,10 @@ def report(built, made_exhibit, write_run, write_evaluation, tmp_path_factory) -
     subject = Subject("esc-mn04", "run", folder, {"architecture": "mn04"}, network(len(NAMES)))
     mistakes = {"mistakes": Section("Worst mistakes", exhibits=exhibits)}
     made = built(folder / "one", NAMES, whole=True, silent=slice(-1, None), subject=subject, sections=mistakes)
-    for step in (3, 7):
-        board.write(made, step)
+    with pytest.MonkeyPatch.context() as patch:
+        blank(patch)
+        board.write(made, 3)
+    board.write(made, 7)
     figures = hparams.of_evaluation(made.summary)
     hparams.write_session(folder / "one" / "evaluation", made.hyperparameters, figures, 7)
     evaluated = write_run(folder / "runs" / "evaluated", [0.5, 0.75, 0.25, 0.25], learning_rate=1e-4)
@@ -267,7 +277,8 @@ def test_the_graph_of_the_network(ask, report) -> None:
         assert f'name: "{name}"' in graph
 
 
-def test_a_bare_report_is_written_and_clears_what_a_full_one_left(make_report, tmp_path) -> None:
+def test_a_bare_report_is_written_and_clears_what_a_full_one_left(make_report, tmp_path, monkeypatch) -> None:
+    blank(monkeypatch)
     full = make_report(task="multiclass", whole=True, mistakes=1)
     board.write(full)
     board.write(replace(full, intervals=None, embeddings=None, sections={"noise": None}, notes=(), hyperparameters={}))
