@@ -177,8 +177,7 @@ def test_teach(form: str, forms: dict[str, Any], data_with_waveforms: records.Da
                 taught[clip_id.decode()] = np.frombuffer(logits, np.float32)
     assert len(taught) == 12
     logits = np.stack([expected(int(clip_id.removeprefix("clip"))) for clip_id in taught])
-    scores = softmax(np.stack([*taught.values()]), axis=1)
-    np.testing.assert_allclose(scores, softmax(logits, axis=1), atol=0.02)  # the records hold 16 bits
+    np.testing.assert_allclose([*taught.values()], logits, atol=0.02)  # the records hold 16 bits
     assert records.verify(data_with_waveforms.path) == []
     shutil.rmtree(folder)
 
