@@ -13,6 +13,8 @@ import pytest
 from kept_process import KeptProcess, ThisProcess
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# PyTorch's threads wait for each other in a loop: where workers share the cores, ten times the time of what they do.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # A network is made of many small objects: looking for rubbish at every 700th costs a tenth of its building.
 gc.set_threshold(20_000, 10, 10)

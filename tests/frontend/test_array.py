@@ -33,10 +33,11 @@ def by_definition(waveform: np.ndarray, config: LogMelConfig) -> np.ndarray:
         signal = np.concatenate([before, signal, after])
     window = np.hanning(config.window) if config.symmetric_window else np.hanning(config.window + 1)[:-1]
     angle = -2 * np.pi * np.outer(np.arange(config.window), np.arange(config.fft // 2 + 1)) / config.fft
+    cosines, sines = np.cos(angle), np.sin(angle)
     rows = []
     for start in range(0, len(signal) - config.window + 1, config.hop):
         frame = signal[start : start + config.window] * window
-        spectrum = np.abs(frame @ np.cos(angle) + 1j * (frame @ np.sin(angle))) ** config.power
+        spectrum = np.abs(frame @ cosines + 1j * (frame @ sines)) ** config.power
         mel = spectrum @ mel_filterbank(config)
         mel = mel + config.log_floor if config.floor == "add" else np.maximum(mel, config.log_floor)
         rows.append(np.log(mel) if config.log == "natural" else 10 * np.log10(mel))

@@ -42,7 +42,10 @@ def fmn_differences(shared: Path, name: str) -> dict[str, float]:
     body = keras.Model(network.input, [between.input, network.get_layer("steps").output])
     head = keras.Model(between.input, [between.output, network.output])
     for part in (body, head):
-        part.compile(run_eagerly=keras.backend.backend() != "jax")
+        # A GRU that is not compiled runs step by step in Python.
+        part.compile(
+            run_eagerly={"tensorflow": "gru" not in name, "jax": False, "torch": True}[keras.backend.backend()]
+        )
     models.convert({key: tensor for key, tensor in state.items() if not key.startswith("weak_head")}, network)
     features, steps = body.predict(golden["log_mel"].transpose(0, 3, 2, 1), verbose=0)
     strong, _ = head.predict(features, verbose=0)
@@ -128,6 +131,19 @@ def training_facts() -> dict[str, bool]:
     network.compile(keras.optimizers.Adam(0.01), keras.losses.BinaryCrossentropy(from_logits=True))
     losses = network.fit(spectrograms, targets, batch_size=8, epochs=12, verbose=0).history["loss"]
     return {"a PaSST with patchout learns": bool(losses[-1] < 0.7 * losses[0])}
+
+
+def dynamic_outputs() -> list[np.ndarray]:
+    """What the three dynamic layers give on this backend, of the same weights and inputs on each."""
+    generator = np.random.default_rng(4)
+    maps, context = (generator.normal(size=shape).astype(np.float32) for shape in ((2, 9, 8, 6), (2, 7)))
+    outputs = []
+    for layer in (DynamicDepthwise(5, 2, temperature=2.0), DynamicPointwise(4, temperature=2.0), DynamicReLU()):
+        layer.build([maps.shape, context.shape])
+        for weight in layer.trainable_weights:
+            weight.assign(generator.normal(size=weight.shape))
+        outputs.append(keras.ops.convert_to_numpy(layer([maps, context])))
+    return outputs
 
 
 def dynamic_facts() -> dict[str, bool]:

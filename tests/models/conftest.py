@@ -1,8 +1,9 @@
-"""Fixtures of model tests: the published architectures in PyTorch, to be judged by."""
+"""Fixtures of model tests: the published architectures in PyTorch, to be judged by; networks that tests share."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -14,3 +15,38 @@ from kept_process import module_of
 def torch_reference() -> Callable[[str], ModuleType]:
     """A module of torch_reference/ by name."""
     return lambda name: module_of(Path(__file__).parent / "torch_reference" / f"{name}.py")
+
+
+@pytest.fixture(scope="session")
+def published(shared) -> Callable[..., object]:
+    """A network with the weights of one of `CASES` of backend_check.py, built once; only to be read."""
+    from audiotag import models
+
+    cases = module_of(Path(__file__).with_name("backend_check.py")).CASES
+
+    @cache
+    def network(name: str) -> object:
+        architecture, classes, weights, options = cases[name]
+        return models.build(architecture, classes=classes, weights=shared(weights), **options)
+
+    return network
+
+
+@pytest.fixture
+def few_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """MN and DyMN end after block 7: blocks of every activation, with and without gates, are among them.
+
+    For what a head, a layer or a file does, which more blocks after them would only make dearer.
+    """
+    from audiotag.models import mn
+
+    monkeypatch.setattr(mn, "BLOCKS", mn.BLOCKS[:7])
+
+
+@pytest.fixture
+def few_channels(monkeypatch: pytest.MonkeyPatch) -> int:
+    """PANNs begin with this many channels instead of 64."""
+    from audiotag.models import panns
+
+    monkeypatch.setattr(panns, "FIRST_CHANNELS", 8)
+    return panns.FIRST_CHANNELS

@@ -24,12 +24,6 @@ def network() -> keras.Model:
     return models.build("mn01", classes=50, head="multihead_attention_pooling")
 
 
-@pytest.fixture(scope="module")
-def mn04(shared) -> keras.Model:
-    """With the published head; only to be read."""
-    return models.build("mn04", classes=527, weights=shared("golden/mn04_as.safetensors"))
-
-
 def weights_of(model: keras.Model) -> dict[str, np.ndarray]:
     return {weight.path: array(weight) for weight in model.weights}
 
@@ -86,13 +80,11 @@ def test_weights_of_another_architecture_are_refused(shared):
         ("passt", "passt_tiny", TINY_PASST, {"logits/kernel", "logits/bias"}),
     ],
 )
-def test_other_classes_get_a_new_head_on_the_loaded_body(shared, tmp_path, name, file, options, random):
-    published = shared(f"golden/{file}.safetensors")
-    known = 527 if name in ("mn04", "passt") else 50
-    whole = models.build(name, classes=known, weights=published, **options)
+def test_other_classes_get_a_new_head_on_the_loaded_body(shared, published, tmp_path, name, file, options, random):
+    whole = published(file)
     whole.save(tmp_path / "whole.keras")
     heads = ("logits", "attention_projection") if name != "passt" else ("logits/",)
-    for source in (published, tmp_path / "whole.keras"):
+    for source in (shared(f"golden/{file}.safetensors"), tmp_path / "whole.keras"):
         model = models.build(name, classes=7, weights=source, new_head=True, **options)
         assert model.output_shape == (None, 7)
         theirs, ours = weights_of(whole), weights_of(model)
@@ -115,9 +107,9 @@ def test_a_file_of_other_classes_is_refused_where_no_new_head_is_asked_for(share
         models.build("passt", classes=7, weights=tmp_path / "three.keras", **small)
 
 
-def test_a_new_head_may_be_asked_for_where_the_classes_are_the_same(shared, mn04):
-    published = shared("golden/mn04_as.safetensors")
-    theirs, ours = map(weights_of, (mn04, models.build("mn04", classes=527, weights=published, new_head=True)))
+def test_a_new_head_may_be_asked_for_where_the_classes_are_the_same(shared, published):
+    new = models.build("mn04", classes=527, weights=shared("golden/mn04_as.safetensors"), new_head=True)
+    theirs, ours = map(weights_of, (published("mn04_as"), new))
     assert {path for path in ours if not np.array_equal(theirs[path], ours[path])} == {"logits/kernel", "logits/bias"}
 
 
@@ -126,6 +118,7 @@ def test_the_body_is_still_strict_where_the_head_is_new(shared):
         models.build("mn02", classes=7, weights=shared("golden/mn04_as.safetensors"))
 
 
+@pytest.mark.usefixtures("few_blocks")
 def test_a_keras_file_of_another_architecture_is_refused(tmp_path):
     models.build("mn01", classes=3, mels=32).save(tmp_path / "small.keras")
     with pytest.raises(AudiotagError, match=r"misshaped stem_convolution/kernel"):

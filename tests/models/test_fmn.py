@@ -140,7 +140,8 @@ def test_parts_are_named_so_that_they_can_be_frozen_decayed_and_taught():
         "fmn01+hybrid-8": ["hybrid1", "hybrid2"],
     }
     for name, own in stages.items():
-        built = network(name)
+        with keras.StatelessScope(initialize_variables=False):
+            built = network(name)
         parts = Parts(built)
         blocks = [f"block{number}" for number in range(1, 16)]
         assert (parts.family, parts.head) == ("fmn", "frames")

@@ -15,10 +15,6 @@ PASST = {"width": 16, "depth": 1, "heads": 2, "mels": 48, "frames": 96}
 array = keras.ops.convert_to_numpy
 
 
-def golden_network(shared, name: str, architecture: str, classes: int = 50, **options) -> keras.Model:
-    return models.build(architecture, classes=classes, weights=shared(f"golden/{name}.safetensors"), **options)
-
-
 def golden_log_mel(shared, name: str) -> np.ndarray:
     return np.load(shared(f"golden/{name}_io.npz"))["log_mel"].transpose(0, 3, 2, 1)
 
@@ -33,16 +29,16 @@ def weights(network: keras.Model, name: str) -> list[np.ndarray]:
     return [array(weight).astype(np.float64) for weight in network.get_layer(name).weights]
 
 
-def test_steps_of_a_fully_convolutional_head_average_to_the_published_logits(shared):
-    network = golden_network(shared, "mn01_fc_s2211", "mn01_fc_s2211")
+def test_steps_of_a_fully_convolutional_head_average_to_the_published_logits(shared, published):
+    network = published("mn01_fc_s2211")
     steps = array(frame_level(network)(golden_log_mel(shared, "mn01_fc_s2211")))
     expected = np.load(shared("golden/mn01_fc_s2211_io.npz"))["logits"]
     assert steps.shape[1] > 30
     np.testing.assert_allclose(steps.mean(axis=1), expected, atol=1e-4)
 
 
-def test_steps_of_an_mlp_head_average_to_the_published_logits_where_none_is_bounded(shared):
-    network = golden_network(shared, "mn04_as", "mn04", classes=527)
+def test_steps_of_an_mlp_head_average_to_the_published_logits_where_none_is_bounded(shared, published):
+    network = published("mn04_as")
     logits = np.load(shared("golden/mn04_as_io.npz"))["logits"]
     steps = array(frame_level(network)(golden_log_mel(shared, "mn04_as")))
     bounded = (steps > logits[:, None] + np.log(steps.shape[1]) - 1e-4).any(axis=1)
@@ -51,8 +47,8 @@ def test_steps_of_an_mlp_head_average_to_the_published_logits_where_none_is_boun
     np.testing.assert_allclose(steps.mean(axis=1), logits, atol=2e-5)
 
 
-def test_steps_of_the_published_mn04_are_its_gated_maps_and_bounded(shared):
-    network = models.build("mn04", classes=527, weights=shared("weights/mn04_as_mAP_432.pt"))
+def test_steps_of_the_published_mn04_are_its_gated_maps_and_bounded(shared, published):
+    network = published("mn04_as_mAP_432")
     spectrograms = np.load(shared("golden/logmel_efficientat.npz"))["log_mel"].transpose(0, 2, 1)[..., None]
     maps, logits = outputs(network, ["last_activation"], spectrograms)
     hidden = maps.mean(axis=2) @ weights(network, "hidden")[0] + weights(network, "hidden")[1]
@@ -65,8 +61,8 @@ def test_steps_of_the_published_mn04_are_its_gated_maps_and_bounded(shared):
     assert 0 < np.mean(free > bound) < 0.2
 
 
-def test_steps_of_attention_pooling_are_the_values_that_the_clip_weighs(shared):
-    network = golden_network(shared, "mn01_mhap", "mn01", head="multihead_attention_pooling")
+def test_steps_of_attention_pooling_are_the_values_that_the_clip_weighs(shared, published):
+    network = published("mn01_mhap")
     spectrograms = golden_log_mel(shared, "mn01_mhap")
     projected, logits = outputs(network, ["attention_projection"], spectrograms)
     projected = projected.reshape(*projected.shape[:2], 2, 4, 50)
@@ -78,6 +74,7 @@ def test_steps_of_attention_pooling_are_the_values_that_the_clip_weighs(shared):
     np.testing.assert_allclose(logits, np.einsum("bhc,h->bc", clip, head_weights), atol=1e-4)
 
 
+@pytest.mark.usefixtures("few_channels")
 def test_steps_of_a_pann_are_its_head_over_near_steps():
     keras.utils.set_random_seed(2)
     network = models.build("cnn6", classes=3, mels=64)
@@ -92,6 +89,7 @@ def test_steps_of_a_pann_are_its_head_over_near_steps():
     np.testing.assert_allclose(array(frame_level(network)(spectrograms)), bounded, atol=1e-4)
 
 
+@pytest.mark.usefixtures("few_blocks")
 def test_steps_of_an_ensemble_are_the_mean_of_its_members():
     members = [models.build("mn01", classes=3, mels=32, head="frames") for _ in range(2)]
     spectrograms = np.random.default_rng(0).normal(size=(2, 100, 32, 1)).astype(np.float32)
@@ -100,6 +98,7 @@ def test_steps_of_an_ensemble_are_the_mean_of_its_members():
     np.testing.assert_allclose(steps, expected, atol=1e-6)
 
 
+@pytest.mark.usefixtures("few_blocks")
 def test_a_network_that_keeps_no_time_is_refused_in_one_line():
     with pytest.raises(AudiotagError, match='build it with head="frames" and train it') as raised:
         frame_level(models.build("passt", classes=3, **PASST))
@@ -121,6 +120,7 @@ NETWORKS = {
 }
 
 
+@pytest.mark.usefixtures("few_channels")
 @pytest.mark.parametrize("name", NETWORKS)
 def test_steps_and_lengths_are_those_of_real_outputs(name):
     make, steps, shortest, longest = NETWORKS[name]
@@ -141,6 +141,7 @@ def test_steps_in_seconds_follow_the_front_end():
     assert FrameSteps(96, 48).seconds(yamnet) == pytest.approx((0.48, 0.975 / 2))
 
 
+@pytest.mark.usefixtures("few_blocks")
 def test_a_network_that_takes_one_length_says_so():
     network = models.build("mn01", classes=3, mels=32, frames=40, se_dims="ct")
     assert (shortest_frames(network), longest_frames(network)) == (40, 40)

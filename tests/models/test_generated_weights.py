@@ -92,16 +92,13 @@ def test_the_reference_modules_reproduce_the_golden_vectors(shared, torch_refere
 @pytest.mark.parametrize(
     "options",
     [
-        *({"head": head} for head in HEADS),
-        {"width": 0.3, "attention_heads": 2, "head": HEADS[2]},
-        {"strides": (2, 1, 2, 1)},
-        {"dilated": True},
-        {"se_dims": "none"},
-        {"se_dims": "f"},
-        {"se_dims": "ct", "se_fusion": "max"},
+        {"head": HEADS[0]},
+        {"head": HEADS[1], "strides": (2, 1, 2, 1), "se_dims": "f"},
+        {"head": HEADS[2], "width": 0.3, "attention_heads": 2, "se_dims": "ct", "se_fusion": "max"},
         {"se_dims": "cft", "se_fusion": "avg"},
         {"se_dims": "ft", "se_fusion": "add"},
         {"se_dims": "cf", "se_fusion": "min", "dilated": True},
+        {"head": HEADS[1], "se_dims": "none"},
     ],
     ids=str,
 )
@@ -118,11 +115,9 @@ def test_an_mn_of_generated_weights_computes_what_pytorch_does(torch_reference, 
 @pytest.mark.parametrize(
     "options",
     [
-        *({"head": head} for head in HEADS),
-        {"replace_se": True},
-        {"replace_se": True, "head": HEADS[1], "strides": (1, 2, 2, 1)},
-        {"strides": (2, 1, 1, 2), "width": 0.2},
-        {"temperature": 4.5},
+        {"head": HEADS[0], "temperature": 4.5},
+        {"head": HEADS[1], "replace_se": True, "strides": (1, 2, 2, 1)},
+        {"head": HEADS[2], "strides": (2, 1, 1, 2), "width": 0.2},
     ],
     ids=str,
 )

@@ -41,6 +41,7 @@ def outcome(run: Callable[..., Any], frames: int) -> Any:
         return error
 
 
+@pytest.mark.usefixtures("few_channels")
 @pytest.mark.parametrize("name", NETWORKS)
 def test_fewer_frames_than_it_needs_never_give_numbers(name):
     architecture, options, least = NETWORKS[name]
@@ -77,6 +78,7 @@ def test_patchout_that_would_leave_nothing_fails_in_a_graph_of_open_length_too(f
     assert isinstance(outcome(train, frames), Exception)
 
 
+@pytest.mark.usefixtures("few_blocks")
 def test_a_network_of_a_fixed_length_takes_no_other():
     network = models.build("mn01", classes=3, mels=MELS, frames=40, se_dims="t")
     for frames in (39, 41):

@@ -14,18 +14,11 @@ from audiotag.frontend import LogMelConfig
 from audiotag.labels import Labels
 from audiotag.models.blocks import make_divisible
 
+# Those that no test of presets builds: test_presets.py holds the other networks to their published sizes.
 TABLE = {
-    "mn01": (0.124, 0.018),
-    "mn02": (0.325, 0.040),
-    "mn04": (0.983, 0.11),
-    "mn05": (1.43, 0.16),
-    "mn10": (4.88, 0.54),
     "mn20": (17.91, 2.06),
     "mn30": (39.09, 4.55),
     "mn40": (68.43, 8.03),
-    "mn10_fc": (3.48, 0.60),
-    "mn10_fc_s2221": (3.48, 1.15),
-    "mn10_fc_s2211": (3.48, 3.98),
 }
 
 
@@ -39,15 +32,8 @@ def of_shapes(name: str, **options) -> keras.Model:
 def test_parameters_and_macs_equal_the_published_table(name):
     model = of_shapes(name)
     millions, billions = TABLE[name]
-    # The table cuts the third decimal of 0.9836: a unit of its last place is what it promises.
-    assert models.parameters(model) / 1e6 == pytest.approx(millions, abs=0.001 if millions < 1 else 0.01)
-    assert models.macs(model, 1000, 128) / 1e9 == pytest.approx(billions, abs=0.001 if billions < 0.1 else 0.005)
-
-
-@pytest.mark.parametrize(("frames", "mels", "billions"), [(2000, 128, 1.07), (667, 128, 0.36), (1000, 256, 1.08)])
-def test_macs_follow_the_input_as_published(frames, mels, billions):
-    model = of_shapes("mn10", mels=mels)
-    assert models.macs(model, frames, mels) / 1e9 == pytest.approx(billions, abs=0.005)
+    assert models.parameters(model) / 1e6 == pytest.approx(millions, abs=0.01)
+    assert models.macs(model, 1000, 128) / 1e9 == pytest.approx(billions, abs=0.005)
 
 
 @pytest.mark.parametrize(("value", "expected"), [(6.4, 8), (18.4, 24), (11.2, 16), (16, 16), (20, 24), (112 * 0.4, 48)])
@@ -62,6 +48,7 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-x))
 
 
+@pytest.mark.usefixtures("few_blocks")
 @pytest.mark.parametrize(("fusion", "expected"), [("max", np.max), ("avg", np.mean), ("add", np.sum), ("min", np.min)])
 def test_squeeze_excitation_gates_every_axis_and_fuses_as_asked(fusion, expected):
     model = models.build("mn01", classes=3, mels=32, frames=40, se_dims={"t", "c", "f"}, se_fusion=fusion)
@@ -82,12 +69,13 @@ def test_squeeze_excitation_gates_every_axis_and_fuses_as_asked(fusion, expected
     np.testing.assert_allclose(left, expected(np.stack(gated), axis=0), atol=1e-5)
 
 
+@pytest.mark.usefixtures("few_blocks")
 def test_attention_pooling_is_a_weighted_mean_over_time():
     model = models.build("mn01", classes=3, head="multihead_attention_pooling", attention_heads=2)
     projection = model.get_layer("attention_projection")
     projection.kernel.assign(np.random.default_rng(1).normal(size=projection.kernel.shape))
     watched = keras.Model(model.input, [model.get_layer("last_activation").output, model.output])
-    maps, logits = map(array, watched(np.random.default_rng(0).normal(size=(2, 130, 128, 1)).astype(np.float32)))
+    maps, logits = map(array, watched(np.random.default_rng(0).normal(size=(2, 70, 128, 1)).astype(np.float32)))
     projected = maps.mean(axis=2) @ array(projection.kernel)
     projected = projected.reshape(2, maps.shape[1], 2, 2, 3)
     attention = np.clip(sigmoid(projected[:, :, 0]), 1e-7, 1 - 1e-7)
@@ -138,6 +126,7 @@ def test_plain_keras_opens_the_files_where_audiotag_cannot_be_imported(kept_proc
         np.testing.assert_allclose(logits, array(model(spectrograms)), atol=1e-5)
 
 
+@pytest.mark.usefixtures("few_blocks")
 def test_logits_are_float32_in_mixed_precision():
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:

@@ -35,10 +35,10 @@ def of_shapes(layers: int) -> keras.Model:
 
 
 @pytest.mark.parametrize("layers", [6, 10, 14])
-def test_a_published_checkpoint_gives_the_logits_and_embedding_of_pytorch(reference, tmp_path, layers):
+def test_a_published_checkpoint_gives_the_logits_and_embedding_of_pytorch(few_channels, reference, tmp_path, layers):
     import torch
 
-    theirs = reference.random(layers, CLASSES)
+    theirs = reference.random(layers, CLASSES, few_channels)
     sampler = {"indexes": np.arange(9), "pointers_of_classes": [0] * 3, "queue": [np.int64(4)]}
     whole = {"iteration": 600_000, "model": theirs.state_dict(), "sampler": sampler}
     # The published files are of the format before PyTorch 1.6.
@@ -86,6 +86,7 @@ def test_a_checkpoint_of_another_depth_does_not_fit(reference):
         models.convert(state, PANN(6).network("cnn6", CLASSES, 64, None))
 
 
+@pytest.mark.usefixtures("few_channels")
 def test_plain_keras_opens_the_file(kept_process, tmp_path):
     network = PANN(10).network("cnn10", 3, 32, None)
     spectrograms = np.random.default_rng(0).normal(-20, 20, size=(2, 40, 32, 1)).astype(np.float32)
@@ -95,6 +96,7 @@ def test_plain_keras_opens_the_file(kept_process, tmp_path):
     np.testing.assert_allclose(logits, array(network(spectrograms)), atol=1e-5)
 
 
+@pytest.mark.usefixtures("few_channels")
 def test_dropout_acts_in_training_only_and_logits_are_float32_in_mixed_precision():
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:

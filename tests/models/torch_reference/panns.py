@@ -69,13 +69,16 @@ class Block(nn.Module):
 
 
 class PANN(nn.Module):
-    """(batch, samples) -> logits and embedding; `of_log_mel` begins at (batch, 1, frames, 64)."""
+    """(batch, samples) -> logits and embedding; `of_log_mel` begins at (batch, 1, frames, 64).
 
-    def __init__(self, layers: int, classes: int) -> None:
+    Published ones begin with 64 channels.
+    """
+
+    def __init__(self, layers: int, classes: int, channels: int = 64) -> None:
         super().__init__()
         self.spectrogram_extractor, self.logmel_extractor = Spectrogram(), LogMel()
         self.bn0 = nn.BatchNorm2d(64)
-        channels = [1, *(64 * 2**block for block in range(6 if layers == 14 else 4))]
+        channels = [1, *(channels * 2**block for block in range(6 if layers == 14 else 4))]
         self.blocks = len(channels) - 1
         for block, (before, after) in enumerate(pairwise(channels), 1):
             setattr(self, f"conv_block{block}", Block(before, after, (5,) if layers == 6 else (3, 3)))
@@ -96,10 +99,10 @@ class PANN(nn.Module):
         return self.fc_audioset(embedding), embedding
 
 
-def random(layers: int, classes: int, seed: int = 0) -> PANN:
+def random(layers: int, classes: int, channels: int = 64, seed: int = 0) -> PANN:
     """A PANN for evaluation with weights and statistics that keep activations near 1."""
     torch.manual_seed(seed)
-    network = PANN(layers, classes)
+    network = PANN(layers, classes, channels)
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             nn.init.uniform_(module.weight, 0.5, 1.5)
