@@ -48,12 +48,12 @@ def test_each_is_timed_in_a_process_of_its_own(files: dict[str, Path]) -> None:
 def test_what_cannot_be_timed_is_one_error(files: dict[str, Path], tmp_path: Path) -> None:
     broken = tmp_path / "broken.tflite"
     broken.write_bytes(files["x.tflite"].read_bytes()[:500])
-    with pytest.raises(AudiotagError, match=r"broken\.tflite cannot be opened"):
+    with pytest.raises(AudiotagError, match="cannot be opened"):
         speed.measure([str(files["x.tflite"]), str(broken)], rounds=1)
     table = tmp_path / "scores.csv"
     table.write_text("clip_id,a,b\nx.wav,0.1,0.2\n")
     with pytest.raises(AudiotagError, match="table of scores"):
         speed.measure([str(table)], rounds=1)
     for wrong in ({"rounds": 0}, {"threads": 0}, {"threads": 10_000}):
-        with pytest.raises(AudiotagError, match="at least 1|threads are 1 to"):
+        with pytest.raises(AudiotagError, match=r"at least 1|threads are 1 to"):
             speed.measure([str(files["x.tflite"])], **wrong)
