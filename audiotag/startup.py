@@ -46,6 +46,13 @@ def no_chatter() -> Iterator[None]:
         os.close(nowhere)
 
 
+def processors() -> int:
+    """How many processors this process may use, which in a container or under `taskset` are not all there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def keep_freed_memory() -> None:
     """Have glibc keep up to 256 MB that were freed, where the environment does not say otherwise.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +9,7 @@ import typer
 
 from audiotag.cli import sources
 from audiotag.cli.quiet import silenceable
-from audiotag.startup import import_tensorflow_quietly
+from audiotag.startup import import_tensorflow_quietly, processors
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -117,8 +116,8 @@ def models(
         table.add_row(each.name, each.kind, each.size, start, memory, *figures)
     Console(width=120).print(table)
     windows = " or ".join(f"{seconds:g} s" for seconds in sorted({each.window for each in speeds}))
-    processors = f"{threads} processor{'' if threads == 1 else 's'} of {os.cpu_count()}"
-    print(f"{processors}, {rounds} windows of {windows} each, one at a time")
+    bound = f"{threads} processor{'' if threads == 1 else 's'} of {processors()}"
+    print(f"{bound}, {rounds} windows of {windows} each, one at a time")
 
 
 def _table(*columns: str) -> Table:

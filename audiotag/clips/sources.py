@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from typing import TypeVar
 
 from audiotag import audio, progress, storage, tables
 from audiotag.errors import AudioError, AudiotagError
+from audiotag.startup import processors
 
 SOURCES = "sources.csv"
 _TOGETHER = 64  # files that a thread looks at before it takes others
@@ -155,7 +155,7 @@ def in_threads(what: str, names: Sequence[str], function: Callable[[str], Result
     results: dict[str, Result] = {}
     parts = [names[begin : begin + _TOGETHER] for begin in range(0, len(names), _TOGETHER)]
     with (
-        ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as threads,
+        ThreadPoolExecutor(min(8, processors())) as threads,
         progress.bar(what, len(names), "recordings", transient=True) as advance,
     ):
         for together in threads.map(lambda part: [(name, function(name)) for name in part], parts):

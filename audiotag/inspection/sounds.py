@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from audiotag import audio, progress, storage
 from audiotag.clips.declaration import read_clip, reading_of
 from audiotag.errors import AudiotagError
 from audiotag.records import Clip, Declaration
+from audiotag.startup import processors
 
 _PLATEAU, _BENEATH = 0.999, 0.98  # of the peak
 _LEAST_SAMPLES, _LEAST_PEAK = 10, 0.1  # of a plateau
@@ -104,7 +104,7 @@ def _file_rate(root: Path, clip: Clip) -> int:
 def _in_threads(clips: Sequence[Clip], look: Callable[[Clip], Sound | None]) -> dict[str, Sound]:
     sounds: dict[str, Sound] = {}
     with (
-        ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as threads,
+        ThreadPoolExecutor(min(8, processors())) as threads,
         progress.bar("Listening to the recordings", len(clips), "clips") as advance,
     ):
         for clip, sound in zip(clips, threads.map(look, clips), strict=True):

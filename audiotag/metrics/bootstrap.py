@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from audiotag import progress
 from audiotag.errors import AudiotagError
 from audiotag.metrics import per_class, ranking
 from audiotag.metrics.predictions import Predictions
+from audiotag.startup import processors
 
 METRICS = ("AP", "AUC", "lwlrap", "F1", "precision", "recall", "accuracy", "Brier")
 """Metrics of a class that are computed in every resample."""
@@ -202,7 +202,7 @@ def resample(predictions: Predictions, weights: np.ndarray) -> Resamples:
     # One thread a product, as many products as processors: BLAS rounds by its own number of threads.
     with (
         threadpool_limits(1, "blas"),
-        ThreadPoolExecutor(os.cpu_count()) as pool,
+        ThreadPoolExecutor(processors()) as pool,
         progress.bar(title, classes, "classes", transient=True) as advance,
     ):
         parts = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,7 @@ from audiotag.errors import AudiotagError
 from audiotag.scorers import exported
 from audiotag.scorers.foreign import Foreign, check_one_each, file_size
 from audiotag.scorers.scorer import Scorer
-from audiotag.startup import no_chatter
-
-THREADS = os.cpu_count() or 1
+from audiotag.startup import no_chatter, processors
 
 
 def open(path: Path) -> Foreign | Scorer:
@@ -65,7 +62,7 @@ def _interpreter(path: Path) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # TensorFlow says that its interpreter moves to ai_edge_litert
-            interpreter = Interpreter(str(path), num_threads=THREADS)
+            interpreter = Interpreter(str(path), num_threads=processors())
     except (ValueError, RuntimeError) as error:
         reason = str(error).strip().split("\n")[0]
         raise AudiotagError(f"{path} cannot be opened as a LiteRT model ({reason}): export it again") from error

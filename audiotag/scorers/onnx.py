@@ -11,6 +11,7 @@ from audiotag.errors import AudiotagError
 from audiotag.scorers import exported
 from audiotag.scorers.foreign import Foreign, check_one_each, file_size
 from audiotag.scorers.scorer import Scorer
+from audiotag.startup import processors
 
 _TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64}
 
@@ -58,8 +59,10 @@ def _session(path: Path) -> Any:
         import onnxruntime
     except ImportError as error:
         raise AudiotagError(f"{path} needs ONNX Runtime, which is not here: pip install onnxruntime") from error
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = processors()
     try:
-        return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its errors have no common class
         reason = str(error).strip().split("\n")[0]
         raise AudiotagError(f"{path} cannot be opened as an ONNX model ({reason}): export it again") from error

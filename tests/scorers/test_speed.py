@@ -49,7 +49,7 @@ def test_what_cannot_be_timed_is_one_error(files: dict[str, Path], tmp_path: Pat
     broken = tmp_path / "broken.tflite"
     broken.write_bytes(files["x.tflite"].read_bytes()[:500])
     with pytest.raises(AudiotagError, match="cannot be opened"):
-        speed.measure([str(files["x.tflite"]), str(broken)], rounds=1)
+        speed.measure([str(broken)], rounds=1)
     table = tmp_path / "scores.csv"
     table.write_text("clip_id,a,b\nx.wav,0.1,0.2\n")
     with pytest.raises(AudiotagError, match="table of scores"):

@@ -23,10 +23,11 @@ from apache_beam.runners.portability.portable_runner import JobServiceHandle
 from audiotag import storage
 from audiotag.errors import AudiotagError, AudioWarning
 from audiotag.records import worker
-from audiotag.records.engines.local import ENVIRONMENT, cores
+from audiotag.records.engines.local import ENVIRONMENT
 from audiotag.records.engines.work import Parcel, Work, pack
 from audiotag.records.journal import FinishedShard
 from audiotag.records.plan import ShardPlan
+from audiotag.startup import processors
 
 _SECONDS = 0.5  # between two looks into the journal
 _PLANS = "plans.pickle"
@@ -85,7 +86,7 @@ class Beam:
             if not self._names("direct_running_mode"):
                 direct.direct_running_mode = "multi_processing"
             if not self._names("direct_num_workers") and direct.direct_running_mode != "in_memory":
-                direct.direct_num_workers = cores()
+                direct.direct_num_workers = processors()
             if not self._names("default_sdk_harness_log_level"):
                 options.view_as(WorkerOptions).default_sdk_harness_log_level = "ERROR"
         return options

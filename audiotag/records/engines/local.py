@@ -20,6 +20,7 @@ from audiotag.records import worker
 from audiotag.records.engines.work import Parcel, Work, pack
 from audiotag.records.journal import FinishedShard
 from audiotag.records.plan import ShardPlan
+from audiotag.startup import processors
 
 _SHARDS_A_PROCESS = 32  # then the process is replaced: decoders that lose memory do not fill the machine
 _THREADED = ("OMP_NUM", "OPENBLAS_NUM", "MKL_NUM", "NUMEXPR_NUM", "NUMBA_NUM", "VECLIB_MAXIMUM")
@@ -89,7 +90,7 @@ class Local:
         crew: dict[Connection, _Worker] = {}
         try:
             while waiting or any(member.shard for member in crew.values()):
-                while waiting and len(crew) < (self.workers or cores()):
+                while waiting and len(crew) < (self.workers or processors()):
                     member = _Worker(parcel)
                     crew[member.connection] = member
                     member.give(waiting.popleft())
@@ -110,11 +111,6 @@ class Local:
         finally:
             for member in crew.values():
                 member.end()
-
-
-def cores() -> int:
-    """How many processor cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def main(parcel: Parcel, connection: Connection) -> None:
