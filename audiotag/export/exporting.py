@@ -112,10 +112,10 @@ def export(
         written_by.write(function, form.precision, card, partial, fitting and fitting.waveforms)
         parity = _proved(function, card, partial, written_by, proving)
         parity.check(path.name)
+        storage.write_json(path.with_name(path.name + PARITY), parity.to_dict())
         _replace(partial, path)
     finally:
         _remove(partial)
-    storage.write_json(path.with_name(path.name + PARITY), parity.to_dict())
     return Artefact(path, card, parity, file_size(path))
 
 

@@ -99,7 +99,8 @@ def _converted(function: Callable[[tf.Tensor], dict[str, tf.Tensor]], spec: tf.T
     kept = logger.level
     logger.setLevel(logging.CRITICAL)  # what it cannot convert it only logs: that is found below
     try:
-        model, _ = tf2onnx.convert.from_function(traced, [spec], opset=_OPSET)
+        handlers = {"Erfc": (_erfc, [])}
+        model, _ = tf2onnx.convert.from_function(traced, [spec], opset=_OPSET, custom_op_handlers=handlers)
     finally:
         logger.setLevel(kept)
     if lacking := sorted({node.op_type for node in model.graph.node if not onnx.defs.has(node.op_type, node.domain)}):
@@ -108,3 +109,10 @@ def _converted(function: Callable[[tf.Tensor], dict[str, tf.Tensor]], spec: tf.T
             "of them: export to another format, or build the network without"
         )
     return model
+
+
+def _erfc(graph: Any, node: Any, name: str, arguments: list) -> None:
+    """What an exact GELU is made of in TensorFlow, 1 - erf(x), which tf2onnx does not know."""
+    node.type = "Erf"
+    one = graph.make_const(f"{name}_one", np.array(1, np.float32))
+    graph.insert_new_node_on_output("Sub", node.output[0], f"{name}_from_one", [one.output[0], node.output[0]])

@@ -7,13 +7,16 @@ import shutil
 import zipfile
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
-from audiotag import AudiotagError, audio, scorers
+from audiotag import AudiotagError, audio, models, scorers
 from audiotag.export import Form, export, exporting, parity
 from audiotag.frontend import log_mel
+from audiotag.tagging import AudioTagger
 from audiotag.tagging.calibration import Calibration
+from tests.export.conftest import FRONT_END, LABELS
 
 CALIBRATED = {
     "calibration": Calibration("platt", scale=(2.0, 0.5, 1.0), shift=(0.3, 0.0, -1.0), fitted_on="validation"),
@@ -129,6 +132,19 @@ def many(sounds: Path, folder: Path) -> Path:
     for number in range(48):
         shutil.copy(sounds / f"{number % 12}.wav", made / f"{number}.wav")
     return made
+
+
+def test_an_exact_gelu_is_made_of_what_onnx_has(waveforms, tmp_path) -> None:
+    keras.utils.set_random_seed(1)
+    entry = keras.Input((None, 16, 1))
+    x = keras.layers.Conv2D(8, 3, activation="gelu")(entry)
+    logits = keras.layers.Dense(3, kernel_initializer="random_normal")(keras.layers.GlobalAveragePooling2D()(40.0 * x))
+    tagger = AudioTagger(keras.Model(entry, logits), LABELS, FRONT_END, "multilabel", 0.25, "zero")
+    source = models.save(tagger, tmp_path / "tagger.keras")
+    scores = onnx(export(source, Form("onnx"), tmp_path / "x.onnx").path, waveforms)["scores"]
+    expected = tagger(waveforms).numpy()
+    assert np.ptp(expected) > 0.1
+    np.testing.assert_allclose(scores, expected, atol=2e-5)
 
 
 def test_what_differs_too_much_leaves_nothing(saved, sounds, tmp_path, monkeypatch) -> None:
