@@ -9,6 +9,7 @@ import typer
 
 from audiotag import storage
 from audiotag.cli import sources
+from audiotag.startup import import_tensorflow_quietly
 
 
 def tag(
@@ -48,6 +49,8 @@ def tag(
     sounds = files.sound_files(paths)
     formats.check(format, len(sounds), out)
     audio.Recording(sounds[0], channel, 1.0 if speed is None else speed)  # refuses what no recording could be read with
+    if frames:  # which need Keras, whatever the model
+        import_tensorflow_quietly()
     from audiotag import progress, tagging
 
     stated = {"labels": labels, "front_end": front_end, "sample_rate": sample_rate, "task": task, "outputs": outputs}
