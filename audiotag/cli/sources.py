@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from audiotag.errors import AudiotagError
 from audiotag.startup import import_tensorflow_quietly
 
 if TYPE_CHECKING:
@@ -43,12 +42,9 @@ Speed = Annotated[
 
 
 def open_model(models: list[str], data: str | None, **stated: Any) -> Scorer:
-    """What scores sound, of the command line; arguments as of `audiotag.scorers.open`, tables of scores refused."""
+    """What scores sound, of the command line; arguments as of `audiotag.scorers.open_model`."""
     from audiotag import records, scorers
 
     if any(map(scorers.needs_keras, models)):
         import_tensorflow_quietly()
-    opened = scorers.open(models, None if data is None else records.open(data), **stated)
-    if not isinstance(opened, scorers.Scorer):
-        raise AudiotagError(f"{models[0]} is a table of scores, which takes no sound: name a model")
-    return opened
+    return scorers.open_model(models, None if data is None else records.open(data), **stated)

@@ -86,6 +86,15 @@ def open(
     return tables.open(path, outputs)
 
 
+def open_model(source: Source | Sequence[Source], data: Data | None = None, **stated: Any) -> Scorer:
+    """`open` of what takes sound: tables of scores are refused."""
+    opened = open(source, data, **stated)
+    if not isinstance(opened, Scorer):
+        first = source[0] if isinstance(source, list | tuple) else source
+        raise AudiotagError(f"{first} is a table of scores, which takes no sound: name a model")
+    return opened
+
+
 def needs_keras(source: str | Path) -> bool:
     """Whether opening this loads Keras and its backend, which takes seconds; a `.tflite` or `.onnx` file does not."""
     return Path(source).suffix not in _WITHOUT_KERAS

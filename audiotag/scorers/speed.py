@@ -161,10 +161,7 @@ def _serve(connection: Connection, source: str, processors: list[int], stated: d
 def _opened(source: str, data: str | None = None, **stated: Any) -> Scorer:
     if opening.needs_keras(source):
         import_tensorflow_quietly()
-    scorer = opening.open(source, None if data is None else records.open(data), **stated)
-    if not isinstance(scorer, Scorer):
-        raise AudiotagError(f"{source} is a table of scores, which takes no sound: name a model")
-    return scorer
+    return opening.open_model(source, None if data is None else records.open(data), **stated)
 
 
 def _most_memory() -> int:
