@@ -1,11 +1,11 @@
 """Size, difference and speed of networks in every format and precision, on real clips, in one run.
 
-    python tests/benchmarks/export_table.py FOLDER_OF_SOUNDS [mn04_as dymn04=golden/dymn04_as.safetensors crnn …]
+    python tests/benchmarks/export_table.py FOLDER_OF_SOUNDS [mn04_as mn01:50=mn01.safetensors crnn …]
 
-A name is a published tagger's, an architecture's with its weights, or an architecture's alone: then its weights are
-random, its normalisations follow the clips, and eight bits cost other than they do a trained one. Nothing is refused
-here; "allowed" says whether `audiotag export` would write the file. Times are of one thread: from the waveform of a
-window to scores, the median of interleaved rounds (`audiotag bench models`).
+A name is a published tagger's; an architecture's with its classes, else 527, and the file of its weights; or an
+architecture's alone: then its weights are random, its normalisations follow the clips, and eight bits cost other than
+they do a trained one. Nothing is refused here; "allowed" says whether `audiotag export` would write the file. Times are
+of one thread: from the waveform of a window to scores, the median of interleaved rounds (`audiotag bench models`).
 """
 
 from __future__ import annotations
@@ -28,20 +28,21 @@ from audiotag.models.frames import frame_level
 from audiotag.scorers import speed
 from audiotag.tagging import AudioTagger
 
-CLASSES = 527
 DEFAULT = ("mn01", "mn04", "mn10", "dymn04", "crnn", "yamnet")
 PRECISIONS = ("float32", "float16", "dynamic", "int8")
 
 
 def tagger(name: str, sounds: Path) -> AudioTagger:
     """A published tagger, or an architecture with weights from a file or at random."""
-    architecture, _, weights = name.partition("=")
+    named, _, weights = name.partition("=")
+    architecture, _, classes = named.partition(":")
     if not weights and architecture.endswith("_as"):
         return scorers.load(architecture)
     front_end = preset("yamnet" if architecture == "yamnet" else "efficientat")
-    network = models.build(architecture, classes=CLASSES, weights=weights or None)
+    classes = int(classes or 527)
+    network = models.build(architecture, classes=classes, weights=weights or None)
     seconds = 0.975 if architecture == "yamnet" else 10.0
-    made = AudioTagger(network, Labels(tuple(map(str, range(CLASSES)))), front_end, seconds=seconds)
+    made = AudioTagger(network, Labels(tuple(map(str, range(classes)))), front_end, seconds=seconds)
     if not weights:
         for layer in network.layers:
             if isinstance(layer, keras.layers.BatchNormalization):
