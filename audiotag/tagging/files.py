@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import sys
+import threading
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing.pool import AsyncResult, ThreadPool
 from pathlib import Path
 from typing import IO, Any
 
 from audiotag import audio, progress
 from audiotag.clip_format import describe_speed
 from audiotag.errors import AudiotagError, AudioWarning
+from audiotag.startup import processors
 from audiotag.tagging import tags
 from audiotag.tagging.tags import Tag
 from audiotag.tagging.waveform_model import WaveformModel, window_and_hop
@@ -142,19 +146,43 @@ def results_of(
         work: called with each file.
         channel: as of `audio.Recording`.
         speed: as of `audio.Recording`.
+
+    Several files are decoded at once, one for each processor; their results come in the order of the files.
     """
     files = sound_files(paths)
     total = sum(map(_seconds, files)) if progress.is_live() else 0.0
-    with progress.bar(title, total, progress.SOUND, transient=sys.stdout.isatty()) as advance:
-        for path in files:
-            recording = audio.Recording(path, channel, speed, on_read=advance)
+    counting, stopped = threading.Lock(), threading.Event()
+    threads = min(processors(), len(files))
+    waiting: deque[AsyncResult[tuple[Path, Any, str]]] = deque()
+    # Its threads are daemons, and leaving it waits for none: not for a decoder that hangs on a lost network drive.
+    with (
+        progress.bar(title, total, progress.SOUND, transient=sys.stdout.isatty()) as advance,
+        ThreadPool(threads) as pool,
+    ):
+
+        def on_read(seconds: float) -> None:
+            if stopped.is_set():
+                raise AudiotagError("stopped")
+            with counting:
+                advance(seconds)
+
+        def one(path: Path) -> tuple[Path, Any, str]:
             try:
-                result = path, work(recording), ""
+                return path, work(audio.Recording(path, channel, speed, on_read=on_read)), ""
             except (AudiotagError, OSError) as error:
-                result = path, None, str(error)
+                return path, None, str(error)
             except Exception as error:  # of a decoder or of the model: one file is lost, not those after it
-                result = path, None, " ".join(f"{type(error).__name__}: {error}".split())
-            yield result
+                return path, None, " ".join(f"{type(error).__name__}: {error}".split())
+
+        try:
+            for path in files:
+                waiting.append(pool.apply_async(one, (path,)))
+                if len(waiting) > 2 * threads:
+                    yield waiting.popleft().get()
+            while waiting:
+                yield waiting.popleft().get()
+        finally:  # nobody wants the rest
+            stopped.set()
 
 
 def _seconds(path: Path) -> float:

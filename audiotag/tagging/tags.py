@@ -8,7 +8,7 @@ import numpy as np
 
 from audiotag import audio
 from audiotag.errors import AudiotagError
-from audiotag.tagging.waveform_model import WaveformModel, of_windows, speed_of
+from audiotag.tagging.waveform_model import WaveformModel, of_windows, parts_of_windows, speed_of
 
 
 @dataclass(frozen=True)
@@ -84,13 +84,12 @@ def tag(
     """
     check_top(top)
     least, tags = least_scores(model, threshold), []
-    starts, ends, rows = of_windows(model, model.predict_on_batch, source, window, hop, sample_rate)
     rate = model.sample_rate / speed_of(model, source)
-    seconds = zip((starts / rate).tolist(), (ends / rate).tolist(), strict=True)
-    for (start, end), row in zip(seconds, rows, strict=True):
-        order = np.argsort(-row, kind="stable")
-        best = order[row[order] >= least[order]][:top]
-        tags += [Tag(model.labels.names[index], float(row[index]), start, end) for index in best]
+    for starts, ends, rows in parts_of_windows(model, model.predict_on_batch, source, window, hop, sample_rate):
+        for start, end, row in zip((starts / rate).tolist(), (ends / rate).tolist(), rows, strict=True):
+            order = np.argsort(-row, kind="stable")
+            best = order[row[order] >= least[order]][:top]
+            tags += [Tag(model.labels.names[index], float(row[index]), start, end) for index in best]
     return tags
 
 

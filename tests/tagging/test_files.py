@@ -75,11 +75,10 @@ def test_a_file_that_only_pyav_reads_is_named_where_there_is_none(tagger, folder
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("torn"), ZeroDivisionError()])
 def test_whatever_is_raised_costs_one_file(tagger, folder, monkeypatch, error):
     predict = tagger.predict_on_batch
-    calls = []
+    second = audio.read(folder / "b/1.flac", tagger.sample_rate)
 
     def fail_once(batch):
-        calls.append(batch)
-        if len(calls) == 2:
+        if np.array_equal(batch[0, : len(second)], second[: batch.shape[1]]):
             raise error
         return predict(batch)
 
