@@ -208,7 +208,9 @@ def _epochs_of_records(records: Records, options: Reading) -> Any:
     sizes = tf.constant(records.sizes, tf.int64)
     shards = len(records.sizes)
     times_drawn = _times_drawn(records.weights, options)
-    buffer_size = min(max(_SHUFFLE_BYTES // records.record_bytes, 256), records.examples)
+    steps = sum(outputs.steps.count for outputs in records.taught if outputs.steps is not None)
+    record_bytes = records.record_bytes + 2 * steps * len(records.clip_format.labels)  # float16 of each step and class
+    buffer_size = min(max(_SHUFFLE_BYTES // record_bytes, 256), records.examples)
 
     def epoch_of_records(epoch: tf.Tensor) -> tf.data.Dataset:
         # The order is a function of (seed, epoch) alone: the process's global seed must not enter it.

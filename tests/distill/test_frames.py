@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from audiotag import distill, models, records, storage
+from audiotag import cli, distill, models, records, storage
+from audiotag.cli.app import app
 from audiotag.clip_format import ClipFormat
 from audiotag.errors import AudiotagError
 from audiotag.labels import Labels
@@ -200,3 +201,14 @@ def test_steps_that_the_card_does_not_state_are_one_line(data: records.Data, tim
     with pytest.raises(AudiotagError, match=r"count, distance and first, .*teacher\.json has"):
         data.read("train", teacher="timed")
     assert "teach again" in records.verify(data.path)[0].message
+
+
+def test_the_command_says_how_many_steps_are_stored_and_refuses_what_has_none(
+    data: records.Data, timed_file: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    teach = ["--quiet", "teach", str(data.path), "--frames", "--teacher"]
+    assert cli.run(app, [*teach, str(timed_file())]) == 0
+    assert "100% of the records, and 4 steps of 0.05 s, 3 of 3 classes" in capsys.readouterr().out
+    np.savez(tmp_path / "logits.npz", logits=np.zeros((1, 3)), clip_id=["test0"])
+    assert cli.run(app, [*teach, str(tmp_path / "logits.npz")]) == 2
+    assert "imported logits are of clips, received --frames with them" in capsys.readouterr().err
