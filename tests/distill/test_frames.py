@@ -171,25 +171,20 @@ def silence(waveforms: np.ndarray) -> np.ndarray:
     return np.zeros((len(waveforms), 3), np.float32)
 
 
-@pytest.mark.parametrize(
-    ("steps", "message"),
-    [
+def test_verification_looks_into_steps(data: records.Data, timed_file: Callable[..., Path]) -> None:
+    folder = distill.teach(data, timed_file(), frames=True)
+    shard, card = data.shards("test")[0].name, storage.read_json(folder / "teacher.json")
+    for steps, message in (
         (np.zeros((3, 3)), "of steps have 18 bytes, its card counts 24"),
         (None, "of steps have 0 bytes, its card counts 24"),
         (np.full((4, 3), np.nan), "outputs of steps hold NaN"),
-    ],
-)
-def test_verification_looks_into_steps(
-    data: records.Data, timed_file: Callable[..., Path], steps: np.ndarray | None, message: str
-) -> None:
-    folder = distill.teach(data, timed_file(), frames=True)
-    shard, card = data.shards("test")[0].name, storage.read_json(folder / "teacher.json")
-    rows = [encode_teacher(*key, np.zeros(3), steps) for key in data.keys(shard)]
-    card["shards"][shard]["sha256"] = tfrecord.write(folder / shard, rows).sha256
-    storage.write_json(folder / "teacher.json", card)
-    problems = records.verify(data.path)
-    assert len(problems) == len(data.keys(shard))
-    assert all(message in problem.message for problem in problems)
+    ):
+        rows = [encode_teacher(*key, np.zeros(3), steps) for key in data.keys(shard)]
+        card["shards"][shard]["sha256"] = tfrecord.write(folder / shard, rows).sha256
+        storage.write_json(folder / "teacher.json", card)
+        problems = records.verify(data.path)
+        assert len(problems) == len(data.keys(shard))
+        assert all(message in problem.message for problem in problems)
     with pytest.raises(AudiotagError, match="float16, from -65504 to 65504, clip 'loud'"):
         encode_teacher("loud", 0, np.zeros(3), np.full((4, 3), 1e5))
 
