@@ -6,8 +6,9 @@ import sys
 import threading
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from multiprocessing.pool import AsyncResult, ThreadPool
 from pathlib import Path
@@ -30,11 +31,13 @@ class FileTags:
         path: the file.
         tags: window by window, best first in each; or events in the order of their beginning.
         reason: why the file could not be tagged; "" where it was.
+        recorded: when the recording began, as of `audio.recorded_at`; None where nobody says.
     """
 
     path: Path
     tags: tuple[Tag, ...] = ()
     reason: str = ""
+    recorded: datetime | None = None
 
 
 def sound_files(paths: Iterable[str | Path]) -> list[Path]:
@@ -77,6 +80,8 @@ def tag_files(
     hop: float | None = None,
     channel: str | None = None,
     speed: float | None = None,
+    only: Sequence[str] = (),
+    without: Sequence[str] = (),
     **of_events: float | None,
 ) -> Iterator[FileTags]:
     """Tag files and folders one after the other, with a progress bar.
@@ -91,6 +96,8 @@ def tag_files(
         hop: seconds.
         channel: as of `audio.Recording`.
         speed: how fast recordings are played; None: as of `speed_of_files`.
+        only: names of the labels that may be given back; none: all.
+        without: names of labels that are not.
         of_events: smooth, min_duration and gap, as of `AudioTagger.events`. None: 0.
 
     Yields:
@@ -114,9 +121,10 @@ def tag_files(
         tags.check_top(top)
         tags.least_scores(tagger, threshold)
         tag = partial(tags.tag, tagger)
-    tag = partial(tag, top=top, threshold=threshold, window=window, hop=hop)
+    among = tags.kept(tagger.labels, only, without) if only or without else None
+    tag = partial(tag, top=top, threshold=threshold, window=window, hop=hop, among=among)
     for path, result, reason in results_of("Tagging", paths, tag, channel, speed):
-        yield FileTags(path, tuple(result or ()), reason)
+        yield FileTags(path, tuple(result or ()), reason, None if reason else audio.recorded_at(path))
 
 
 def speed_of_files(model: WaveformModel, speed: float | None) -> float:
@@ -168,7 +176,11 @@ def results_of(
 
         def one(path: Path) -> tuple[Path, Any, str]:
             try:
-                return path, work(audio.Recording(path, channel, speed, on_read=on_read)), ""
+                before = path.stat().st_size if path.exists() else None
+                result = work(audio.Recording(path, channel, speed, on_read=on_read))
+                if path.stat().st_size != before:
+                    return path, None, f"{path.name} was written while it was read: tag it when it is whole"
+                return path, result, ""
             except (AudiotagError, OSError) as error:
                 return path, None, str(error)
             except Exception as error:  # of a decoder or of the model: one file is lost, not those after it
