@@ -47,6 +47,11 @@ class Task(StrEnum):
         """The validation metric by which the best epoch is kept unless somebody chooses."""
         return "val_accuracy" if self.exclusive else "val_mAP"
 
+    @property
+    def asked_of_steps(self) -> str | None:
+        """What is asked of a step of time where strong labels say when something sounds; None: nothing."""
+        return None if self.exclusive else "active classes"
+
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
         """Softmax or sigmoid in float64, so that high logits keep their order.
 

@@ -29,6 +29,11 @@ Chosen = Mapping[Shard, np.ndarray]
 """Which records of shards are read, (records,) bool; shards in the order of reading."""
 
 _KEY = {"clip_id": tf.io.FixedLenFeature([], tf.string), "variant": tf.io.FixedLenFeature([], tf.int64)}
+_EVENTS = {
+    "event_onset": tf.io.RaggedFeature(tf.float32),
+    "event_offset": tf.io.RaggedFeature(tf.float32),
+    "event_class": tf.io.RaggedFeature(tf.int64),
+}
 
 
 def examples_of(
@@ -88,9 +93,17 @@ def log_mel_of(waveforms: tf.Tensor, clip_format: ClipFormat, jitter: tf.Tensor 
 
 
 def stored_examples_of(
-    clip_format: ClipFormat, stored: StoredLogMel, *, waveforms: bool = False, masked: bool = False
+    clip_format: ClipFormat,
+    stored: StoredLogMel,
+    *,
+    waveforms: bool = False,
+    masked: bool = False,
+    events: bool = False,
 ) -> Parse:
-    """As `examples_of`, `log_mel` in the type in which it is stored, None where it is not; then with `waveform`."""
+    """As `examples_of`, `log_mel` in the type in which it is stored, None where it is not; then with `waveform`.
+
+    With `events` also what `parse_events` gives of them.
+    """
     features: dict[str, Any] = _KEY | {"labels": tf.io.VarLenFeature(tf.int64)}
     waveforms = waveforms or stored.dtype is None
     if stored.dtype is not None:
@@ -101,6 +114,8 @@ def stored_examples_of(
     classes, log_mel_shape = len(clip_format.labels), (clip_format.frames, clip_format.front_end.mels, 1)
     if masked:
         features["weights"] = tf.io.FixedLenFeature([classes], tf.float32, [1.0] * classes)
+    if events:
+        features |= _EVENTS
 
     def parse(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
         parsed = tf.io.parse_example(serialized, features)
@@ -118,6 +133,8 @@ def stored_examples_of(
             "clip_id": parsed["clip_id"],
             "variant": parsed["variant"],
         }
+        if events:
+            examples |= {name: parsed[name] for name in _EVENTS}
         if waveforms:
             steps = tf.cast(tf.io.decode_raw(parsed["waveform"], tf.int16), tf.float32)
             scaled = steps / FULL_SCALE * parsed["waveform_peak"][:, None]
@@ -137,13 +154,16 @@ def parse_events(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
         `clip_id` (batch,) string and `variant` (batch,) int64; ragged, a row a record: `labels` int64, `event_onset`
         and `event_offset` float32 in seconds, `event_class` int64.
     """
-    whole, real = tf.io.RaggedFeature(tf.int64), tf.io.RaggedFeature(tf.float32)
-    events = {"labels": whole, "event_onset": real, "event_offset": real, "event_class": whole}
-    return tf.io.parse_example(serialized, _KEY | events)
+    return tf.io.parse_example(serialized, _KEY | {"labels": tf.io.RaggedFeature(tf.int64)} | _EVENTS)
 
 
 def parse_teachers(
-    serialized: tf.Tensor, *, classes: int, top: int | None = None, unknown: np.ndarray | None = None
+    serialized: tf.Tensor,
+    *,
+    classes: int,
+    top: int | None = None,
+    unknown: np.ndarray | None = None,
+    steps: int | None = None,
 ) -> dict[str, tf.Tensor]:
     """Parse a batch of teacher records; an empty string parses to an empty key.
 
@@ -153,15 +173,19 @@ def parse_teachers(
         top: how many of the largest logits are stored; all others are what the record has for the rest. Default: all
             are stored.
         unknown: with `top`, (classes,) bool: which classes the teacher does not know.
+        steps: how many steps have logits too, which are then parsed. Default: none.
 
     Returns:
         `clip_id` (batch,) string, `variant` (batch,) int64, `logits` (batch, classes) float32, NaN for a class that the
-        teacher does not know, `known` (batch,) bool: False where the teacher has no outputs (the logits are 0 there).
+        teacher does not know, `known` (batch,) bool: False where the teacher has no outputs (the logits are 0 there);
+        with `steps` also `step_logits` (batch, steps, classes) float32.
     """
     features = {
         "clip_id": tf.io.FixedLenFeature([], tf.string, default_value=""),
         "variant": tf.io.FixedLenFeature([], tf.int64, default_value=-1),
     }
+    if steps is not None:
+        features["step_logits"] = tf.io.FixedLenFeature([], tf.string, default_value="")
     if top is None:
         features["logits"] = tf.io.FixedLenFeature([], tf.string, default_value="")
         parsed = tf.io.parse_example(serialized, features)
@@ -175,7 +199,11 @@ def parse_teachers(
         rest = tf.where(unknown & known[:, None], math.nan, parsed["rest"][:, None])
         rows = tf.repeat(tf.range(tf.size(serialized, tf.int64))[:, None], top, axis=1)
         logits = tf.tensor_scatter_nd_update(rest, tf.stack([rows, parsed["top_classes"]], axis=-1), largest)
-    return {"clip_id": parsed["clip_id"], "variant": parsed["variant"], "logits": logits, "known": known}
+    answers = {"clip_id": parsed["clip_id"], "variant": parsed["variant"], "logits": logits, "known": known}
+    if steps is None:
+        return answers
+    values, _ = _floats(parsed["step_logits"], tf.float16, steps * classes)
+    return answers | {"step_logits": tf.reshape(values, [-1, steps, classes])}
 
 
 def _floats(content: tf.Tensor, dtype: tf.DType, count: int) -> tuple[tf.Tensor, tf.Tensor]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import tensorflow as tf
@@ -15,8 +15,13 @@ from audiotag.clip_format import ClipFormat
 from audiotag.errors import AudiotagError, suggest
 from audiotag.records import balance, fetching, targets, teachers
 from audiotag.records.parser import log_mel_of, parse_teachers, stored_examples_of
+from audiotag.records.step_grid import StepGrid
+from audiotag.records.step_targets import drawing
 from audiotag.records.stored import StoredLogMel
 from audiotag.startup import keep_freed_memory
+
+if TYPE_CHECKING:
+    from audiotag.models.frames import FrameSteps
 
 _SHUFFLE_BYTES = 256 << 20  # of records waiting in the shuffle buffer
 _OPEN_SHARDS = 16  # read side by side where the order is shuffled
@@ -47,7 +52,12 @@ class Reading:
             unless stated), for each clip and class those of the teachers that know it. Default: none.
         label_weight: weight of the labels beside a teacher, 0 to 1. Default 0.1.
         temperature: divides the teacher's logits, positive. Default 1.
-        separate: give labels and teacher apart, as {"label": …, "distillation": …}. Default False.
+        separate: give labels and teacher apart, as {"label": …, "distillation": …}, and of steps "steps_distillation".
+            Default False.
+        steps: where the steps of a network lie (`models.frames.frame_steps`): give their target too, drawn from the
+            events of the records, as {"label": …, "steps": …}. What is asked of a step is a matter of the task: of a
+            multilabel one (batch, steps, classes) float32, see `active_steps.draw`. Teachers that have outputs of steps
+            enter it as they do the labels, see `targets.on_grid`. Default: none.
         keys: give clip ids and variants too. Default False.
         jitter: compute the log-mel anew from the kept waveforms, with fmin and fmax moved a little from batch to
             batch, as EfficientAT is trained (`parser.log_mel_of`). Default False.
@@ -73,6 +83,7 @@ class Reading:
     label_weight: float = 0.1
     temperature: float = 1.0
     separate: bool = False
+    steps: FrameSteps | None = None
     keys: bool = False
     jitter: bool = False
     dtype: Literal["float32", "float16", "bfloat16"] = "float32"
@@ -197,7 +208,9 @@ def _epochs_of_records(records: Records, options: Reading) -> Any:
     sizes = tf.constant(records.sizes, tf.int64)
     shards = len(records.sizes)
     times_drawn = _times_drawn(records.weights, options)
-    buffer_size = min(max(_SHUFFLE_BYTES // records.record_bytes, 256), records.examples)
+    steps = sum(outputs.steps.count for outputs in records.taught if outputs.steps is not None)
+    record_bytes = records.record_bytes + 2 * steps * len(records.clip_format.labels)  # float16 of each step and class
+    buffer_size = min(max(_SHUFFLE_BYTES // record_bytes, 256), records.examples)
 
     def epoch_of_records(epoch: tf.Tensor) -> tf.data.Dataset:
         # The order is a function of (seed, epoch) alone: the process's global seed must not enter it.
@@ -264,8 +277,18 @@ def _repeat_records(records: tuple[tf.Tensor, ...], times: tf.Tensor) -> tuple[t
 def _decoder(records: Records, options: Reading) -> Any:
     """A function from (epoch, step, serialised batch) to what the user receives."""
     clip_format, stored = records.clip_format, records.stored
-    parse = stored_examples_of(clip_format, stored, waveforms=options.jitter, masked=records.masked)
-    mix_target = targets.mix_targets if records.masked else targets.mix
+    asks_steps = options.steps is not None
+    parse = stored_examples_of(clip_format, stored, waveforms=options.jitter, masked=records.masked, events=asks_steps)
+    mix_target = targets.mix_targets if records.masked or asks_steps else targets.mix
+    draw = drawing(clip_format.task) if asks_steps else None
+    grid = StepGrid.of(options.steps, clip_format) if asks_steps else None
+    timed = [i for i, outputs in enumerate(records.taught) if asks_steps and outputs.steps is not None]
+    for outputs in (records.taught[i] for i in timed):
+        if outputs.steps.count == 1 < grid.count:
+            raise AudiotagError(
+                f"teacher {outputs.name} has one step a clip, which does not say when a class sounds in {grid.count}: "
+                "teach with a network of shorter steps, or leave the teacher out"
+            )
     names, weights = [outputs.name for outputs in records.taught], [outputs.weight for outputs in records.taught]
 
     def finish(log_mel: tf.Tensor, *mixture: tf.Tensor) -> tf.Tensor:
@@ -278,23 +301,33 @@ def _decoder(records: Records, options: Reading) -> Any:
     values = (options.batch_size or 1) * clip_format.frames * clip_format.front_end.mels
     mix = tf.function(finish, jit_compile=True, autograph=False) if values >= _COMPILED_FROM else finish
 
+    def soft(target: tf.Tensor, answers: Sequence[dict[str, tf.Tensor]], weights: Sequence[float]) -> tf.Tensor:
+        mean = targets.mean_of_teachers(answers, weights, task=clip_format.task)
+        return targets.soften(target, mean, task=clip_format.task, temperature=options.temperature)
+
     @tf.autograph.experimental.do_not_convert
     def decode(epoch: tf.Tensor, step: tf.Tensor, serialized: tuple[tf.Tensor, ...]) -> tuple[Any, ...]:
         parsed = parse(serialized[0])
         parts = {"label": parsed["target"]}
+        if draw is not None:
+            parts["steps"] = draw(parsed, grid)
         if options.teacher is not None:
             answers = [
-                parse_teachers(beside, classes=len(clip_format.labels), top=outputs.top, unknown=outputs.unknown)
+                parse_teachers(
+                    beside,
+                    classes=len(clip_format.labels),
+                    top=outputs.top,
+                    unknown=outputs.unknown,
+                    steps=outputs.steps.count if asks_steps and outputs.steps else None,
+                )
                 for beside, outputs in zip(serialized[1:], records.taught, strict=True)
             ]
             checks = [targets.same_keys(parsed, *pair) for pair in zip(answers, names, strict=True)]
             with tf.control_dependencies(checks):
-                parts["distillation"] = targets.soften(
-                    parsed["target"],
-                    targets.mean_of_teachers(answers, weights, task=clip_format.task),
-                    task=clip_format.task,
-                    temperature=options.temperature,
-                )
+                parts["distillation"] = soft(parts["label"], answers, weights)
+                if timed:
+                    moved = [targets.on_grid(answers[i], records.taught[i].steps, grid) for i in timed]
+                    parts["steps_distillation"] = soft(parts["steps"], moved, [weights[i] for i in timed])
         log_mel, mixture = parsed["log_mel"], ()
         if options.jitter or log_mel is None:
             jitter = tf.random.fold_in(_seed(options, epoch, _JITTER), step) if options.jitter else None
@@ -304,10 +337,10 @@ def _decoder(records: Records, options: Reading) -> Any:
             mixture = targets.mixture(tf.shape(parsed["target"])[0], options.mixup, seed)
             parts = {name: mix_target(part, mixture) for name, part in parts.items()}
         log_mel = mix(log_mel, *mixture) if mixture else finish(log_mel)
-        if options.separate or options.teacher is None:
-            target = parts if options.separate else parts["label"]
-        else:
-            target = targets.blend(parts["label"], parts["distillation"], options.label_weight)
+        for name, taught in () if options.separate else (("label", "distillation"), ("steps", "steps_distillation")):
+            if taught in parts:
+                parts[name] = targets.blend(parts[name], parts.pop(taught), options.label_weight)
+        target = parts if options.separate or asks_steps else parts["label"]
         if options.keys:
             return log_mel, target, parsed["clip_id"], parsed["variant"]
         return log_mel, target
