@@ -21,7 +21,7 @@ SHORTEST = 0.05  # seconds
 HELD = 0
 """In place of a velocity: the note had begun before the clip."""
 
-_ROUNDING = 1e-6  # seconds, and steps: differences of numbers that are equal but for rounding
+_ROUNDING = 1e-6  # seconds: differences of times that are equal but for rounding
 
 NoteRow = tuple[float, float, int, int]
 """Onset and offset in seconds, index of the pitch (0 is A0), velocity (`HELD`: it had begun before)."""
@@ -45,10 +45,6 @@ class Grid:
         """The step whose centre is nearest; it may lie before the first or after the last."""
         return math.floor((seconds - self.first) / self.distance + 0.5)
 
-    def before(self, seconds: float) -> int:
-        """The last step whose centre lies before a time."""
-        return math.ceil((seconds - self.first) / self.distance - _ROUNDING) - 1
-
 
 def rows_of(notes: Iterable[Note]) -> list[NoteRow]:
     """Notes as `draw` takes them."""
@@ -58,8 +54,8 @@ def rows_of(notes: Iterable[Note]) -> list[NoteRow]:
 def draw(rows: Iterable[NoteRow], grid: Grid) -> np.ndarray:
     """The roll of notes: what a perfect network would say of every step.
 
-    The onset is drawn on the step nearest to it, the offset too; a note sounds in its onset's step and in those whose
-    centres it covers. An offset in the last step, where clips are cut, is not drawn.
+    Onset and offset are drawn on the steps nearest to them; a note sounds from the former, which it always has, to the
+    one before the latter. An offset in the last step, where clips are cut, is not drawn.
 
     Args:
         rows: notes; those of one pitch do not overlap.
@@ -70,14 +66,15 @@ def draw(rows: Iterable[NoteRow], grid: Grid) -> np.ndarray:
     """
     roll = np.zeros((grid.count, PITCHES, PARTS), np.float32)
     for onset, offset, pitch, velocity in rows:
-        begin, end = max(grid.nearest(onset), 0), grid.nearest(offset)
+        begin = max(grid.nearest(onset), 0)
+        end = max(grid.nearest(offset), begin + 1)
         if begin >= grid.count:
             continue
         if velocity != HELD:
             roll[begin, pitch, ONSET] = 1.0
             roll[begin, pitch, VELOCITY] = max(velocity / LOUDEST, roll[begin, pitch, VELOCITY])
-        roll[begin : max(begin, grid.before(offset)) + 1, pitch, FRAME] = 1.0
-        if 0 <= end < grid.count - 1:
+        roll[begin:end, pitch, FRAME] = 1.0
+        if end < grid.count - 1:
             roll[end, pitch, OFFSET] = 1.0
     return roll
 
@@ -99,7 +96,7 @@ def decode(
         grid: the steps.
         onset_threshold: from which a step may be an onset, 0 to 1.
         frame_threshold: from which a note lasts, 0 to 1.
-        shortest: what lasts less is left out, seconds, 0 or more.
+        shortest: what lasts less, by more than half a step, is left out; seconds, 0 or more.
 
     Returns:
         In the order of onset and pitch; those of one pitch do not overlap.
@@ -118,11 +115,11 @@ def decode(
     end_from = np.where(ends, np.arange(count)[:, None], count)
     end_from = np.minimum.accumulate(end_from[::-1])[::-1]
     end_from = np.concatenate([end_from, np.full((1, end_from.shape[1]), count)])
-    notes = []
+    notes, least = [], shortest - grid.distance / 2 - _ROUNDING
     for begin, pitch in np.argwhere(peaks).tolist():
         onset = grid.first + begin * grid.distance
-        offset = grid.first + (int(end_from[begin + 1, pitch]) - 0.5) * grid.distance
-        if offset - onset >= shortest - _ROUNDING:
+        offset = grid.first + int(end_from[begin + 1, pitch]) * grid.distance
+        if offset - onset >= least:
             velocity = round(float(roll[begin, pitch, VELOCITY]) * LOUDEST)
             notes.append(Note(onset, offset, pitch + LOWEST, min(max(velocity, 1), LOUDEST)))
     return notes

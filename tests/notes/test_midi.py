@@ -64,7 +64,7 @@ def test_a_note_struck_again_while_it_sounds_is_cut_and_counted(tmp_path: Path) 
     read_file = midi.read(write(tmp_path / "a.mid", content))
     assert [(n.onset, n.offset, n.velocity) for n in read_file.notes if n.pitch == 60] == [(0, 0.5, 50), (0.5, 1, 70)]
     assert read_file.overlapping == 1
-    assert read_file.remarks == ("1 notes are cut where another one of their pitch begins",)
+    assert read_file.remarks == ("notes cut where another one of their pitch begins: 1",)
 
 
 def test_notes_of_two_channels_are_one_piano(tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_what_no_piano_has_is_left_out_and_named(tmp_path: Path) -> None:
     assert (read_file.outside, read_file.drums) == ({20: 1, 109: 2}, 1)
     assert read_file.remarks == (
         "notes outside A0 to C8 (21 to 108) are left out: G#0 (20) 1x, C#8 (109) 2x",
-        "1 notes of the drum channel are left out",
+        "notes of the drum channel, left out: 1",
     )
 
 

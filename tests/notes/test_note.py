@@ -47,7 +47,7 @@ def test_what_is_no_note_is_refused(values: tuple[float, float, int, int], messa
 
 
 def test_an_unknown_pitch_is_refused_with_the_nearest() -> None:
-    with pytest.raises(AudiotagError, match="no key of a piano is named 'C9': did you mean 'C"):
+    with pytest.raises(AudiotagError, match="no key of a piano is named 'C9': choose one"):
         notes.pitch_of("C9")
 
 
