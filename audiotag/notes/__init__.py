@@ -6,7 +6,7 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["midi", "picture", "rolls"],
+    submodules=["midi", "picture", "rendering", "rolls"],
     submod_attrs={
         "note": ["HIGHEST", "LOWEST", "PITCHES", "Note", "apart", "labels", "name_of", "pitch_of"],
         "rolls": ["Grid", "decode", "draw"],

@@ -81,7 +81,7 @@ class Recipe:
         seed: seed of weights, order, dropout and mixup, 0 or more.
         monitor: "val_mAP", "val_accuracy" or "val_loss", by which the best epoch is kept, or "last" to keep the last
             one. Default: last without validation, and with a fold (which is reported on) unless patience is given;
-            else val_mAP where the task is multilabel, val_accuracy where it is multiclass.
+            else val_mAP where the task is multilabel, val_accuracy where it is multiclass, last where it is notes.
         patience: stop after this many epochs without a better one, at least 1. Default: never.
 
     Raises:
@@ -235,7 +235,7 @@ def resolve(recipe: Recipe, data: records.Data) -> Recipe:
     }
     choices = {name: choice for name in implied if (choice := getattr(recipe, name)) is not None}
     if recipe.monitor == "val_accuracy" and not data.task.exclusive:
-        raise AudiotagError(f"{data.name} is multilabel: monitor 'val_mAP' or 'val_loss', received 'val_accuracy'")
+        raise AudiotagError(f"{data.name} is {data.task}: monitor 'val_mAP' or 'val_loss', received 'val_accuracy'")
     for name in () if recipe.teacher is None else teachers.parse(recipe.teacher):
         if name not in data.teachers:
             known = suggest(name, data.teachers) if data.teachers else "it has none yet, see `audiotag teach`"
