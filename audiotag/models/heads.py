@@ -90,6 +90,27 @@ def frames(x: keras.KerasTensor, classes: int, pooling: str) -> keras.KerasTenso
     return pool(logits, pooling, attention)
 
 
+def notes(x: keras.KerasTensor, classes: int) -> keras.KerasTensor:
+    """What every step says of the notes of each class, layer "note_logits", and logits of the clip, both float32.
+
+    Four layers say of each pitch whether a note begins in the step, sounds, ends, and how loud it begins. The second
+    one is given what the first one says; no gradient goes that way back (arXiv 1710.11153). A clip's logit of a pitch
+    is the largest of its steps' that it sounds, layer "frame_logits".
+
+    Args:
+        x: (batch, steps, channels).
+        classes: number of pitches.
+    """
+    onset = dense(x, classes, "onsets", dtype="float32")
+    begun = ops.stop_gradient(ops.sigmoid(onset))
+    frame = dense(layers.Concatenate(name="steps_and_onsets")([x, begun]), classes, "note_frames", dtype="float32")
+    offset, velocity = (dense(x, classes, name, dtype="float32") for name in ("offsets", "velocities"))
+    # All of them lie on the way to the clip's logits, so that a file of these holds them.
+    stacked = ops.stack([onset, frame, offset, velocity], axis=-1)
+    stacked = layers.Activation("linear", dtype="float32", name="note_logits")(stacked)
+    return pool(layers.Activation("linear", dtype="float32", name="frame_logits")(stacked[..., 1]), "max")
+
+
 def pool(logits: keras.KerasTensor, pooling: str, attention: keras.KerasTensor | None = None) -> keras.KerasTensor:
     """Logits of steps into logits of the clip, layer "logits", float32.
 
