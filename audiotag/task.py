@@ -59,6 +59,11 @@ class Task(StrEnum):
         """
         return "last" if self.of_notes else "val_accuracy" if self.exclusive else "val_mAP"
 
+    @property
+    def asked_of_steps(self) -> str | None:
+        """What is asked of a step of time where strong labels say when something sounds; None: nothing."""
+        return None if self.exclusive else "active classes"
+
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
         """Softmax or sigmoid in float64, so that high logits keep their order.
 

@@ -325,8 +325,8 @@ class Data(HoldsClipFormat):
                 `audiotag.records.pipeline.Reading`.
 
         Returns:
-            Elements (log_mel (batch, frames, mels, 1) of `dtype`, target (batch, classes) float32), with `keys` also
-            clip_id (batch,) string and variant (batch,) int64.
+            Elements (log_mel (batch, frames, mels, 1) of `dtype`, target (batch, classes) float32), with `steps` or
+            `separate` several targets by name, with `keys` also clip_id (batch,) string and variant (batch,) int64.
 
         Raises:
             AudiotagError: an option out of range, unknown splits, variants or teacher, a teacher of other data or

@@ -29,6 +29,11 @@ Chosen = Mapping[Shard, np.ndarray]
 """Which records of shards are read, (records,) bool; shards in the order of reading."""
 
 _KEY = {"clip_id": tf.io.FixedLenFeature([], tf.string), "variant": tf.io.FixedLenFeature([], tf.int64)}
+_EVENTS = {
+    "event_onset": tf.io.RaggedFeature(tf.float32),
+    "event_offset": tf.io.RaggedFeature(tf.float32),
+    "event_class": tf.io.RaggedFeature(tf.int64),
+}
 
 
 def examples_of(
@@ -88,9 +93,17 @@ def log_mel_of(waveforms: tf.Tensor, clip_format: ClipFormat, jitter: tf.Tensor 
 
 
 def stored_examples_of(
-    clip_format: ClipFormat, stored: StoredLogMel, *, waveforms: bool = False, masked: bool = False
+    clip_format: ClipFormat,
+    stored: StoredLogMel,
+    *,
+    waveforms: bool = False,
+    masked: bool = False,
+    events: bool = False,
 ) -> Parse:
-    """As `examples_of`, `log_mel` in the type in which it is stored, None where it is not; then with `waveform`."""
+    """As `examples_of`, `log_mel` in the type in which it is stored, None where it is not; then with `waveform`.
+
+    With `events` also what `parse_events` gives of them.
+    """
     features: dict[str, Any] = _KEY | {"labels": tf.io.VarLenFeature(tf.int64)}
     waveforms = waveforms or stored.dtype is None
     if stored.dtype is not None:
@@ -101,6 +114,8 @@ def stored_examples_of(
     classes, log_mel_shape = len(clip_format.labels), (clip_format.frames, clip_format.front_end.mels, 1)
     if masked:
         features["weights"] = tf.io.FixedLenFeature([classes], tf.float32, [1.0] * classes)
+    if events:
+        features |= _EVENTS
 
     def parse(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
         parsed = tf.io.parse_example(serialized, features)
@@ -118,6 +133,8 @@ def stored_examples_of(
             "clip_id": parsed["clip_id"],
             "variant": parsed["variant"],
         }
+        if events:
+            examples |= {name: parsed[name] for name in _EVENTS}
         if waveforms:
             steps = tf.cast(tf.io.decode_raw(parsed["waveform"], tf.int16), tf.float32)
             scaled = steps / FULL_SCALE * parsed["waveform_peak"][:, None]
@@ -137,9 +154,7 @@ def parse_events(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
         `clip_id` (batch,) string and `variant` (batch,) int64; ragged, a row a record: `labels` int64, `event_onset`
         and `event_offset` float32 in seconds, `event_class` int64.
     """
-    whole, real = tf.io.RaggedFeature(tf.int64), tf.io.RaggedFeature(tf.float32)
-    events = {"labels": whole, "event_onset": real, "event_offset": real, "event_class": whole}
-    return tf.io.parse_example(serialized, _KEY | events)
+    return tf.io.parse_example(serialized, _KEY | {"labels": tf.io.RaggedFeature(tf.int64)} | _EVENTS)
 
 
 def parse_teachers(

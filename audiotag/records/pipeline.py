@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import tensorflow as tf
@@ -15,8 +15,13 @@ from audiotag.clip_format import ClipFormat
 from audiotag.errors import AudiotagError, suggest
 from audiotag.records import balance, fetching, targets, teachers
 from audiotag.records.parser import log_mel_of, parse_teachers, stored_examples_of
+from audiotag.records.step_grid import StepGrid
+from audiotag.records.step_targets import drawing
 from audiotag.records.stored import StoredLogMel
 from audiotag.startup import keep_freed_memory
+
+if TYPE_CHECKING:
+    from audiotag.models.frames import FrameSteps
 
 _SHUFFLE_BYTES = 256 << 20  # of records waiting in the shuffle buffer
 _OPEN_SHARDS = 16  # read side by side where the order is shuffled
@@ -48,6 +53,9 @@ class Reading:
         label_weight: weight of the labels beside a teacher, 0 to 1. Default 0.1.
         temperature: divides the teacher's logits, positive. Default 1.
         separate: give labels and teacher apart, as {"label": …, "distillation": …}. Default False.
+        steps: where the steps of a network lie (`models.frames.frame_steps`): give their target too, drawn from the
+            events of the records, as {"label": …, "steps": …}. What is asked of a step is a matter of the task: of a
+            multilabel one (batch, steps, classes) float32, see `active_steps.draw`. Default: none.
         keys: give clip ids and variants too. Default False.
         jitter: compute the log-mel anew from the kept waveforms, with fmin and fmax moved a little from batch to
             batch, as EfficientAT is trained (`parser.log_mel_of`). Default False.
@@ -73,6 +81,7 @@ class Reading:
     label_weight: float = 0.1
     temperature: float = 1.0
     separate: bool = False
+    steps: FrameSteps | None = None
     keys: bool = False
     jitter: bool = False
     dtype: Literal["float32", "float16", "bfloat16"] = "float32"
@@ -264,8 +273,11 @@ def _repeat_records(records: tuple[tf.Tensor, ...], times: tf.Tensor) -> tuple[t
 def _decoder(records: Records, options: Reading) -> Any:
     """A function from (epoch, step, serialised batch) to what the user receives."""
     clip_format, stored = records.clip_format, records.stored
-    parse = stored_examples_of(clip_format, stored, waveforms=options.jitter, masked=records.masked)
-    mix_target = targets.mix_targets if records.masked else targets.mix
+    asks_steps = options.steps is not None
+    parse = stored_examples_of(clip_format, stored, waveforms=options.jitter, masked=records.masked, events=asks_steps)
+    mix_target = targets.mix_targets if records.masked or asks_steps else targets.mix
+    draw = drawing(clip_format.task) if asks_steps else None
+    grid = StepGrid.of(options.steps, clip_format) if asks_steps else None
     names, weights = [outputs.name for outputs in records.taught], [outputs.weight for outputs in records.taught]
 
     def finish(log_mel: tf.Tensor, *mixture: tf.Tensor) -> tf.Tensor:
@@ -282,6 +294,8 @@ def _decoder(records: Records, options: Reading) -> Any:
     def decode(epoch: tf.Tensor, step: tf.Tensor, serialized: tuple[tf.Tensor, ...]) -> tuple[Any, ...]:
         parsed = parse(serialized[0])
         parts = {"label": parsed["target"]}
+        if draw is not None:
+            parts["steps"] = draw(parsed, grid)
         if options.teacher is not None:
             answers = [
                 parse_teachers(beside, classes=len(clip_format.labels), top=outputs.top, unknown=outputs.unknown)
@@ -304,10 +318,9 @@ def _decoder(records: Records, options: Reading) -> Any:
             mixture = targets.mixture(tf.shape(parsed["target"])[0], options.mixup, seed)
             parts = {name: mix_target(part, mixture) for name, part in parts.items()}
         log_mel = mix(log_mel, *mixture) if mixture else finish(log_mel)
-        if options.separate or options.teacher is None:
-            target = parts if options.separate else parts["label"]
-        else:
-            target = targets.blend(parts["label"], parts["distillation"], options.label_weight)
+        if options.teacher is not None and not options.separate:
+            parts["label"] = targets.blend(parts["label"], parts.pop("distillation"), options.label_weight)
+        target = parts if options.separate or asks_steps else parts["label"]
         if options.keys:
             return log_mel, target, parsed["clip_id"], parsed["variant"]
         return log_mel, target

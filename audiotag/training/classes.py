@@ -27,6 +27,7 @@ def check_classes(recipe: Recipe, data: records.Data) -> str:
         AudiotagError: every training clip has the same labels, or some have none and there is no teacher.
     """
     clips, taught = clips_of(data, recipe.train), recipe.teacher is not None or recipe.live_teacher is not None
+    timed = recipe.strong_weight > 0  # there is when a class sounds to be learnt, whatever classes a clip has
     if data.masked and not taught and (unlabelled := int((clips[UNKNOWN] == ALL).sum())):
         raise AudiotagError(
             f"unlabelled clips are learnt from a teacher, {recipe.train} of {data.name} has {unlabelled} of them and "
@@ -34,7 +35,7 @@ def check_classes(recipe: Recipe, data: records.Data) -> str:
         )
     labels = [frozenset(split_cell(cell)) for cell in clips["labels"]]
     always_right = data.task.exclusive and len(data.labels) == 1
-    if labels and (always_right or (not taught and len(set(labels)) == 1)):
+    if labels and (always_right or (not taught and not timed and len(set(labels)) == 1)):
         raise AudiotagError(
             f"a network learns what tells clips apart, all {len(labels)} clips of {recipe.train} of {data.name} are "
             f"labelled {named(sorted(labels[0])) or 'with nothing'}: add clips of another class (background), or "

@@ -89,14 +89,15 @@ class FeatureLoss(keras.layers.Layer):
             self.projections.append(projection)
         self.built = True
 
-    def student(self, network: keras.Model) -> keras.Model:
-        """What is trained of a network: log-mel to logits and the features, in the order of the pairs.
+    def student(self, network: keras.Model, further: Sequence[keras.KerasTensor] = ()) -> keras.Model:
+        """What is trained of a network: log-mel to logits, further outputs and the features, in the order of the pairs.
 
-        Blockwise its inputs are the log-mel and the teacher's features, and it consists of models of the parts.
+        Blockwise there are no further ones; its inputs are the log-mel and the teacher's features, and it consists of
+        models of the parts.
         """
         features = [part(network, name) for name in self.pairs]
         if not self.blockwise:
-            return twin_of(keras.Model(network.input, [network.output, *features]))
+            return twin_of(keras.Model(network.input, [network.output, *further, *features]))
         order = list(parts(network))
         if sorted(self.pairs, key=order.index) != list(self.pairs):
             raise AudiotagError(f"blockwise, parts stand in the network's order, received {','.join(self.pairs)}")

@@ -15,6 +15,7 @@ from audiotag import records
 from audiotag.training.checkpoints import Progress
 from audiotag.training.hosts import are_several, position
 from audiotag.training.recipe import Recipe
+from audiotag.training.steps import StepLesson
 
 _AHEAD = 2  # batches on the device before they are needed
 _END = object()
@@ -28,10 +29,16 @@ def epoch_steps(recipe: Recipe, data: records.Data) -> int:
     return data.steps(recipe.train, recipe.batch_size // hosts, drop_remainder=True, hosts=hosts)
 
 
-def batches(recipe: Recipe, data: records.Data, state: Progress) -> Any:
+def batches(recipe: Recipe, data: records.Data, state: Progress, steps: StepLesson | None = None) -> Any:
     """The endless stream of a recipe's batches from where a run is: a `tf.data.Dataset` of `Trainee`'s batches.
 
     Each of several hosts reads its part of every batch from shards of its own.
+
+    Args:
+        recipe: resolved for the data set.
+        data: the open data set.
+        state: where the run is.
+        steps: what is taught about the steps of time, whose targets are read then.
     """
     import tensorflow as tf
 
@@ -43,6 +50,8 @@ def batches(recipe: Recipe, data: records.Data, state: Progress) -> Any:
         reading |= {"host": host, "batch_size": recipe.batch_size // host[1], "epoch_steps": epoch_steps(recipe, data)}
     if recipe.teacher is not None:
         reading |= {"teacher": recipe.teacher, "temperature": recipe.temperature, "separate": True}
+    if steps is not None:
+        reading["steps"] = steps.steps
     dataset = data.read(recipe.train, first_epoch=state.epoch, first_step=state.step, **reading)
 
     @tf.autograph.experimental.do_not_convert

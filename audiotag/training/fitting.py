@@ -44,6 +44,7 @@ from audiotag.training.precision import computing_in
 from audiotag.training.recipe import Recipe, resolve
 from audiotag.training.run import OF_A_MACHINE, Run, claimed, describe
 from audiotag.training.statistics import following
+from audiotag.training.steps import StepLesson
 from audiotag.training.temperature import START, Temperature, is_dynamic
 from audiotag.training.trainee import Lesson, Trainee
 
@@ -219,11 +220,12 @@ def fit(training: Training) -> Run:
     return Run(out, recipe, state.epoch, state.best_epoch, state.best_value, tuple(state.history))
 
 
-def _show_views(training: Training) -> None:
+def _show_views(training: Training, steps: StepLesson | None) -> None:
     """Show the first examples as the student will get them."""
     data, recipe = training.data, training.recipe
-    first = {name: np.asarray(values) for name, values in next(iter(batches(recipe, data, Progress()))).items()}
-    views.show(first, augmentation(recipe, data), data.labels, data.front_end, training.out / TRAIN)
+    batch = next(iter(batches(recipe, data, Progress(), steps)))
+    first = {name: np.asarray(values) for name, values in batch.items()}
+    views.show(first, augmentation(recipe, data, steps), data.labels, data.front_end, training.out / TRAIN)
 
 
 @dataclass(frozen=True)
@@ -244,14 +246,14 @@ def _fit(training: Training, model: Trainee, keeping: _Keeping) -> None:
     state, steps = keeping.state, epoch_steps(recipe, data)
     sums = [(variable, keras.ops.convert_to_numpy(variable)) for variable in model.metrics_variables]
     while state.epoch < recipe.epochs and not state.stopped:
-        feed = Feed(batches(recipe, data, state), placed=devices.count == 1)
+        feed = Feed(batches(recipe, data, state, model.steps), placed=devices.count == 1)
         line = EpochLine(recipe.epochs, state, throughput := Throughput(feed, recipe.batch_size))
         own = _callbacks(training, model, keeping, throughput)
         if state.step:
             own.append(RestoreSums(sums))
         try:
             if is_first() and not (state.epoch or state.step):
-                _show_views(training)
+                _show_views(training, model.steps)
             with devices.training():
                 model.fit(
                     feed.batches(),

@@ -11,13 +11,21 @@ from audiotag.augment import batches
 from audiotag.training import features, live_teachers
 from audiotag.training.averaging import Average
 from audiotag.training.recipe import Recipe
+from audiotag.training.steps import StepLesson, step_lesson
 from audiotag.training.trainee import Lesson
 
 
-def augmentation(recipe: Recipe, data: records.Data) -> batches.BatchPolicy | None:
-    """The augmentation of a recipe's batches, before its first draw; None where there is none."""
+def augmentation(recipe: Recipe, data: records.Data, steps: StepLesson | None = None) -> batches.BatchPolicy | None:
+    """The augmentation of a recipe's batches, before its first draw; None where there is none.
+
+    Args:
+        recipe: resolved for the data set.
+        data: the open data set.
+        steps: what is taught about the steps, which move with the sound.
+    """
     settings = ({"mixup": recipe.mixup} if recipe.mixup else {}) | recipe.augment
-    return batches.BatchPolicy(settings, data.front_end, recipe.seed) if settings else None
+    distance = 1 if steps is None else steps.steps.distance
+    return batches.BatchPolicy(settings, data.front_end, recipe.seed, distance) if settings else None
 
 
 def lesson_for(
@@ -32,9 +40,9 @@ def lesson_for(
         teachers: the recipe's live teachers, see `live_teachers.opened`.
 
     Raises:
-        AudiotagError: augmentation, teachers or features that cannot be.
+        AudiotagError: augmentation, teachers, features or strong labels that cannot be.
     """
-    compared, asked = None, None
+    compared, asked, steps = None, None, step_lesson(recipe, data, network)
     if recipe.features is not None:
         teacher = teachers[0][0].network
         pairs = features.parse(recipe.features, network, teacher)
@@ -43,10 +51,11 @@ def lesson_for(
         asked = live_teachers.together(teachers, data.clip_format, data.name, recipe.temperature, compared)
     averaged = recipe.ema > 0 or recipe.swa_start is not None
     return Lesson(
-        augmentation=augmentation(recipe, data),
+        augmentation=augmentation(recipe, data, steps),
         teachers=asked,
         stored=recipe.teacher is not None,
         label_weight=recipe.label_weight,
+        steps=steps,
         features=compared,
         feature_weight=recipe.feature_weight,
         average=Average(network, recipe.ema) if averaged else None,

@@ -50,6 +50,8 @@ class Recipe:
             asked about exactly the mixed and masked views that the student sees.
         label_weight: weight of the labels beside teachers, 0 to 1 (arXiv 2211.04772).
         temperature: divides the teachers' logits, above 0.
+        strong_weight: share of the loss that is about strong labels, when each class sounds, 0 to 1; the rest is about
+            the clip. Needs a multilabel data set with onsets and offsets, and a network that keeps time.
         features: parts of the student to compare with the first live teacher's: "block5=block12,features", or "all".
         feature_weight: weight of that comparison, above 0.
         blockwise: give each of these parts, and the head, the teacher's features of the part before it, so that all of
@@ -100,6 +102,7 @@ class Recipe:
     live_teacher: str | Path | None = None
     label_weight: float = 0.1
     temperature: float = 1.0
+    strong_weight: float = 0.0
     features: str | None = None
     feature_weight: float = 1.0
     blockwise: bool = False
@@ -154,6 +157,7 @@ class Recipe:
             ("feature_weight must be positive", self.feature_weight > 0, self.feature_weight),
             ("weight_decay is 0 or more and needs optimizer='adamw'", decays, f"{decay} with {self.optimizer!r}"),
             ("label_weight lies in 0 to 1", 0 <= self.label_weight <= 1, self.label_weight),
+            ("strong_weight lies in 0 to 1", 0 <= self.strong_weight <= 1, self.strong_weight),
             ("temperature must be positive", self.temperature > 0, self.temperature),
             ("mixup (the alpha of a Beta distribution) is 0 or more", 0 <= self.mixup < math.inf, self.mixup),
             ("patience is 1 epoch or more, or None for no early stop", patience is None or patience >= 1, patience),
@@ -174,6 +178,11 @@ class Recipe:
             raise AudiotagError(f"features={self.features!r} needs a live_teacher to compare with")
         if self.blockwise and self.features is None:
             raise AudiotagError("blockwise trains parts on the teacher's features: it needs features, such as 'all'")
+        if self.blockwise and self.strong_weight:
+            raise AudiotagError(
+                f"blockwise trains parts of a network, strong labels its steps, received strong_weight="
+                f"{self.strong_weight} with it: train blockwise first, then from those weights"
+            )
         if self.fold is not None and (self.train is not None or self.validation is not None):
             raise AudiotagError(
                 f"fold={self.fold} already says what to train and validate on: leave out train and validation"

@@ -15,10 +15,15 @@ from audiotag.training.devices import copies
 from audiotag.training.features import FeatureLoss
 from audiotag.training.fused import twin_of
 from audiotag.training.live_teachers import LiveTeachers, listed
+from audiotag.training.steps import StepLesson
 
 Batch = Mapping[str, Any]
 """`log_mel` (batch, frames, mels, 1) of any float dtype, `label` (batch, classes) float32, NaN where nobody judged, and
-`distillation`, a teacher's stored probabilities, where there is one."""
+`distillation`, a teacher's stored probabilities, where there is one; `steps` and `steps_distillation` say the same of
+the steps of time, (batch, steps, …) float32, where these are taught."""
+
+
+STEPS, STEPS_DISTILLATION = "steps", "steps_distillation"
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,7 @@ class Lesson:
         teachers: asked about exactly the views that the network sees. None: stored answers, or none.
         stored: whether the batches hold a teacher's stored answers.
         label_weight: of the labels beside teachers.
+        steps: what is taught about the steps of time. None: nothing.
         features: compared with the first teacher's. None: none are.
         feature_weight: of that.
         average: of the network's weights. None: none is kept.
@@ -39,26 +45,36 @@ class Lesson:
     teachers: LiveTeachers | None = None
     stored: bool = False
     label_weight: float = 0.1
+    steps: StepLesson | None = None
     features: FeatureLoss | None = None
     feature_weight: float = 1.0
     average: Average | None = None
     weights: dict[str, float] = field(init=False)
 
     def __post_init__(self) -> None:
-        taught = self.stored or self.teachers is not None
-        weights = {"label": self.label_weight, "distillation": 1 - self.label_weight} if taught else {"label": 1.0}
+        of_steps = 0.0 if self.steps is None else self.steps.weight
+        weights = self._shares("label", "distillation", 1 - of_steps, self.stored or self.teachers is not None)
+        if self.steps is not None:
+            weights |= self._shares(STEPS, STEPS_DISTILLATION, of_steps, self.steps.stored)
         weights = {name: weight for name, weight in weights.items() if weight}
         if self.features is not None:
             weights["features"] = self.feature_weight
         object.__setattr__(self, "weights", weights)
+
+    def _shares(self, label: str, distillation: str, whole: float, taught: bool) -> dict[str, float]:
+        """What the labels and the teachers have of a whole, by name."""
+        if not taught:
+            return {label: whole}
+        return {label: whole * self.label_weight, distillation: whole * (1 - self.label_weight)}
 
 
 class Trainee(keras.Model):
     """A network in training: a compiled model of batches for `fit`, which shares every variable with the network.
 
     Its loss is `label_weight * label + (1 - label_weight) * distillation + feature_weight * features`, of the terms
-    that the lesson has; Keras reports each beside their sum. Where nobody judged, the teachers' part does not count
-    more for it.
+    that the lesson has; Keras reports each beside their sum. Where steps are taught, their share of the first two is
+    about the steps: `label_weight * steps + (1 - label_weight) * steps_distillation`. Where nobody judged, the
+    teachers' part does not count more for it.
 
     `finite_steps` counts the steps whose loss was finite, `drawn` (classes,) the examples of each class.
 
@@ -80,8 +96,12 @@ class Trainee(keras.Model):
         lesson = Lesson() if lesson is None else lesson
         self.weights_of_terms = lesson.weights
         self.augmentation, self.teachers = lesson.augmentation, lesson.teachers
-        self.features, self.average = lesson.features, lesson.average
-        self.student = twin_of(network) if lesson.features is None else lesson.features.student(network)
+        self.features, self.average, self.steps = lesson.features, lesson.average, lesson.steps
+        further = [] if self.steps is None else [self.steps.network.output]
+        if self.features is not None:
+            self.student = self.features.student(network, further)
+        else:
+            self.student = twin_of(keras.Model(network.input, [network.output, *further]) if further else network)
         self.terms = [] if len(lesson.weights) == 1 else [keras.metrics.Mean(f"{name}_loss") for name in lesson.weights]
         self.finite_steps = self.add_weight((), "zeros", "int32", trainable=False, name="finite_steps")
         nothing = np.zeros(network.output.shape[-1], np.float32)
@@ -117,13 +137,13 @@ class Trainee(keras.Model):
             views["distillation"], theirs = self.teachers(views["log_mel"], views["label"])
             if self.features is not None and self.features.blockwise:
                 given = [given, *theirs]
-        logits, *features = listed(self.student(given, training=training))
-        answers = {"logits": ops.cast(logits, "float32"), "label": views["label"]}
+        logits, *others = listed(self.student(given, training=training))
+        answers = {"logits": ops.cast(logits, "float32")}
+        if self.steps is not None:
+            answers["step_logits"] = ops.cast(others.pop(0), "float32")
         if self.features is not None:
-            answers["features"] = self.features(features, theirs)
-        if "distillation" in self.weights_of_terms:
-            answers["distillation"] = views["distillation"]
-        return answers
+            answers["features"] = self.features(others, theirs)
+        return answers | {name: views[name] for name in self.weights_of_terms if name in views}
 
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
@@ -144,5 +164,7 @@ class Trainee(keras.Model):
     def _term(self, name: str, answers: dict[str, Any]) -> Any:
         if name == "features":
             return answers[name]
+        of_steps = name in (STEPS, STEPS_DISTILLATION)
+        loss, logits = (self.steps.loss, "step_logits") if of_steps else (self._cross_entropy, "logits")
         # Keras has divided by the number of copies.
-        return self._cross_entropy(answers[name], answers["logits"]) * self._copies
+        return loss(answers[name], answers[logits]) * self._copies

@@ -46,9 +46,15 @@ def show(
 
 
 def describe(targets: dict[str, np.ndarray], labels: Labels) -> str:
-    """Targets of an example, each class with its share: "label: dog 0.72, rain 0.28"."""
+    """Targets of an example, each class with its share: "label: dog 0.72, rain 0.28"; of the time where it has steps.
+
+    A step that is asked more than one thing of a class is left out.
+    """
     lines = []
     for kind, values in targets.items():
+        if values.ndim > 2:
+            continue
+        values = values.mean(axis=0) if values.ndim == 2 else values
         order = [index for index in np.argsort(-np.nan_to_num(values)) if values[index] > 0.01][:5]
         shares = ", ".join(f"{labels.names[index]} {values[index]:.2f}" for index in order)
         unknown = int(np.isnan(values).sum())

@@ -35,6 +35,11 @@ def cross_entropy(target: np.ndarray, logits: np.ndarray) -> float:
     return float(np.where(np.isnan(target), 0, losses).mean())
 
 
+def step_cross_entropy(target: np.ndarray, student: keras.Model, block: np.ndarray) -> float:
+    _, _, head, offset = (weight.astype(np.float64) for weight in student.get_weights())
+    return cross_entropy(target, block @ head + offset)
+
+
 def expected_terms() -> dict[str, float]:
     """The terms of the first step, from the definitions."""
     batch, student = check.batches(1)[0], check.network(7, check.CLASSES, 1)
@@ -52,9 +57,13 @@ def expected_terms() -> dict[str, float]:
     terms = {
         "label_loss": cross_entropy(label, own[2]),
         "distillation_loss": cross_entropy(target, own[2]),
+        "steps_loss": step_cross_entropy(batch["steps"], student, own[0]),
+        "steps_distillation_loss": step_cross_entropy(batch["steps_distillation"], student, own[0]),
         "features_loss": float(np.mean(losses)),
     }
-    weights = (check.LABEL_WEIGHT, 1 - check.LABEL_WEIGHT, check.FEATURE_WEIGHT)
+    shares = [check.LABEL_WEIGHT, 1 - check.LABEL_WEIGHT]
+    clip, strong = ([whole * share for share in shares] for whole in (1 - check.STRONG_WEIGHT, check.STRONG_WEIGHT))
+    weights = [*clip, *strong, check.FEATURE_WEIGHT]
     return terms | {"loss": sum(weight * term for weight, term in zip(weights, terms.values(), strict=True))}
 
 

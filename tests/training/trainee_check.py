@@ -11,16 +11,19 @@ import keras
 import numpy as np
 
 from audiotag.errors import Stopped
+from audiotag.models.frames import FrameSteps
 from audiotag.scorers.vocabulary import Matching
 from audiotag.task import Task
 from audiotag.training import Recipe, train
 from audiotag.training.averaging import Average
 from audiotag.training.features import FeatureLoss
 from audiotag.training.live_teachers import LiveTeachers
+from audiotag.training.steps import StepCrossentropy, StepLesson
 from audiotag.training.trainee import Lesson, Trainee
 
 FRAMES, MELS, CLASSES = 6, 4, 3
 SHARES, TEMPERATURE, FEATURE_WEIGHT, LABEL_WEIGHT, DECAY = (1.0, 3.0), 2.0, 0.5, 0.25, 0.9
+STRONG_WEIGHT = 0.4
 # The first teacher knows all classes in another order, two of its own stand for one; the second knows two.
 MATCHINGS = (Matching(((2,), (0, 1), (3,)), 4), Matching(((1,), (), (0,)), 2))
 
@@ -37,12 +40,15 @@ def network(channels: int, outputs: int, seed: int) -> keras.Model:
 
 
 def batches(number: int) -> list[dict[str, np.ndarray]]:
-    """Log-mel in half precision and labels, some of them unknown."""
+    """Log-mel in half precision, labels, steps and what a teacher said of the steps, some of them unknown."""
     made = []
     for generator in map(np.random.default_rng, range(number)):
         label = (generator.random((8, CLASSES)) < 0.4).astype(np.float32)
         label[0, 1] = np.nan
-        made.append({"log_mel": generator.normal(size=(8, FRAMES, MELS, 1)).astype(np.float16), "label": label})
+        steps = (generator.random((8, FRAMES, CLASSES)) < 0.3).astype(np.float32)
+        steps[2], steps[3, :, 1] = np.nan, np.nan
+        batch = {"label": label, "steps": steps, "steps_distillation": generator.random(steps.shape).astype(np.float32)}
+        made.append(batch | {"log_mel": generator.normal(size=(8, FRAMES, MELS, 1)).astype(np.float16)})
     return made
 
 
@@ -60,9 +66,11 @@ def steps(number: int) -> tuple[list[np.ndarray], list[np.ndarray], list[dict[st
     generator = np.random.default_rng(2)
     for projection in features.projections:
         projection.set_weights([generator.normal(size=weight.shape) for weight in projection.weights])
+    kept = keras.Model(student.input, student.get_layer("logits")(student.get_layer("block").output))
     lesson = Lesson(
         teachers=LiveTeachers(asked, MATCHINGS, SHARES, Task.MULTILABEL, TEMPERATURE, features),
         label_weight=LABEL_WEIGHT,
+        steps=StepLesson(kept, FrameSteps(1, 1), StepCrossentropy(), STRONG_WEIGHT, stored=True),
         features=features,
         feature_weight=FEATURE_WEIGHT,
         average=Average(student, DECAY),

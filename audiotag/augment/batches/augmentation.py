@@ -23,8 +23,8 @@ class Augmentation(keras.layers.Layer):
 
     It is called with a dictionary, `layer({"log_mel": …, "label": …, "distillation": …}, training=True)`, and gives one
     of the same keys, shapes and dtypes. "log_mel" is (batch, frames, mels, 1), float16, bfloat16 or float32, as the
-    front end gives it. Every other entry is a target, float32, NaN where nobody judged: (batch, classes), or
-    (batch, frames, classes), a step a frame. Numbers are drawn for every example, and computed in float32 whatever
+    front end gives it. Every other entry is a target, float32, NaN where nobody judged: (batch, classes), or one of
+    steps of time, (batch, steps, …, classes). Numbers are drawn for every example, and computed in float32 whatever
     the layer's dtype policy.
 
     Args:
@@ -35,7 +35,7 @@ class Augmentation(keras.layers.Layer):
     """
 
     moves: frozenset[str] = frozenset()
-    """What of a sound is moved: "time", "pitch", or nothing. What moves time moves targets that have frames alike."""
+    """What of a sound is moved: "time", "pitch", or nothing. What moves time moves the targets of steps with it."""
 
     def __init__(self, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**{**kwargs, "autocast": False})  # in half precision, targets would lose digits
@@ -48,16 +48,12 @@ class Augmentation(keras.layers.Layer):
         raise NotImplementedError
 
     def change(self, values: Any, numbers: Numbers) -> Any:
-        """The log-mel, (batch, frames, mels, 1) float32, changed as drawn; where time is moved, targets too."""
+        """The log-mel, (batch, frames, mels, 1) float32, changed as drawn."""
         raise NotImplementedError
 
     def apply(self, batch: Batch, numbers: Numbers) -> Batch:
         """The batch, its log-mel in float32, changed as drawn."""
-        names = [LOG_MEL]
-        if "time" in self.moves:
-            names += [name for name, values in batch.items() if len(values.shape) == 3]
-            _check_steps(batch, names)
-        return batch | {name: self.change(batch[name], numbers) for name in names}
+        return batch | {LOG_MEL: self.change(batch[LOG_MEL], numbers)}
 
     def call(self, batch: Batch, training: bool = False) -> Batch:
         """A batch as described above to the same, changed in training."""
@@ -113,14 +109,3 @@ def check_form(batch: Batch) -> None:
             f"log-mel has the shape (batch, frames, mels, 1), received {tuple(batch[LOG_MEL].shape)}: "
             "add the missing axis"
         )
-
-
-def _check_steps(batch: Batch, names: list[str]) -> None:
-    frames = batch[LOG_MEL].shape[1]
-    for name in names:
-        steps = batch[name].shape[1]
-        if None not in (steps, frames) and steps != frames:
-            refuse(
-                f"targets that move with the sound have a step a frame: {name!r} has {steps} steps, the log-mel "
-                f"{frames} frames: pool the targets after the augmentation, or leave out what moves time"
-            )

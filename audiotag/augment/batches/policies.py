@@ -23,7 +23,7 @@ from audiotag.augment.batches.augmentation import (
 from audiotag.errors import AudiotagError, suggest
 from audiotag.frontend.config import LogMelConfig
 
-_NOT_SET = ("self", "front_end", "seed", "kwargs")  # arguments of layers that no setting gives
+_NOT_SET = ("self", "front_end", "distance", "seed", "kwargs")  # arguments of layers that no setting gives
 
 
 @keras.saving.register_keras_serializable(package="audiotag")
@@ -37,6 +37,7 @@ class BatchPolicy(keras.layers.Layer):
         front_end: of the log-mel: a configuration, its `to_dict()`, or the name of a preset.
         seed: seed of all draws; an augmentation draws the same whichever others there are. Default: another one every
             time.
+        distance: frames from one step of the targets to the next. Default 1: a step a frame.
 
     Raises:
         AudiotagError: an unknown name (the nearest is suggested), or a value out of its range.
@@ -53,11 +54,14 @@ class BatchPolicy(keras.layers.Layer):
         settings: Mapping[str, Any],
         front_end: LogMelConfig | dict[str, Any] | str = "efficientat",
         seed: int | None = None,
+        distance: int = 1,
         **kwargs: Any,
     ) -> None:
         super().__init__(**{**kwargs, "autocast": False})
         self.settings, self.front_end, self.seed = dict(settings), front_end_of(front_end), seed
-        self.augmentations = [_make(name, value, self.front_end, seed) for name, value in settings.items()]
+        self.distance = distance
+        given = {"front_end": self.front_end, "distance": distance}
+        self.augmentations = [_make(name, value, given, seed) for name, value in settings.items()]
         self.built = True  # there are no weights
 
     @property
@@ -78,11 +82,11 @@ class BatchPolicy(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Settings that make the same layer again."""
         settings = {"settings": self.settings, "front_end": self.front_end.to_dict(), "seed": self.seed}
-        return {**super().get_config(), **settings}
+        return {**super().get_config(), **settings, "distance": self.distance}
 
 
-def _make(name: str, value: Any, front_end: LogMelConfig, seed: int | None) -> Augmentation:
-    """The layer of a setting."""
+def _make(name: str, value: Any, given: Mapping[str, Any], seed: int | None) -> Augmentation:
+    """The layer of a setting, with what of `given` it takes."""
     if name not in batches.AUGMENTATIONS:
         known = suggest(str(name), batches.AUGMENTATIONS)
         raise AudiotagError(f"no augmentation of batches is named {name!r}: {known}")
@@ -100,9 +104,8 @@ def _make(name: str, value: Any, front_end: LogMelConfig, seed: int | None) -> A
     needed = [argument for argument in arguments if parameters[argument].default is inspect.Parameter.empty]
     if missing := [argument for argument in needed if argument not in settings]:
         raise AudiotagError(f"{name} needs {', '.join(missing)}, received {dict(settings)!r}")
-    if "front_end" in parameters:
-        settings = {**settings, "front_end": front_end}
-    return cls(**settings, seed=_seed_of(name, seed), name=name)
+    taken = {argument: value for argument, value in given.items() if argument in parameters}
+    return cls(**settings, **taken, seed=_seed_of(name, seed), name=name)
 
 
 def _seed_of(name: str, seed: int | None) -> int | None:
