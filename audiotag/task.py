@@ -62,7 +62,12 @@ class Task(StrEnum):
     @property
     def asked_of_steps(self) -> str | None:
         """What is asked of a step of time where strong labels say when something sounds; None: nothing."""
-        return None if self.exclusive else "active classes"
+        return None if self.exclusive else "notes" if self.of_notes else "active classes"
+
+    @property
+    def strong_weight(self) -> float:
+        """The share of the loss that is about steps where a recipe asks for none."""
+        return 1.0 if self.of_notes else 0.0
 
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
         """Softmax or sigmoid in float64, so that high logits keep their order.

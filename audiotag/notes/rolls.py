@@ -21,6 +21,7 @@ SHORTEST = 0.05  # seconds
 HELD = 0
 """In place of a velocity: the note had begun before the clip."""
 
+_JOINED = 1e-3  # seconds between the end of a note in one clip and its beginning in the next, but for rounding
 _ROUNDING = 1e-6  # seconds: differences of times that are equal but for rounding
 
 NoteRow = tuple[float, float, int, int]
@@ -49,6 +50,30 @@ class Grid:
 def rows_of(notes: Iterable[Note]) -> list[NoteRow]:
     """Notes as `draw` takes them."""
     return [(note.onset, note.offset, note.pitch - LOWEST, note.velocity) for note in notes]
+
+
+def joined(parts: Iterable[tuple[float, Iterable[NoteRow]]]) -> tuple[Note, ...]:
+    """The notes of a recording from those of its clips: what is held from one into the next is one note again.
+
+    Args:
+        parts: of every clip, when it begins in the recording, seconds, and its notes; in any order. What is held at a
+            clip's beginning and ends no note of the clip before it, which is not there, is left out.
+
+    Returns:
+        In the order of onset and pitch.
+    """
+    notes: list[tuple[float, float, int, int]] = []
+    last: dict[int, int] = {}
+    for start, rows in sorted(parts, key=lambda part: part[0]):
+        for onset, offset, pitch, velocity in sorted(rows):
+            before = last.get(pitch)
+            if velocity != HELD:
+                last[pitch] = len(notes)
+                notes.append((start + onset, start + offset, pitch + LOWEST, velocity))
+            elif before is not None and abs(notes[before][1] - (start + onset)) < _JOINED:
+                begun, _, *rest = notes[before]
+                notes[before] = (begun, start + offset, *rest)
+    return tuple(sorted(Note(*note) for note in notes))
 
 
 def draw(rows: Iterable[NoteRow], grid: Grid) -> np.ndarray:

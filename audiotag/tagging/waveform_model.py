@@ -120,18 +120,34 @@ def of_windows(
     """
     speed = speed_of(model, source)
     samples, step = window_and_hop(model, *(None if length is None else length / speed for length in (window, hop)))
-    if not isinstance(source, audio.Source):
-        signal = _waveform(source, sample_rate, model.sample_rate)
-    elif sample_rate is None:
-        signal = source if isinstance(source, audio.Recording) else audio.Recording(Path(source), speed=speed)
-    else:
-        raise AudiotagError(f"sample_rate is for waveforms, received {sample_rate} with a file: leave it out")
+    signal = _signal(model, source, sample_rate)
     parts = []
     for part in windows_of(signal, model.sample_rate, window=samples, hop=step, pad=pad or model.pad):
         _check_samples(model, part.waveforms.shape[1])
         parts.append((part.starts, part.ends, run(part.waveforms)))
     starts, ends, outputs = map(np.concatenate, zip(*parts, strict=True))
     return starts, ends, outputs
+
+
+def as_waveform(model: WaveformModel, source: audio.Source | np.ndarray, sample_rate: int | None = None) -> np.ndarray:
+    """A file or waveform as a whole at the model's rate, (samples,) float32; arguments as of `of_windows`."""
+    signal = _signal(model, source, sample_rate)
+    return signal if isinstance(signal, np.ndarray) else audio.read(signal, model.sample_rate)
+
+
+def _signal(
+    model: WaveformModel, source: audio.Source | np.ndarray, sample_rate: int | None
+) -> audio.Recording | np.ndarray:
+    """A waveform at the model's rate, or a recording as it is to be played."""
+    if not isinstance(source, audio.Source):
+        return _waveform(source, sample_rate, model.sample_rate)
+    if sample_rate is None:
+        return (
+            source
+            if isinstance(source, audio.Recording)
+            else audio.Recording(Path(source), speed=speed_of(model, source))
+        )
+    raise AudiotagError(f"sample_rate is for waveforms, received {sample_rate} with a file: leave it out")
 
 
 def on_waveforms(model: WaveformModel, network: keras.Model) -> keras.Model:

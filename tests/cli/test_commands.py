@@ -27,6 +27,7 @@ COMMANDS = (
     "compare",
     "export",
     "tag",
+    "transcribe",
     "embed",
     "models",
     "presets",
