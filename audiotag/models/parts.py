@@ -55,7 +55,7 @@ class Parts:
 
     @cached_property
     def family(self) -> str:
-        """Family of networks: "mn", "dymn", "fmn", "passt", "pann", "yamnet", "notes" or "hybrid"; "" for any other network."""
+        """Family: "mn", "dymn", "fmn", "passt", "pann", "yamnet", "notes" or "hybrid"; "" of any other network."""
         return next((family for mark, family in _FAMILIES.items() if mark in self._layers), "")
 
     @cached_property

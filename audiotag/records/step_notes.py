@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,7 +31,7 @@ def draw(parsed: dict[str, tf.Tensor | tf.RaggedTensor], grid: StepGrid) -> tf.T
     def of_batch(splits: np.ndarray, *parts: np.ndarray) -> np.ndarray:
         rows = list(zip(*(part.tolist() for part in parts), strict=True))
         ends = splits.tolist()
-        return np.stack([rolls.draw(rows[begin:end], steps) for begin, end in zip(ends, ends[1:], strict=False)])
+        return np.stack([rolls.draw(rows[begin:end], steps) for begin, end in pairwise(ends)])
 
     ragged = [parsed[name] for name in _PARTS]
     drawn = tf.numpy_function(
