@@ -24,7 +24,7 @@ class MidiNotes:
     """What a MIDI file holds.
 
     Args:
-        notes: in the order of onset and pitch; those of one pitch do not overlap.
+        notes: in the order of onset, offset and pitch; those of one pitch do not overlap.
         overlapping: how many notes were cut, or left out, because another note of their pitch began meanwhile.
         outside: pitches that no piano has, by number, with how often each is in the file; they are left out.
         drums: notes of the drum channel; they are left out.

@@ -88,7 +88,7 @@ def apart(notes: Iterable[Note]) -> tuple[tuple[Note, ...], int]:
         notes: in any order.
 
     Returns:
-        The notes in the order of onset and pitch, and how many were cut or left out.
+        The notes in the order of onset, offset and pitch, and how many were cut or left out.
     """
     kept: dict[int, list[Note]] = {}
     changed = 0

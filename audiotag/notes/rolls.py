@@ -21,6 +21,7 @@ SHORTEST = 0.05  # seconds
 HELD = 0
 """In place of a velocity: the note had begun before the clip."""
 
+_TIE = 1e-3  # steps: seconds are stored as float32, and half way between two steps they are to be the later one's
 _JOINED = 1e-3  # seconds between the end of a note in one clip and its beginning in the next, but for rounding
 _ROUNDING = 1e-6  # seconds: differences of times that are equal but for rounding
 
@@ -44,7 +45,7 @@ class Grid:
 
     def nearest(self, seconds: float) -> int:
         """The step whose centre is nearest; it may lie before the first or after the last."""
-        return math.floor((seconds - self.first) / self.distance + 0.5)
+        return math.floor((seconds - self.first) / self.distance + 0.5 + _TIE)
 
 
 def rows_of(notes: Iterable[Note]) -> list[NoteRow]:
@@ -60,7 +61,7 @@ def joined(parts: Iterable[tuple[float, Iterable[NoteRow]]]) -> tuple[Note, ...]
             clip's beginning and ends no note of the clip before it, which is not there, is left out.
 
     Returns:
-        In the order of onset and pitch.
+        In the order of onset, offset and pitch.
     """
     notes: list[tuple[float, float, int, int]] = []
     last: dict[int, int] = {}
@@ -124,7 +125,7 @@ def decode(
         shortest: what lasts less, by more than half a step, is left out; seconds, 0 or more.
 
     Returns:
-        In the order of onset and pitch; those of one pitch do not overlap.
+        In the order of onset, offset and pitch; those of one pitch do not overlap.
 
     Raises:
         AudiotagError: an argument out of range.
@@ -147,7 +148,7 @@ def decode(
         if offset - onset >= least:
             velocity = round(float(roll[begin, pitch, VELOCITY]) * LOUDEST)
             notes.append(Note(onset, offset, pitch + LOWEST, min(max(velocity, 1), LOUDEST)))
-    return notes
+    return sorted(notes)
 
 
 def check_options(onset_threshold: float, frame_threshold: float, shortest: float) -> None:

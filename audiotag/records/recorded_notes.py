@@ -25,7 +25,7 @@ class RecordedNotes:
     """The notes of a recording.
 
     Args:
-        notes: in the order of onset and pitch.
+        notes: in the order of onset, offset and pitch.
         clips: its clips, by their id, with when each begins in the recording, seconds; in that order.
     """
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -26,6 +27,7 @@ recurrent layers to find their way."""
 
 _FRAMES = 1000  # taken from a window
 _TOGETHER = 8  # windows
+_INSTANT = 1e-3  # seconds: a note that begins with the end of its recording has a length all the same
 
 # Beside the models, not in them: Keras would take an attribute for a part of the model and save it too.
 _networks: WeakKeyDictionary[WaveformModel, keras.Model] = WeakKeyDictionary()
@@ -36,7 +38,7 @@ class Transcription:
     """The notes of a recording.
 
     Args:
-        notes: in the order of onset and pitch; those of one pitch do not overlap.
+        notes: in the order of onset, offset and pitch; those of one pitch do not overlap.
         seconds: length of the recording.
     """
 
@@ -100,7 +102,9 @@ def transcribe(
     """
     check_options(onset_threshold, frame_threshold, shortest)
     roll, grid, seconds = note_scores(model, source, sample_rate)
-    return Transcription(tuple(decode(roll, grid, onset_threshold, frame_threshold, shortest)), seconds)
+    found = decode(roll, grid, onset_threshold, frame_threshold, shortest)
+    cut = (replace(note, offset=max(min(note.offset, seconds), note.onset + _INSTANT)) for note in found)
+    return Transcription(tuple(sorted(cut)), seconds)
 
 
 def note_scores(
@@ -132,10 +136,10 @@ def note_scores(
             start, before = starts[index], starts[index] - places[index][0]
             kept = of_window[before : before + frames]
             roll[start : start + len(kept)] = kept
-    # Frames of what a short recording was filled up with are none of it.
+    # Frames that lie on the end, and those of what a short recording was filled up with, are none of it.
     distance, first = (length * speed for length in FrameSteps(1, 1).seconds(front_end))
-    count = min(Grid(len(roll), distance, first).nearest(seconds) + 1, len(roll))
-    return roll[: max(count, 1)], Grid(max(count, 1), distance, first), seconds
+    count = max(min(math.ceil((seconds - first) / distance), len(roll)), 1)
+    return roll[:count], Grid(count, distance, first), seconds
 
 
 def _alike(places: list[tuple[int, int]]) -> list[list[int]]:
