@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -34,23 +35,37 @@ def no_chatter() -> Iterator[None]:
 
     For libraries in C++ that print what nobody asked for and offer no way to stop it.
     """
-    sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
+    with _turning:  # two threads at once would turn it away for good
         sys.stderr.flush()
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+        kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, 2)
+            os.close(kept)
+            os.close(nowhere)
+
+
+_turning = threading.RLock()
 
 
 def processors() -> int:
-    """How many processors this process may use, which in a container or under `taskset` are not all there are."""
+    """How many processors this thread may use: in a container or under `taskset` not all there are."""
+    if getattr(_of_thread, "one", False):
+        return 1
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def have_one_processor() -> None:
+    """From now on `processors` says 1 in this thread: it is one of as many as there are processors."""
+    _of_thread.one = True
+
+
+_of_thread = threading.local()
 
 
 def keep_freed_memory() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from audiotag.audio.folders import Search, search
 from audiotag.audio.formats import DECODED_BY_PYAV, MAX_CHANNELS, MAX_SAMPLE_RATE, SUFFIXES
 from audiotag.audio.reading import AudioInfo, Recording, Source, info, read, seconds, stream
+from audiotag.audio.recorded import recorded_at
 from audiotag.audio.waveforms import check_level, fit, windows
 from audiotag.audio.writing import write
 
@@ -21,6 +22,7 @@ __all__ = [
     "fit",
     "info",
     "read",
+    "recorded_at",
     "search",
     "seconds",
     "stream",

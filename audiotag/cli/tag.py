@@ -25,10 +25,18 @@ def tag(
     gap: Annotated[float | None, typer.Option(help="With --frames: join events this near, seconds.")] = None,
     channel: sources.Channel = None,
     speed: sources.Speed = None,
-    format: Annotated[str, typer.Option(help="table, csv, jsonl, audacity or raven.")] = "table",
+    only: Annotated[
+        list[str] | None, typer.Option(help="A label that is kept, or a text file with one a line; repeat it.")
+    ] = None,
+    without: Annotated[list[str] | None, typer.Option(help="A label, or a file of them, that is left out.")] = None,
+    format: Annotated[
+        str | None, typer.Option(help="table, csv, jsonl, audacity or raven. Default: table; with --out csv.")
+    ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder for a file a recording, in that format.", parser=storage.here, metavar="<path>"),
+        typer.Option(
+            help="Folder for a file a recording; goes on where it was.", parser=storage.here, metavar="<path>"
+        ),
     ] = None,
     data: sources.Data = None,
     labels: sources.Labels = None,
@@ -42,16 +50,20 @@ def tag(
     Labels of windows, or with --frames when each sound begins and ends. Without --threshold a label is shown from the
     score that `audiotag calibrate` has found for it, from 0 where none was; with --frames from 0.25. A bad file never
     stops the others; it makes the exit code 1.
+
+    With --out every recording has a file of its own, and the same command again tags only what is new or was changed.
     """
     from audiotag import audio
     from audiotag.tagging import files, formats
 
+    format = format or ("table" if out is None else "csv")
     sounds = files.sound_files(paths)
     formats.check(format, len(sounds), out)
     audio.Recording(sounds[0], channel, 1.0 if speed is None else speed)  # refuses what no recording could be read with
     if frames:  # which need Keras, whatever the model
         import_tensorflow_quietly()
-    from audiotag import progress, tagging
+    from audiotag import __version__, progress, tagging
+    from audiotag.tagging.results import Results
 
     stated = {"labels": labels, "front_end": front_end, "sample_rate": sample_rate, "task": task, "outputs": outputs}
     tagger = sources.open_model(model or ["mn04_as"], data, **stated)
@@ -59,8 +71,24 @@ def tag(
         progress.say(note)
     top = top if top is not None or frames else 5
     options = {"smooth": smooth, "min_duration": min_duration, "gap": gap}
-    options |= {"window": window, "hop": hop, "channel": channel, "speed": speed}
-    results = tagging.tag_files(tagger, paths, top=top, threshold=threshold, frames=frames, **options)
-    if out is not None:
-        return int(formats.write_each(results, out, sounds, format) > 0)
-    return int(formats.write(results, format, several=len(sounds) > 1) > 0)
+    options |= {"window": window, "hop": hop, "channel": channel, "speed": speed, "top": top, "threshold": threshold}
+    options |= {"frames": frames, "only": _labels(only), "without": _labels(without)}
+    if out is None:
+        results = tagging.tag_files(tagger, sounds, **options)
+        return int(formats.write(results, format, several=len(sounds) > 1) > 0)
+    settings = {"model": tagger.name, "sha256": tagger.sha256, **options, "format": format, "audiotag": __version__}
+    with Results.opened(out, settings, formats.suffix_of(format), sounds) as folder:
+        missing = folder.missing(sounds)
+        if finished := len(sounds) - len(missing):
+            progress.say(f"{out} holds the results of {finished} of {len(sounds)} recordings already")
+        failed = formats.write_each(tagging.tag_files(tagger, missing, **options), folder, format) if missing else 0
+    return int(failed > 0)
+
+
+def _labels(given: list[str] | None) -> list[str]:
+    """Names of labels: themselves, or the lines of files that are named."""
+    names = []
+    for text in given or []:
+        lines = Path(text).read_text(encoding="utf-8-sig").splitlines() if Path(text).is_file() else [text]
+        names += [line.strip() for line in lines if line.strip()]
+    return names

@@ -14,7 +14,6 @@ import numpy as np
 from audiotag import __version__, records, scorers, storage
 from audiotag.errors import AudiotagError
 from audiotag.export import clips as clips_of_export
-from audiotag.export import keras_file, litert, onnx, saved_model
 from audiotag.export.clips import MOST, Clips
 from audiotag.export.form import Form
 from audiotag.export.function import Function
@@ -22,13 +21,11 @@ from audiotag.export.parity import Parity, measure
 from audiotag.scorers import Scorer
 from audiotag.scorers.exported import SCORES, Card
 from audiotag.scorers.foreign import file_size
+from audiotag.scorers.saved_model import MODEL
 
 if TYPE_CHECKING:
     from audiotag.records import Data
     from audiotag.scorers.opening import Source
-
-FORMATS = {"litert": litert, "onnx": onnx, "savedmodel": saved_model, "keras": keras_file}
-"""By name: modules with `write`, the `SUFFIX` of the file, and how many clips it is given at a time in its proof."""
 
 PARITY = ".parity.json"
 """What the name of the file that holds the parity ends in."""
@@ -94,8 +91,8 @@ def export(
             f"exports are made by Keras on TensorFlow, received the backend {keras.config.backend()}: set "
             "KERAS_BACKEND=tensorflow; runs of every backend can be exported then"
         )
+    written_by = form.written_by()
     scorer = _opened(source)
-    written_by = FORMATS[form.to]
     seconds = form.seconds_of(scorer.tagger.seconds, scorer.tagger.limits.longest)
     function = Function(scorer.tagger, form.input, seconds, form.frames, form.embedding)
     path = _path(scorer, form, out)
@@ -130,7 +127,7 @@ def _opened(source: Source) -> Scorer:
 
 
 def _path(scorer: Scorer, form: Form, out: Path | str | None) -> Path:
-    suffix = FORMATS[form.to].SUFFIX
+    suffix = form.written_by().SUFFIX
     if out is not None:
         if suffix and Path(out).suffix != suffix:
             raise AudiotagError(f"a file of {form.to} ends in {suffix}, received {out}: rename it")
@@ -146,7 +143,7 @@ def _check_place(path: Path, overwrite: bool) -> None:
     """Refuse a place that holds something, and to replace a folder that is none of an export."""
     if path.exists() and not overwrite:
         raise AudiotagError(f"{path} is there already: name another file with --out, or replace it with --overwrite")
-    if path.is_dir() and any(path.iterdir()) and not (path / saved_model.MODEL).is_file():
+    if path.is_dir() and any(path.iterdir()) and not (path / MODEL).is_file():
         raise AudiotagError(
             f"a folder is replaced where it is a SavedModel, {path} is none: name another one with --out"
         )

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from types import ModuleType
+from typing import Literal, get_args
 
 from audiotag.errors import AudiotagError, suggest
+from audiotag.export import formats
 
-Format = Literal["litert", "onnx", "savedmodel", "keras"]
+Format = Literal[formats.NAMES]
 Precision = Literal["float32", "float16", "dynamic", "int8"]
-
-PRECISIONS: dict[Format, tuple[Precision, ...]] = {
-    "litert": ("float32", "float16", "dynamic", "int8"),
-    "onnx": ("float32", "int8"),
-    "savedmodel": ("float32",),
-    "keras": ("float32",),
-}
-"""Formats by name, and the precisions in which each is written."""
 
 ANY = "any"
 
@@ -26,7 +20,7 @@ class Form:
     """What is made of a tagger.
 
     Args:
-        to: litert, onnx, savedmodel or keras.
+        to: the format.
         precision: float32, float16 (weights alone), dynamic (weights of 8 bits) or int8 (activations too).
         input: waveform or log-mel.
         seconds: length of what it takes, or any. Default: the tagger's window; of savedmodel and keras any,
@@ -46,10 +40,10 @@ class Form:
     embedding: str | None = None
 
     def __post_init__(self) -> None:
-        if self.to not in PRECISIONS:
-            raise AudiotagError(f"no format is named {self.to!r}: {suggest(str(self.to), PRECISIONS)}")
-        if self.precision not in (known := PRECISIONS[self.to]):
-            raise AudiotagError(f"{self.to} is written in {', '.join(known)}, received {self.precision!r}: choose one")
+        if self.to not in formats.NAMES:
+            raise AudiotagError(f"no format is named {self.to!r}: {suggest(str(self.to), formats.NAMES)}")
+        if self.precision not in (known := get_args(Precision)):
+            raise AudiotagError(f"no precision is named {self.precision!r}: {suggest(str(self.precision), known)}")
         if self.input not in ("waveform", "log-mel"):
             raise AudiotagError(f"an export takes waveform or log-mel, received {self.input!r}: choose one")
         if self.seconds not in (None, ANY):
@@ -57,6 +51,19 @@ class Form:
                 object.__setattr__(self, "seconds", float(self.seconds))
             except ValueError as error:
                 raise AudiotagError(f"seconds are a number or {ANY}, received {self.seconds!r}: give one") from error
+
+    def written_by(self) -> ModuleType:
+        """The module of its format, see `formats`.
+
+        Raises:
+            AudiotagError: a precision in which the format is not written.
+        """
+        module = formats.load(self.to)
+        if self.precision not in module.PRECISIONS:
+            raise AudiotagError(
+                f"{self.to} is written in {', '.join(module.PRECISIONS)}, received {self.precision!r}: choose one"
+            )
+        return module
 
     def seconds_of(self, window: float, longest: int | None) -> float | None:
         """Length of what it takes; None: any.
@@ -66,5 +73,5 @@ class Form:
             longest: length that its network takes; None: any.
         """
         if self.seconds is None:
-            return window if self.to in ("litert", "onnx") or longest is not None else None
+            return None if self.written_by().ANY_LENGTH and longest is None else window
         return None if self.seconds == ANY else self.seconds

@@ -74,6 +74,7 @@ def of(
         checksum=lambda: _checksum(members, matchings),
         about={"members": ", ".join(member.name for member in members)},
         notes=tuple(dict.fromkeys((*stated, *left_out))),
+        concurrent=all(member.concurrent for member in members),
     )
 
 

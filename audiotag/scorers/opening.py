@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -137,6 +138,8 @@ def _scorer(source: Source, description: Description) -> Scorer:
         opened = foreign.scorer(opened, description)
     else:
         description.refuse(f"{opened.name} states it itself")
+    if not needs_keras(opened.path):
+        opened = replace(opened, concurrent=True)
     return calibrations.picked_up(opened)
 
 

@@ -52,6 +52,7 @@ class Scorer:
         thresholds: (classes,) float64, of its own. None: it has none.
         thresholds_from: where they come from, for people.
         calibration_file: the tagger's file, which holds its calibration. None: a file beside the model may hold it.
+        concurrent: whether several threads may call `run` at once.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Scorer:
     thresholds: np.ndarray | None = None
     thresholds_from: str = ""
     calibration_file: Path | None = None
+    concurrent: bool = False
 
     @cached_property
     def sha256(self) -> str:

@@ -138,6 +138,7 @@ def events(
     window: float | None = None,
     hop: float | None = None,
     sample_rate: int | None = None,
+    among: np.ndarray | None = None,
 ) -> list[Tag]:
     """Name the sounds of a file or waveform of any length, each with its beginning and end.
 
@@ -157,6 +158,7 @@ def events(
         window: seconds; None: the model's own length.
         hop: seconds from window to window; None: the longest by which windows join without a gap.
         sample_rate: rate of the waveform, Hz; None: the model's. A file states its own.
+        among: labels that may be given back, (classes,) bool; None: all.
 
     Returns:
         Events in the order of their beginning; `score` is the largest score of a step in the event.
@@ -175,7 +177,8 @@ def events(
     distance, _ = network_of(model)[1].seconds(model.front_end)
     scores = _smoothed(frames.scores, smooth / (distance * speed_of(model, source)))
     best: dict[str, list[Tag]] = {}
-    for index in np.flatnonzero(scores.max(axis=0) >= threshold):
+    reached = scores.max(axis=0) >= threshold
+    for index in np.flatnonzero(reached if among is None else reached & among):
         name = model.labels.names[index]
         for first, last in _runs(scores[:, index] >= threshold, frames, gap):
             start, end = float(frames.starts[first]), float(frames.ends[last])

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import sys
+import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
+from multiprocessing.pool import AsyncResult, ThreadPool
 from pathlib import Path
 from typing import IO, Any
 
 from audiotag import audio, progress
 from audiotag.clip_format import describe_speed
 from audiotag.errors import AudiotagError, AudioWarning
+from audiotag.startup import processors
 from audiotag.tagging import tags
 from audiotag.tagging.tags import Tag
 from audiotag.tagging.waveform_model import WaveformModel, window_and_hop
@@ -26,11 +31,13 @@ class FileTags:
         path: the file.
         tags: window by window, best first in each; or events in the order of their beginning.
         reason: why the file could not be tagged; "" where it was.
+        recorded: when the recording began, as of `audio.recorded_at`; None where nobody says.
     """
 
     path: Path
     tags: tuple[Tag, ...] = ()
     reason: str = ""
+    recorded: datetime | None = None
 
 
 def sound_files(paths: Iterable[str | Path]) -> list[Path]:
@@ -73,6 +80,8 @@ def tag_files(
     hop: float | None = None,
     channel: str | None = None,
     speed: float | None = None,
+    only: Sequence[str] = (),
+    without: Sequence[str] = (),
     **of_events: float | None,
 ) -> Iterator[FileTags]:
     """Tag files and folders one after the other, with a progress bar.
@@ -87,6 +96,8 @@ def tag_files(
         hop: seconds.
         channel: as of `audio.Recording`.
         speed: how fast recordings are played; None: as of `speed_of_files`.
+        only: names of the labels that may be given back; none: all.
+        without: names of labels that are not.
         of_events: smooth, min_duration and gap, as of `AudioTagger.events`. None: 0.
 
     Yields:
@@ -110,9 +121,10 @@ def tag_files(
         tags.check_top(top)
         tags.least_scores(tagger, threshold)
         tag = partial(tags.tag, tagger)
-    tag = partial(tag, top=top, threshold=threshold, window=window, hop=hop)
+    among = tags.kept(tagger.labels, only, without) if only or without else None
+    tag = partial(tag, top=top, threshold=threshold, window=window, hop=hop, among=among)
     for path, result, reason in results_of("Tagging", paths, tag, channel, speed):
-        yield FileTags(path, tuple(result or ()), reason)
+        yield FileTags(path, tuple(result or ()), reason, None if reason else audio.recorded_at(path))
 
 
 def speed_of_files(model: WaveformModel, speed: float | None) -> float:
@@ -142,19 +154,47 @@ def results_of(
         work: called with each file.
         channel: as of `audio.Recording`.
         speed: as of `audio.Recording`.
+
+    Several files are decoded at once, one for each processor; their results come in the order of the files.
     """
     files = sound_files(paths)
     total = sum(map(_seconds, files)) if progress.is_live() else 0.0
-    with progress.bar(title, total, progress.SOUND, transient=sys.stdout.isatty()) as advance:
-        for path in files:
-            recording = audio.Recording(path, channel, speed, on_read=advance)
+    counting, stopped = threading.Lock(), threading.Event()
+    threads = min(processors(), len(files))
+    waiting: deque[AsyncResult[tuple[Path, Any, str]]] = deque()
+    # Its threads are daemons, and leaving it waits for none: not for a decoder that hangs on a lost network drive.
+    with (
+        progress.bar(title, total, progress.SOUND, transient=sys.stdout.isatty()) as advance,
+        ThreadPool(threads) as pool,
+    ):
+
+        def on_read(seconds: float) -> None:
+            if stopped.is_set():
+                raise AudiotagError("stopped")
+            with counting:
+                advance(seconds)
+
+        def one(path: Path) -> tuple[Path, Any, str]:
             try:
-                result = path, work(recording), ""
+                before = path.stat().st_size if path.exists() else None
+                result = work(audio.Recording(path, channel, speed, on_read=on_read))
+                if path.stat().st_size != before:
+                    return path, None, f"{path.name} was written while it was read: tag it when it is whole"
+                return path, result, ""
             except (AudiotagError, OSError) as error:
-                result = path, None, str(error)
+                return path, None, str(error)
             except Exception as error:  # of a decoder or of the model: one file is lost, not those after it
-                result = path, None, " ".join(f"{type(error).__name__}: {error}".split())
-            yield result
+                return path, None, " ".join(f"{type(error).__name__}: {error}".split())
+
+        try:
+            for path in files:
+                waiting.append(pool.apply_async(one, (path,)))
+                if len(waiting) > 2 * threads:
+                    yield waiting.popleft().get()
+            while waiting:
+                yield waiting.popleft().get()
+        finally:  # nobody wants the rest
+            stopped.set()
 
 
 def _seconds(path: Path) -> float:

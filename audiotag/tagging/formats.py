@@ -5,18 +5,19 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import sys
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from pathlib import Path
 from typing import IO, Any
 
 from audiotag import audio
 from audiotag.errors import AudiotagError, Stopped, suggest
-from audiotag.storage import write_atomically
 from audiotag.tagging.files import FileTags, report_failure, shown_path
+from audiotag.tagging.results import Results
+from audiotag.tagging.tags import Tag
 
-COLUMNS = ("file", "start", "end", "label", "score")
+COLUMNS = ("file", "start", "end", "label", "score", "time")
 RAVEN_COLUMNS = (
     *("Selection", "View", "Channel", "Begin Time (s)", "End Time (s)", "Low Freq (Hz)", "High Freq (Hz)"),
     *("Label", "Score"),
@@ -34,8 +35,6 @@ def check(format: str, files: int, out: Path | None = None) -> None:
             "a label track for audacity is that of one recording, received several: add --out FOLDER for a file each, "
             "or write csv"
         )
-    if out is not None and out.exists() and not out.is_dir():
-        raise AudiotagError(f"results of several recordings go into a folder, received the file {out}: name a folder")
 
 
 def write(
@@ -49,7 +48,8 @@ def write(
 
     Args:
         results: what `tag_files` yields.
-        format: "table" (for people), "csv" (columns file,start,end,label,score; seconds with three decimals), "jsonl"
+        format: "table" (for people), "csv" (columns file,start,end,label,score,time; seconds with three
+            decimals; the moment of the start, where it is known when the recording began), "jsonl"
             (an object with the same keys a line; for a bad file, the keys file and error), "audacity" (a label track:
             start, end and label, separated by tabs; of one file) or "raven" (a selection table over the recording's
             whole band).
@@ -67,11 +67,12 @@ def write(
     check(format, 1)
     # Standard output is looked up at every result: a running progress bar has put itself in its place.
     head, show = FORMATS[format](stream or sys.stdout, several)
-    print(head, end="", file=stream or sys.stdout)
     failed = number = 0
     try:
         for number, result in enumerate(results, 1):
             check(format, number)
+            if number == 1:  # not before: an option may be refused instead of a first result
+                print(head, end="", file=stream or sys.stdout)
             print(show(result), end="", file=stream or sys.stdout, flush=True)
             if result.reason:
                 failed += 1
@@ -81,15 +82,12 @@ def write(
     return failed
 
 
-def write_each(
-    results: Iterable[FileTags], folder: Path, files: Iterable[Path], format: str, errors: IO[str] | None = None
-) -> int:
+def write_each(found: Iterable[FileTags], results: Results, format: str, errors: IO[str] | None = None) -> int:
     """Write the results of each file into a file of its own, as soon as they are there.
 
     Args:
-        results: what `tag_files` yields.
-        folder: where to; `park/1.wav` becomes `park/1.wav.txt` in it (`.csv` and `.jsonl` of those formats).
-        files: all files that are tagged; folders that they have in common are left out of the names.
+        found: what `tag_files` yields.
+        results: where to.
         format: as of `write`.
         errors: as of `write`.
 
@@ -99,28 +97,38 @@ def write_each(
     Raises:
         Stopped: the user has ended it.
     """
-    check(format, 1, folder)
-    common = Path(os.path.commonpath([path.absolute().parent for path in files]))
     failed = written = 0
     try:
-        for result in results:
+        for result in found:
             if result.reason:
                 failed += 1
                 report_failure(result.path, result.reason, errors)
                 continue
-            suffix = f".{format}" if format in ("csv", "jsonl") else ".txt"
-            target = folder / f"{shown_path(result.path.absolute().relative_to(common))}{suffix}"
-            with write_atomically(target) as file:
-                head, show = FORMATS[format](file, False)
-                file.write(head + show(result))
+            stream = io.StringIO()
+            head, show = FORMATS[format](stream, False)
+            results.add(result, head + show(result))
             written += 1
     except KeyboardInterrupt as stop:
-        raise Stopped(f"stopped; {folder} holds the results of {written} files: the same command begins anew") from stop
+        raise Stopped(
+            f"stopped; {results.folder} holds the results of {written} more files: the same command goes on there"
+        ) from stop
     return failed
+
+
+def suffix_of(format: str) -> str:
+    """What the file of one recording's results ends in."""
+    return f".{format}" if format in ("csv", "jsonl") else ".txt"
 
 
 Format = tuple[str, Callable[[FileTags], str]]
 """What comes first, and what a result becomes."""
+
+
+def _time(result: FileTags, tag: Tag) -> str | None:
+    """When a tag begins, ISO 8601 to the millisecond; None where nobody says when its recording began."""
+    if result.recorded is None:
+        return None
+    return (result.recorded + timedelta(seconds=round(tag.start, 3))).isoformat(timespec="milliseconds")
 
 
 def _csv(stream: IO[str], several: bool) -> Format:
@@ -131,7 +139,10 @@ def _csv(stream: IO[str], several: bool) -> Format:
 
     def show(result: FileTags) -> str:
         file = shown_path(result.path)
-        return lines((file, f"{tag.start:.3f}", f"{tag.end:.3f}", tag.label, f"{tag.score:.6f}") for tag in result.tags)
+        return lines(
+            (file, f"{tag.start:.3f}", f"{tag.end:.3f}", tag.label, f"{tag.score:.6f}", _time(result, tag) or "")
+            for tag in result.tags
+        )
 
     return lines([COLUMNS]), show
 
@@ -142,7 +153,10 @@ def _json_lines(stream: IO[str], several: bool) -> Format:
 
     def show(result: FileTags) -> str:
         file = shown_path(result.path)
-        cells = ((file, round(tag.start, 3), round(tag.end, 3), tag.label, round(tag.score, 6)) for tag in result.tags)
+        cells = (
+            (file, round(tag.start, 3), round(tag.end, 3), tag.label, round(tag.score, 6), _time(result, tag))
+            for tag in result.tags
+        )
         rows = [dict(zip(COLUMNS, row, strict=True)) for row in cells]
         if result.reason:
             rows = [{"file": file, "error": result.reason}]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from audiotag import audio
-from audiotag.errors import AudiotagError
-from audiotag.tagging.waveform_model import WaveformModel, of_windows, speed_of
+from audiotag.errors import AudiotagError, suggest
+from audiotag.labels import Labels
+from audiotag.tagging.waveform_model import WaveformModel, of_windows, parts_of_windows, speed_of
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ def tag(
     hop: float | None = None,
     sample_rate: int | None = None,
     threshold: float | None = None,
+    among: np.ndarray | None = None,
 ) -> list[Tag]:
     """Name the sounds of a file or waveform of any length.
 
@@ -70,6 +73,7 @@ def tag(
         sample_rate: rate of the waveform, Hz; None: the model's. A file states its own.
         threshold: smallest score that is given back, 0 to 1. None: for each label the model's own threshold, or 0
             where it has none.
+        among: labels that may be given back, (classes,) bool, see `kept`; None: all.
 
     Returns:
         Tags, window by window, best first in each.
@@ -84,13 +88,13 @@ def tag(
     """
     check_top(top)
     least, tags = least_scores(model, threshold), []
-    starts, ends, rows = of_windows(model, model.predict_on_batch, source, window, hop, sample_rate)
+    least = least if among is None else np.where(among, least, np.inf)
     rate = model.sample_rate / speed_of(model, source)
-    seconds = zip((starts / rate).tolist(), (ends / rate).tolist(), strict=True)
-    for (start, end), row in zip(seconds, rows, strict=True):
-        order = np.argsort(-row, kind="stable")
-        best = order[row[order] >= least[order]][:top]
-        tags += [Tag(model.labels.names[index], float(row[index]), start, end) for index in best]
+    for starts, ends, rows in parts_of_windows(model, model.predict_on_batch, source, window, hop, sample_rate):
+        for start, end, row in zip((starts / rate).tolist(), (ends / rate).tolist(), rows, strict=True):
+            order = np.argsort(-row, kind="stable")
+            best = order[row[order] >= least[order]][:top]
+            tags += [Tag(model.labels.names[index], float(row[index]), start, end) for index in best]
     return tags
 
 
@@ -107,3 +111,23 @@ def least_scores(model: WaveformModel, threshold: float | None = None) -> np.nda
     if not 0 <= threshold <= 1:
         raise AudiotagError(f"threshold must be a score from 0 to 1, received {threshold}")
     return np.full(len(model.labels), float(threshold))
+
+
+def kept(labels: Labels, only: Sequence[str] = (), without: Sequence[str] = ()) -> np.ndarray:
+    """Which labels are given back: (classes,) bool.
+
+    Args:
+        labels: of the model.
+        only: names; none: all.
+        without: names that are left out of these.
+
+    Raises:
+        AudiotagError: a name that the model does not know, or nothing is left.
+    """
+    for name in (*only, *without):
+        if name not in labels.names:
+            raise AudiotagError(f"no label is named {name!r}: {suggest(name, labels.names)}")
+    among = np.array([(not only or name in only) and name not in without for name in labels.names])
+    if not among.any():
+        raise AudiotagError("no label is left of those that are kept: leave out fewer")
+    return among

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import soxr
@@ -15,7 +15,8 @@ from audiotag.clip_format import Pad
 from audiotag.errors import AudioError, AudiotagError
 from audiotag.frontend.config import LogMelConfig
 from audiotag.labels import Labels
-from audiotag.tagging.windows import windows_of
+from audiotag.tagging.computing import computed
+from audiotag.tagging.windows import Windows, windows_of
 
 if TYPE_CHECKING:
     import keras
@@ -118,15 +119,38 @@ def of_windows(
         First sample of each window at the model's rate (windows,), int64; the sample after its last one that belongs to
         the signal; and its output (windows, ...).
     """
+    parts = parts_of_windows(model, run, source, window, hop, sample_rate, pad)
+    starts, ends, outputs = map(np.concatenate, zip(*parts, strict=True))
+    return starts, ends, outputs
+
+
+def parts_of_windows(
+    model: WaveformModel,
+    run: Callable[[np.ndarray], np.ndarray],
+    source: audio.Source | np.ndarray,
+    window: float | None = None,
+    hop: float | None = None,
+    sample_rate: int | None = None,
+    pad: Pad | None = None,
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """`of_windows` part after part; a file is computed while it is decoded (`computing.computed`)."""
     speed = speed_of(model, source)
     samples, step = window_and_hop(model, *(None if length is None else length / speed for length in (window, hop)))
     signal = _signal(model, source, sample_rate)
-    parts = []
-    for part in windows_of(signal, model.sample_rate, window=samples, hop=step, pad=pad or model.pad):
-        _check_samples(model, part.waveforms.shape[1])
-        parts.append((part.starts, part.ends, run(part.waveforms)))
-    starts, ends, outputs = map(np.concatenate, zip(*parts, strict=True))
-    return starts, ends, outputs
+    lengths: dict[str, Any] = {"window": samples, "hop": step, "pad": pad or model.pad}
+    lengths["whole"] = model.limits.shortest == model.limits.longest
+
+    def parts() -> Iterator[Windows]:
+        for part in windows_of(signal, model.sample_rate, **lengths):
+            _check_samples(model, part.waveforms.shape[1])
+            yield part
+
+    if isinstance(signal, np.ndarray):
+        results = ((part, run(part.waveforms)) for part in parts())
+    else:
+        results = computed(run, parts(), concurrent=getattr(model, "concurrent", False))
+    for part, outputs in results:
+        yield part.starts, part.ends, outputs
 
 
 def as_waveform(model: WaveformModel, source: audio.Source | np.ndarray, sample_rate: int | None = None) -> np.ndarray:
@@ -141,13 +165,11 @@ def _signal(
     """A waveform at the model's rate, or a recording as it is to be played."""
     if not isinstance(source, audio.Source):
         return _waveform(source, sample_rate, model.sample_rate)
-    if sample_rate is None:
-        return (
-            source
-            if isinstance(source, audio.Recording)
-            else audio.Recording(Path(source), speed=speed_of(model, source))
-        )
-    raise AudiotagError(f"sample_rate is for waveforms, received {sample_rate} with a file: leave it out")
+    if sample_rate is not None:
+        raise AudiotagError(f"sample_rate is for waveforms, received {sample_rate} with a file: leave it out")
+    return (
+        source if isinstance(source, audio.Recording) else audio.Recording(Path(source), speed=speed_of(model, source))
+    )
 
 
 def on_waveforms(model: WaveformModel, network: keras.Model) -> keras.Model:

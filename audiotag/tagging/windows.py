@@ -31,7 +31,7 @@ class Windows:
 
 
 def windows_of(
-    source: audio.Source | np.ndarray, sample_rate: int, *, window: int, hop: int, pad: Pad
+    source: audio.Source | np.ndarray, sample_rate: int, *, window: int, hop: int, pad: Pad, whole: bool = False
 ) -> Iterator[Windows]:
     """Cut a signal into windows as `audio.windows` lays them: all of one length, the last one ending with the signal.
 
@@ -45,6 +45,7 @@ def windows_of(
         window: length of a window, samples.
         hop: distance between windows, samples.
         pad: what a signal shorter than one window is filled up with, as of `ClipFormat`.
+        whole: repeat what the policy would leave as it is, for a model of one length.
 
     Raises:
         AudioError: the file cannot be read.
@@ -57,7 +58,7 @@ def windows_of(
     for starts, waveform in blocks:
         for group in _groups(starts, largest):
             rows = [waveform[start - starts[0] :][:window] for start in group]
-            filled = [_filled(row, window, pad, sample_rate) for row in rows]
+            filled = [_filled(row, window, pad, sample_rate, whole) for row in rows]
             yield Windows(
                 starts=np.array(group),
                 ends=np.array([start + len(row) for start, row in zip(group, rows, strict=True)]),
@@ -65,10 +66,12 @@ def windows_of(
             )
 
 
-def _filled(row: np.ndarray, window: int, pad: Pad, sample_rate: int) -> np.ndarray:
+def _filled(row: np.ndarray, window: int, pad: Pad, sample_rate: int, whole: bool) -> np.ndarray:
     """A window of which the signal may give only a part."""
-    if len(row) == window or pad == "none" or (pad == "zero_under_1s" and len(row) >= sample_rate):
+    if len(row) == window:
         return row
+    if pad == "none" or (pad == "zero_under_1s" and len(row) >= sample_rate):
+        return audio.fit(row, window, "repeat") if whole else row
     return audio.fit(row, window, "repeat" if pad == "repeat" else "zero")
 
 

@@ -69,7 +69,7 @@ def test_a_full_disk_keeps_nothing(refuse: Refuse, student: Path, disk: Callable
     ("arguments", "message"),
     [
         (("--to", "coreml"), "coreml"),
-        (("--to", "onnx", "--precision", "dynamic"), "onnx is written in float32, int8"),
+        (("--to", "savedmodel", "--precision", "dynamic"), "savedmodel is written in float32, received"),
         (("--seconds", "long"), "seconds are a number or any"),
         (("--data", "nowhere"), "nowhere"),
     ],

@@ -149,10 +149,13 @@ def test_whoever_interrupts_is_told_what_is_kept(
     verb, *options = arguments
     process = start("--quiet", verb, tmp_path / "in", "--model", model, *options, program=HOLDS)
     assert process.stderr.readline() == "reached\n"
+    # The files are decoded side by side: the first one's results are waited for.
+    written = [process.stdout.readline() for _ in range(2)] if verb == "tag" else []
     code, out, err = interrupt(process)
     assert (code, err) == (130, f"audiotag: stopped; {kept}\n")
     if verb == "tag":
-        assert {row["file"] for row in csv.DictReader(out.splitlines())} == {str(tmp_path / "in" / "a.wav")}
+        rows = csv.DictReader([*written, *out.splitlines()])
+        assert {row["file"] for row in rows} == {str(tmp_path / "in" / "a.wav")}
     assert not list(tmp_path.glob("*.npz"))
 
 
@@ -210,3 +213,46 @@ def test_build_reads_links_names_what_it_leaves_out_and_tells_what_is_to_be_know
     assert "9 clips, 9 examples, 0 rejected" in process.stdout
     assert process.stderr.count("1 files that are no sound by their suffix (.txt 1)") == 1
     assert process.stderr.count("9.wav: the mean of its 2 channels cancels what they have") == 1
+
+
+def test_a_run_that_was_killed_goes_on_and_the_folder_holds_the_same(
+    exported: Path, command: Command, tone: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("20210503_060000.wav", "hold.wav", "z.wav"):
+        tone(tmp_path / "in" / name)
+    monkeypatch.chdir(tmp_path)
+    tag = ("tag", "in", "--model", exported)
+    process = start("--quiet", *tag, "--out", "out", program=HOLDS)
+    assert process.stderr.readline() == "reached\n"
+    written = tmp_path / "out" / "20210503_060000.wav.csv"
+    while not (tmp_path / "out" / "finished.jsonl").is_file():
+        assert process.poll() is None
+    process.kill()
+    process.communicate()
+    before = written.stat().st_mtime_ns
+    assert command(*tag, "--out", "out").code == 0
+    assert written.stat().st_mtime_ns == before
+    assert command(*tag, "--out", "whole").code == 0
+    of_both = [{path.name: path.read_bytes() for path in Path(out).glob("*.csv")} for out in ("out", "whole")]
+    assert of_both[0] == of_both[1]
+    assert len(of_both[0]) == 3
+    rows = list(csv.DictReader(written.read_text(encoding="utf-8").splitlines()))
+    assert {row["time"] for row in rows} == {"2021-05-03T06:00:00.000"}
+
+
+def test_labels_are_kept_or_left_out(
+    command: Command, refuse: Callable, exported: Path, tone: Callable, tmp_path
+) -> None:
+    from tests.cli.conftest import CLASSES
+
+    tone(tmp_path / "a.wav")
+    (tmp_path / "list.txt").write_text(f"{CLASSES[0]}\n\n{CLASSES[3]}\n", encoding="utf-8")
+    tag = ("tag", tmp_path / "a.wav", "--model", exported, "--format", "csv", "--threshold", "0")
+    for options, expected in (
+        (("--only", tmp_path / "list.txt"), {CLASSES[0], CLASSES[3]}),
+        (("--only", CLASSES[1], "--only", CLASSES[2], "--without", CLASSES[2]), {CLASSES[1]}),
+        (("--without", tmp_path / "list.txt"), {CLASSES[1], CLASSES[2]}),
+    ):
+        assert {row["label"] for row in csv.DictReader(command(*tag, *options).out.splitlines())} == expected
+    assert "did you mean 'left/right'" in refuse(*tag, "--only", "left/wright")
+    assert "no label is left" in refuse(*tag, "--only", CLASSES[0], "--without", CLASSES[0])

@@ -14,8 +14,7 @@ import pytest
 
 from audiotag import audio, cli, models
 from audiotag.cli.app import app
-from audiotag.export import Form, export
-from audiotag.export.form import PRECISIONS
+from audiotag.export import Form, export, formats
 from audiotag.export.parity import TOLERANCES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,7 +59,7 @@ def test_the_script_for_node_gives_the_scores_of_the_tagger(tagger: Callable[...
 
 def test_the_tables_are_those_of_the_code() -> None:
     stated = dict(re.findall(r"^\| `(\w+)`[^|]*\|[^|]*\| ([^|]*) \|", PAGE, flags=re.MULTILINE))
-    assert stated == {name: ", ".join(precisions) for name, precisions in PRECISIONS.items()}
+    assert stated == {name: ", ".join(formats.load(name).PRECISIONS) for name in formats.NAMES}
     rows = re.findall(r"^\| (\w+) \| ([\d.]+) \| ([\d.]+) \|$", PAGE, flags=re.MULTILINE)
     assert {name: (float(largest), float(mean)) for name, largest, mean in rows} == {
         name: (tolerance.largest, tolerance.mean) for name, tolerance in TOLERANCES.items()

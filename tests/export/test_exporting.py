@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from audiotag import AudiotagError, audio, models, scorers
-from audiotag.export import Form, export, exporting, parity
+from audiotag.export import Form, export, formats, parity
 from audiotag.frontend import log_mel
 from audiotag.tagging import AudioTagger
 from audiotag.tagging.calibration import Calibration
@@ -75,7 +75,7 @@ def test_a_bare_runtime_gives_the_scores_of_the_tagger(tagger, saved, waveforms,
 
 
 def suffix(to: str) -> str:
-    return exporting.FORMATS[to].SUFFIX
+    return formats.load(to).SUFFIX
 
 
 @pytest.mark.parametrize("to", [*RUNTIMES, "keras"])

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import onnx
+import onnxruntime
 import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 from keras import layers
+from onnx import TensorProto
 
 from audiotag import audio, models
 from audiotag.errors import AudiotagError
@@ -81,8 +84,6 @@ def test_in_a_litert_file_the_network_alone_is_quantised(source, clips, tmp_path
 
 
 def test_in_an_onnx_file_the_network_alone_is_quantised(source, clips, tmp_path: Path) -> None:
-    import onnx
-
     tagger, sounds, scores = source
     path = export(tagger, Form("onnx", "int8"), tmp_path / "int8.onnx", clips=sounds).path
     assert_near(run_onnx(path.read_bytes())(clips), scores)
@@ -132,3 +133,29 @@ def test_a_scope_without_nodes_is_refused(clips: np.ndarray, tmp_path: Path) -> 
     path.write_bytes(onnx_model(tf.sigmoid, None, SAMPLES).SerializeToString())
     with pytest.raises(AudiotagError, match="named network/"):
         quantisation.onnx(path, "network/", clips, tmp_path / "int8.onnx")
+
+
+@pytest.mark.parametrize("precision", ["float16", "dynamic"])
+def test_an_onnx_file_stores_rounded_weights_and_computes_with_them(source, clips, tmp_path, precision: str) -> None:
+    tagger, sounds, _ = source
+    path = export(tagger, Form("onnx", precision), tmp_path / "x.onnx", clips=sounds).path
+    stored = Counter(tensor.data_type for tensor in onnx.load(path).graph.initializer if np.prod(tensor.dims) >= 256)
+    kind = {"float16": TensorProto.FLOAT16, "dynamic": TensorProto.INT8}[precision]
+    rounded = keras.saving.load_model(tagger)
+    kernels = [layer.kernel for layer in rounded.network.layers if hasattr(layer, "kernel")]
+    large = [kernel for kernel in kernels if np.prod(kernel.shape) >= 256]
+    assert stored[kind] >= len(large) > 10
+    for kernel in large:
+        values = np.asarray(kernel)
+        if precision == "float16":
+            kernel.assign(values.astype(np.float16).astype(np.float32))
+            continue
+        depthwise = values.shape[-1] == 1 and values.ndim == 4
+        step = np.abs(values).max(axis=(0, 1) if depthwise else tuple(range(values.ndim - 1)), keepdims=True) / 127
+        kernel.assign(np.round(values / step) * step)
+    options = onnxruntime.SessionOptions()  # at its best the runtime rounds what dense layers take too
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    (received,) = onnxruntime.InferenceSession(path, options).run(None, {"waveform": clips})
+    # In float16 the file holds kernels that have taken up their normalisations.
+    np.testing.assert_allclose(received, rounded(clips).numpy(), atol=1e-4 if precision == "float16" else 2e-6)
+    assert np.abs(received - source[2]).max() > (2e-5 if precision == "float16" else 2e-4)

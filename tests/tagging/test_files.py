@@ -8,6 +8,7 @@ import io
 import json
 import re
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +19,12 @@ from audiotag import audio, progress
 from audiotag.errors import AudiotagError, AudioWarning, Stopped
 from audiotag.scorers import load
 from audiotag.tagging import AudioTagger, FileTags, Tag, embed_files, formats, sound_files, tag_files, write
+from audiotag.tagging.results import Results
 
 RATE = 8000
 RESULTS = (
     FileTags(Path("a, b.wav"), (Tag("rain, heavy", 0.75, 0.0, 1.0), Tag('a "quoted" 🐕', 0.25, 0.0, 1.0))),
-    FileTags(Path("[bold]x.wav"), (Tag("[red]Dog", 0.5, 12.3456, 22.3456),)),
+    FileTags(Path("[bold]x.wav"), (Tag("[red]Dog", 0.5, 12.3456, 22.3456),), "", datetime(2021, 5, 3, 23, 59, 50)),
     FileTags(Path("bad.wav"), reason="bad.wav is not audio"),
 )
 
@@ -75,11 +77,10 @@ def test_a_file_that_only_pyav_reads_is_named_where_there_is_none(tagger, folder
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("torn"), ZeroDivisionError()])
 def test_whatever_is_raised_costs_one_file(tagger, folder, monkeypatch, error):
     predict = tagger.predict_on_batch
-    calls = []
+    second = audio.read(folder / "b/1.flac", tagger.sample_rate)
 
     def fail_once(batch):
-        calls.append(batch)
-        if len(calls) == 2:
+        if np.array_equal(batch[0, : len(second)], second[: batch.shape[1]]):
             raise error
         return predict(batch)
 
@@ -206,13 +207,14 @@ def test_csv_is_read_back_with_every_comma_and_quote():
     stream, errors = io.StringIO(), io.StringIO()
     assert write(RESULTS, "csv", stream, errors) == 1
     rows = list(csv.DictReader(io.StringIO(stream.getvalue())))
-    assert list(rows[0]) == ["file", "start", "end", "label", "score"]
+    assert list(rows[0]) == ["file", "start", "end", "label", "score", "time"]
     assert [(row["file"], row["label"], float(row["score"])) for row in rows] == [
         ("a, b.wav", "rain, heavy", 0.75),
         ("a, b.wav", 'a "quoted" 🐕', 0.25),
         ("[bold]x.wav", "[red]Dog", 0.5),
     ]
     assert (rows[2]["start"], rows[2]["end"]) == ("12.346", "22.346")
+    assert [row["time"] for row in rows] == ["", "", "2021-05-04T00:00:02.346"]
     assert errors.getvalue() == "audiotag: bad.wav: bad.wav is not audio\n"
 
 
@@ -220,7 +222,8 @@ def test_json_lines_hold_tags_and_reasons():
     stream = io.StringIO()
     assert write(RESULTS, "jsonl", stream, io.StringIO()) == 1
     rows = [json.loads(line) for line in stream.getvalue().splitlines()]
-    assert rows[0] == {"file": "a, b.wav", "start": 0.0, "end": 1.0, "label": "rain, heavy", "score": 0.75}
+    first = {"file": "a, b.wav", "start": 0.0, "end": 1.0, "label": "rain, heavy", "score": 0.75, "time": None}
+    assert (rows[0], rows[2]["time"]) == (first, "2021-05-04T00:00:02.346")
     assert rows[-1] == {"file": "bad.wav", "error": "bad.wav is not audio"}
 
 
@@ -269,14 +272,20 @@ def test_each_recording_has_a_file_of_its_own_in_a_folder(tmp_path):
     results = [FileTags(path, (Tag("Dog", 0.5, 0.0, number),)) for number, path in enumerate(paths[:3], 1)]
     errors = io.StringIO()
     bad = FileTags(paths[3], reason="is silent")
-    assert formats.write_each([*results, bad], tmp_path / "out", paths, "audacity", errors) == 1
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    with Results.opened(tmp_path / "out", {}, ".txt", paths) as folder:
+        assert formats.write_each([*results, bad], folder, "audacity", errors) == 1
+        assert folder.missing(paths) == [paths[3]]
     written = {path.relative_to(tmp_path / "out").as_posix(): path for path in (tmp_path / "out").rglob("*.txt")}
     assert sorted(written) == ["x/1.wav.txt", "y/1.flac.txt", "y/1.wav.txt"]
     assert written["y/1.flac.txt"].read_text() == "0.000000\t3.000000\tDog\n"
     assert errors.getvalue() == f"audiotag: {paths[3]}: is silent\n"
     (tmp_path / "file").touch()
-    with pytest.raises(AudiotagError, match="go into a folder, received the file"):
-        formats.check("csv", 2, tmp_path / "file")
+    wrong = Results.opened(tmp_path / "file", {}, ".txt", paths)
+    with pytest.raises(AudiotagError, match="go into a folder, received the file"), wrong:
+        pass
 
 
 def test_whoever_stops_it_is_told_what_is_kept(tmp_path):
@@ -286,8 +295,9 @@ def test_whoever_stops_it_is_told_what_is_kept(tmp_path):
 
     with pytest.raises(Stopped, match="the results of 1 files are written: the same command begins anew"):
         write(stopped(), "csv", io.StringIO())
-    with pytest.raises(Stopped, match="out holds the results of 1 files"):
-        formats.write_each(stopped(), tmp_path / "out", [tmp_path / "a, b.wav", Path("a, b.wav")], "csv")
+    opened = Results.opened(tmp_path / "out", {}, ".csv", [tmp_path / "a, b.wav", Path("a, b.wav")])
+    with pytest.raises(Stopped, match="out holds the results of 1 more files"), opened as folder:
+        formats.write_each(stopped(), folder, "csv")
 
 
 def test_a_stream_of_ascii_gets_json_that_is_json():

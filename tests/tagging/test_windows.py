@@ -45,6 +45,18 @@ def test_silence_below_a_second_is_for_what_is_shorter_alone(seconds, length):
     assert batch.ends.tolist() == [len(signal)]
 
 
+@pytest.mark.parametrize(
+    ("samples", "pad", "expected"),
+    [(10_000, "zero_under_1s", "repeat"), (3000, "zero_under_1s", "zero"), (3000, "none", "repeat")],
+)
+def test_a_model_of_one_length_is_given_whole_windows(samples, pad, expected):
+    signal = np.random.default_rng(1).standard_normal(samples).astype(np.float32)
+    (batch,) = windows_of(signal, 8000, window=16_000, hop=16_000, pad=pad, whole=True)
+    filled = np.resize(signal, 16_000) if expected == "repeat" else np.pad(signal, (0, 16_000 - samples))
+    np.testing.assert_array_equal(batch.waveforms, [filled])
+    assert batch.ends == [samples]
+
+
 @pytest.mark.parametrize(("suffix", "rate"), [(".wav", 8000), (".flac", 11_025), (".ogg", 8000)])
 def test_a_file_read_in_blocks_gives_the_windows_of_the_whole_file(tmp_path, monkeypatch, suffix, rate):
     monkeypatch.setattr(windows, "SECONDS_A_BLOCK", 2)

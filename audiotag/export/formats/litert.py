@@ -19,10 +19,12 @@ from audiotag.scorers.exported import CARD, Card
 from audiotag.scorers.litert import outputs_by_name
 from audiotag.startup import no_chatter
 
-__all__ = ["BATCH", "LABELS", "SUFFIX", "outputs_by_name", "write"]
+__all__ = ["ANY_LENGTH", "BATCH", "LABELS", "PRECISIONS", "SUFFIX", "outputs_by_name", "write"]
 
+PRECISIONS = ("float32", "float16", "dynamic", "int8")
 SUFFIX = ".tflite"
 BATCH = 1
+ANY_LENGTH = False
 LABELS = "labels.txt"
 """A name a line in the order of the scores, where LiteRT's tools for Android look for it."""
 

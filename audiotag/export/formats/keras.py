@@ -11,8 +11,10 @@ from audiotag.errors import AudiotagError
 from audiotag.export.function import WAVEFORM, Function
 from audiotag.scorers.exported import SCORES, Card
 
+PRECISIONS = ("float32",)
 SUFFIX = ".keras"
 BATCH = 8
+ANY_LENGTH = True
 
 
 def write(function: Function, precision: str, card: Card, path: Path, fitting: np.ndarray | None) -> None:

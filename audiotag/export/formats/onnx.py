@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audiotag.errors import AudiotagError
-from audiotag.export import front_end, quantisation
+from audiotag.export import front_end, onnx_weights, quantisation
 from audiotag.export.function import SCOPE, WAVEFORM, Function
 from audiotag.models.dynamic import DynamicDepthwise
 from audiotag.scorers.exported import PROPERTY, Card
@@ -21,10 +21,12 @@ from audiotag.scorers.onnx import outputs_by_name
 if TYPE_CHECKING:
     import tensorflow as tf
 
-__all__ = ["BATCH", "LABELS", "SUFFIX", "outputs_by_name", "write"]
+__all__ = ["ANY_LENGTH", "BATCH", "LABELS", "PRECISIONS", "SUFFIX", "outputs_by_name", "write"]
 
+PRECISIONS = ("float32", "float16", "dynamic", "int8")
 SUFFIX = ".onnx"
 BATCH = 8
+ANY_LENGTH = False
 LABELS = "labels"
 """Key of the metadata property that holds the names, a JSON list in the order of the scores."""
 
@@ -36,7 +38,8 @@ def write(function: Function, precision: str, card: Card, path: Path, fitting: n
 
     Args:
         function: what is exported.
-        precision: of the network: "float32", or "int8" (weights and activations of 8 bits).
+        precision: of the network: "float32"; "float16" or "dynamic" (weights of 16 or 8 bits, which are computed with
+            as float32); "int8" (weights and activations of 8 bits).
         card: what the file says about itself.
         path: the file.
         fitting: (clips, samples) float32, real clips by which "int8" takes the ranges of activations.
@@ -53,6 +56,8 @@ def write(function: Function, precision: str, card: Card, path: Path, fitting: n
     model = _converted(whole, function.spec(function.input, batch))
     if precision == "int8":
         model = _quantised(model, fitting if function.takes == WAVEFORM else function.log_mel_of(fitting))
+    elif precision != "float32":
+        onnx_weights.store_as(model, precision, SCOPE)
     if batch is None:
         for tensor in (*model.graph.input, *model.graph.output):
             tensor.type.tensor_type.shape.dim[0].dim_param = "batch"
@@ -108,6 +113,10 @@ def _converted(function: Callable[[tf.Tensor], dict[str, tf.Tensor]], spec: tf.T
             f"an ONNX file holds ONNX' own operations, the network has {', '.join(lacking)}, which tf2onnx cannot make "
             "of them: export to another format, or build the network without"
         )
+    for node in model.graph.node:
+        # Where a convolution has taken up its normalisation, its name is a new one, that of its kernel is not.
+        if node.op_type == "Conv" and node.input[1].startswith(SCOPE) and not node.name.startswith(SCOPE):
+            node.name = SCOPE + node.name
     return model
 
 

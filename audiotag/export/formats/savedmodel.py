@@ -9,12 +9,14 @@ import numpy as np
 
 from audiotag.export.function import WAVEFORM, Function
 from audiotag.scorers.exported import CARD, Card
-from audiotag.scorers.saved_model import MODEL, outputs_by_name
+from audiotag.scorers.saved_model import outputs_by_name
 
-__all__ = ["BATCH", "LABELS", "MODEL", "SUFFIX", "outputs_by_name", "write"]
+__all__ = ["ANY_LENGTH", "BATCH", "LABELS", "PRECISIONS", "SUFFIX", "outputs_by_name", "write"]
 
+PRECISIONS = ("float32",)
 SUFFIX = ""
 BATCH = 8
+ANY_LENGTH = True
 LABELS = "labels.csv"
 
 _SINGLE, _BATCH = "single", "serving_default"

@@ -1,0 +1,126 @@
+"""A folder of results: a file a recording, and a journal by which a run that ended early goes on where it was."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from audiotag import storage
+from audiotag.errors import AudiotagError
+from audiotag.storage.locks import locked
+from audiotag.tagging.files import FileTags, shown_path
+
+SETTINGS, JOURNAL = "tagging.json", "finished.jsonl"
+"""What was asked for; and a line a recording whose results are there."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """Where the results of recordings go, and which of them are there.
+
+    Args:
+        folder: of the results.
+        settings: what they depend on beside the recordings; ready for JSON.
+        suffix: of a recording's file: `park/1.wav` has `park/1.wav.csv`.
+        root: what the recordings' paths are relative to.
+    """
+
+    folder: Path
+    settings: Mapping[str, Any]
+    suffix: str
+    root: Path
+    _finished: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    @classmethod
+    @contextmanager
+    def opened(cls, folder: Path, settings: Mapping[str, Any], suffix: str, files: Iterable[Path]) -> Iterator[Results]:
+        """The results of a folder, which is made if missing and held by this process.
+
+        Raises:
+            AudiotagError: it is a file, another process writes there, or it holds results of other settings.
+        """
+        if folder.exists() and not folder.is_dir():
+            raise AudiotagError(
+                f"results of several recordings go into a folder, received the file {folder}: name a folder"
+            )
+        with locked(folder, f"another audiotag writes into {folder}: wait for it, or name another folder with --out"):
+            root = Path(os.path.commonpath([path.absolute().parent for path in files]))
+            results = cls(folder, dict(settings) | {"root": shown_path(root)}, suffix, root)
+            results._check_settings()
+            results._finished.update(_read_journal(folder / JOURNAL))
+            yield results
+
+    def _check_settings(self) -> None:
+        path = self.folder / SETTINGS
+        if not path.exists():
+            storage.write_json(path, self.settings)
+            return
+        before = storage.read_json(path)
+        # The recordings may have moved: what they are called below their folder is what counts.
+        changed = [key for key in (before | dict(self.settings)) if before.get(key) != self.settings.get(key)]
+        if changed := [key for key in changed if key != "root"]:
+            shown = ", ".join(f"{key} {before.get(key)} -> {self.settings.get(key)}" for key in changed)
+            raise AudiotagError(
+                f"{self.folder} holds the results of another tagging ({shown}): name another folder with --out, or "
+                "delete it"
+            )
+        storage.write_json(path, self.settings)
+
+    def path_of(self, recording: Path) -> Path:
+        """The file of a recording's results."""
+        return self.folder / (self._name(recording) + self.suffix)
+
+    def missing(self, files: Iterable[Path]) -> list[Path]:
+        """The recordings without results, or that have been changed since."""
+        return [path for path in files if not self._has(path)]
+
+    def _has(self, recording: Path) -> bool:
+        stamp = _stamp(recording)
+        same = stamp is not None and self._finished.get(self._name(recording)) == stamp
+        return same and self.path_of(recording).exists()
+
+    def add(self, result: FileTags, text: str | bytes) -> None:
+        """Write a recording's results; once they are on the disk, they are entered."""
+        stamp, target = _stamp(result.path), self.path_of(result.path)
+        with storage.write_atomically(target, "wb") as file:
+            file.write(text if isinstance(text, bytes) else text.encode())
+        if stamp is None:
+            return
+        entry = {"file": self._name(result.path), "bytes": stamp[0], "changed_ns": stamp[1]}
+        with (self.folder / JOURNAL).open("a", encoding="utf-8") as journal:
+            journal.write(json.dumps(entry, ensure_ascii=False) + "\n")
+        self._finished[entry["file"]] = stamp
+
+    def _name(self, recording: Path) -> str:
+        return shown_path(recording.absolute().relative_to(self.root))
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """By which a file is known to be the same: its size and when it was changed; None where it is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
+
+
+def _read_journal(path: Path) -> dict[str, tuple[int, int]]:
+    """Size and time of change by the recording's name; a line that a crash has torn counts as none."""
+    finished = {}
+    if path.exists():
+        content = path.read_bytes()
+        if content and not content.endswith(b"\n"):  # what comes next must not continue the torn line
+            with path.open("ab") as journal:
+                journal.write(b"\n")
+        for line in content.splitlines():
+            try:
+                entry = json.loads(line)
+                finished[entry["file"]] = (entry["bytes"], entry["changed_ns"])
+            except (ValueError, KeyError, TypeError):
+                continue
+    return finished
