@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from audiotag import records, tables
+from audiotag import models, progress, records, tables
+from audiotag.clips.checks import named
 from audiotag.clips.segments import Segments
 from audiotag.errors import AudiotagError
 from audiotag.labels import Labels
@@ -23,18 +24,27 @@ SUBSETS = {"train": ("train", "audioset_train_strong.tsv"), "eval": ("test", "au
 COLUMNS = ("segment_id", "start_time_seconds", "end_time_seconds", "label")
 
 
-def declare(source: str | Path | None = None, subset: Literal["all", "train", "eval"] = "all") -> records.Declaration:
+def declare(
+    source: str | Path | None = None,
+    subset: Literal["all", "train", "eval"] = "all",
+    classes: Literal["published", "tables"] = "published",
+) -> records.Declaration:
     """Declare AudioSet's strong labels; the splits are train and test (eval), the events are kept in seconds.
 
-    The classes are those of the events of all tables in the folder, whatever the subset, in the order of
-    mid_to_display_name.tsv. Segments without a recording are counted and stand in clips.csv as rejected.
+    Segments without a recording are counted and stand in clips.csv as rejected.
 
     Args:
         source: folder with `mid_to_display_name.tsv`, the published `audioset_train_strong.tsv` and
             `audioset_eval_strong.tsv`, and the recordings, however deep: `ID.wav`, `YID.wav`, `ID_30000.flac` …, of any
             suffix, where the segment begins in seconds or milliseconds.
         subset: "train", "eval" or "all": those whose table is in source.
+        classes: "published", the 447 of the training table in the order of EfficientSED's networks
+            (`models.audioset_strong_labels`): events of the classes that only the evaluation has, nine, are left out,
+            which is said; or "tables": those of the events of all tables in the folder, whatever the subset, in the
+            order of mid_to_display_name.tsv, 456.
     """
+    if classes not in ("published", "tables"):
+        raise AudiotagError(f"classes must be published or tables, received {classes!r}")
     if subset not in ("all", *SUBSETS):
         raise AudiotagError(f"subset must be all, train or eval, received {subset!r}")
     if source is None:
@@ -66,16 +76,17 @@ def declare(source: str | Path | None = None, subset: Literal["all", "train", "e
             used.add(mid)
             if name in (chosen or SUBSETS):
                 events.setdefault((split, segment), []).append(records.Event(onset, offset, mid))
-    mids = [mid for mid in display_of if mid in used]
-    counts = Counter(display_of[mid] for mid in mids)
-    names = {mid: display_of[mid] if counts[display_of[mid]] == 1 else f"{display_of[mid]} ({mid})" for mid in mids}
+    labels = models.audioset_strong_labels() if classes == "published" else _of_tables(display_of, used)
+    names = dict(zip(labels.ids, labels.names, strict=True))
+    if left_out := sorted(display_of[mid] for mid in used - names.keys()):
+        progress.say(f"{root}: events of {len(left_out)} classes that are not trained are left out: {named(left_out)}")
     clips = []
     for (split, segment), own in events.items():
         video, _, start = segment.rpartition("_")
         recording = segments.find(video, int(start) / 1000)
-        named = tuple(replace(event, label=names[event.label]) for event in own)
-        labels = tuple(dict.fromkeys(event.label for event in named))
-        clips.append(records.Clip(segment, recording or f"{segment}.wav", labels, split, events=named))
+        timed = tuple(replace(event, label=names[event.label]) for event in own if event.label in names)
+        known = tuple(dict.fromkeys(event.label for event in timed))
+        clips.append(records.Clip(segment, recording or f"{segment}.wav", known, split, events=timed))
     segments.check()
     return records.Declaration(
         name="audioset_strong" if subset == "all" else f"audioset_strong_{subset}",
@@ -83,8 +94,16 @@ def declare(source: str | Path | None = None, subset: Literal["all", "train", "e
         task="multilabel",
         licence=LICENCE,
         citation=CITATION,
-        labels=Labels(tuple(names.values()), tuple(names)),
+        labels=labels,
         clips=tuple(clips),
         seconds=10.0,
         root=root,
     )
+
+
+def _of_tables(display_of: dict[str, str], used: set[str]) -> Labels:
+    """The classes of events by their names; the id stands behind a name that two of them have."""
+    mids = [mid for mid in display_of if mid in used]
+    counts = Counter(display_of[mid] for mid in mids)
+    names = [display_of[mid] if counts[display_of[mid]] == 1 else f"{display_of[mid]} ({mid})" for mid in mids]
+    return Labels(tuple(names), tuple(mids))

@@ -18,6 +18,8 @@ LICENCE = "CC0-1.0: the sounds are computed, nobody recorded them"
 CITATION = "audiotag's synthetic sounds (datasets/synthetic.py)"
 SPLIT_OF_ROUND = ("train", "validation", "test", "train", "train", "train", "train")
 MOST_SOUNDS = 3
+# Of soundscapes: classes of a clip, events of a class, and their lengths in seconds.
+SCENE_SOUNDS, SCENE_EVENTS, SCENE_SECONDS = (2, 4), (1, 3), (0.15, 1.5)
 
 
 def _log_uniform(generator: np.random.Generator, low: float, high: float) -> float:
@@ -184,7 +186,23 @@ def _events(source: str, first: str, seconds: float, multilabel: bool) -> tuple[
     return tuple(events)
 
 
-def declare(clips: int = 480, seconds: float = 2.0, seed: int = 0, multilabel: bool = True) -> records.Declaration:
+def _scene(source: str, first: str, seconds: float) -> tuple[records.Event, ...]:
+    """Short events of several classes in the order of their beginnings; they overlap as it happens."""
+    generator = _generator(source, "scene")
+    others = [name for name in SOUNDS if name != first]
+    low, high = SCENE_SOUNDS
+    events = []
+    for name in [first, *generator.choice(others, generator.integers(low - 1, high), replace=False).tolist()]:
+        for _ in range(generator.integers(SCENE_EVENTS[0], SCENE_EVENTS[1] + 1)):
+            length = min(_log_uniform(generator, *SCENE_SECONDS), 0.9 * seconds)
+            onset = generator.uniform(0.0, seconds - length)
+            events.append(records.Event(onset=round(onset, 3), offset=round(onset + length, 3), label=name))
+    return tuple(sorted(events, key=lambda event: (event.onset, event.label)))
+
+
+def declare(
+    clips: int = 480, seconds: float = 2.0, seed: int = 0, multilabel: bool = True, soundscapes: bool = False
+) -> records.Declaration:
     """Declare procedural sounds: every clip is computed when it is read, from its name and the seed alone.
 
     Twelve clips in a row hold one clip led by each class; five such rounds in seven are for training, one for
@@ -195,19 +213,24 @@ def declare(clips: int = 480, seconds: float = 2.0, seed: int = 0, multilabel: b
         seconds: length of a clip, at least 0.5 s.
         seed: another seed gives other sounds.
         multilabel: mixtures of one to three different sounds a clip; False: one sound a clip (multiclass).
+        soundscapes: instead of long sounds, one to three short events (0.15 to 1.5 s) of each of two to four classes,
+            which overlap over the background; for sound events, whose onsets and offsets are known exactly.
     """
     if clips < 1 or not 0.5 <= seconds < math.inf:
         raise AudiotagError(f"synthetic sounds need clips >= 1 and seconds >= 0.5, received {clips} and {seconds}")
+    if soundscapes and not multilabel:
+        raise AudiotagError("soundscapes hold several classes a clip: leave out multilabel=False")
+    kind = "scene" if soundscapes else "mixture" if multilabel else "sound"
     names, made = list(SOUNDS), []
     for index in range(clips):
-        clip_id = f"{'mixture' if multilabel else 'sound'}-{index:05d}"
-        source = f"seed-{seed}/{clip_id}"
-        events = _events(source, names[index % len(names)], seconds, multilabel)
+        clip_id = f"{kind}-{index:05d}"
+        source, first = f"seed-{seed}/{clip_id}", names[index % len(names)]
+        events = _scene(source, first, seconds) if soundscapes else _events(source, first, seconds, multilabel)
         made.append(
             records.Clip(
                 clip_id=clip_id,
                 source=source,
-                labels=tuple(event.label for event in events),
+                labels=tuple(dict.fromkeys(event.label for event in events)),
                 split=SPLIT_OF_ROUND[index // len(names) % len(SPLIT_OF_ROUND)],
                 end=seconds,
                 events=events,
@@ -215,7 +238,7 @@ def declare(clips: int = 480, seconds: float = 2.0, seed: int = 0, multilabel: b
             )
         )
     return records.Declaration(
-        name="synthetic",
+        name="soundscapes" if soundscapes else "synthetic",
         version="3",
         task="multilabel" if multilabel else "multiclass",
         licence=LICENCE,

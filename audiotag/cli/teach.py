@@ -33,6 +33,9 @@ def teach(
     top: Annotated[
         int | None, typer.Option(help="Store this many of the largest logits, and one for the rest. Default: all.")
     ] = None,
+    frames: Annotated[
+        bool, typer.Option(help="Store the logits of every step of time too, for `audiotag train --strong-weight`.")
+    ] = False,
     batch_size: Annotated[int, typer.Option(help="Examples a step.")] = 32,
     resume: Annotated[bool, typer.Option(help="Go on where an interrupted run stopped.")] = True,
     engine: engines.Name = "local",
@@ -60,6 +63,8 @@ def teach(
             raise AudiotagError(
                 f"imported logits serve the clips that they name, received --splits {splits}: leave it out"
             )
+        if frames:
+            raise AudiotagError("imported logits are of clips, received --frames with them: leave it out")
         if on_beam:
             raise AudiotagError("imported logits are copied by this process: leave out --engine beam")
         folder = distill.import_logits(opened, Path(logits[0]), ids, labels=labels, **matched)
@@ -67,7 +72,7 @@ def teach(
         raise AudiotagError(f"--ids names the rows of a .npy of logits, received {ids} with {teacher[0]}: leave it out")
     else:
         stated = {"labels": labels, "sample_rate": sample_rate, "outputs": outputs}
-        options = {"splits": splits, "batch_size": batch_size, "resume": resume, "engine": on_beam}
+        options = {"splits": splits, "batch_size": batch_size, "resume": resume, "engine": on_beam, "frames": frames}
         folder = distill.teach(opened, teacher, **matched, **stated, **options)
     _report(folder, teachers.read(folder))
 
@@ -78,6 +83,7 @@ def _report(folder: Path, card: dict[str, Any]) -> None:
     known = f"{card['classes_known']} of {card['classes']} classes known to the teacher"
     stored = f", the {card['top']} largest logits of each" if "top" in card else ""
     known += f"; without: {named}" if named else ""
+    stored += f", and {card['steps']['count']} steps of {card['steps']['distance']:g} s" if "steps" in card else ""
     typer.echo(f"{folder}: {100 * card['coverage']:.4g}% of the records{stored}, {known}")
     for note in card["notes"]:
         typer.echo(f"  {note}")

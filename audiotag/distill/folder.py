@@ -17,6 +17,7 @@ from audiotag.records import example, teachers, tfrecord
 from audiotag.records.journal import FinishedShard, Journal
 from audiotag.records.manifest import INCOMPLETE
 from audiotag.records.plan import ShardPlan
+from audiotag.records.step_grid import StepGrid
 from audiotag.records.top_logits import shorten
 from audiotag.scorers.vocabulary import first_few
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 Outputs = Callable[[Path], Iterable[np.ndarray | None]]
 """From a record shard to the logits (classes,) of each of its records, in order, NaN for a class that the teacher does
-not know; None where there are none."""
+not know; None where there are none. Where steps are stored too, (1 + steps, classes), those of the clip first."""
 Elsewhere = Callable[[Journal, Sequence[ShardPlan], Callable[[int], None]], Iterator[FinishedShard]]
 """From a journal, shards to make and what counts the records done, to the shards as they are finished."""
 
@@ -43,6 +44,7 @@ class Teacher:
         without: names of the classes that the teacher does not know.
         notes: what people should know about the teacher.
         top: how many of the largest logits of a record are stored, see `top_logits.shorten`. None: all.
+        steps: where the steps lie whose logits are stored too. None: none are.
 
     Raises:
         AudiotagError: a name that no folder may have.
@@ -54,6 +56,7 @@ class Teacher:
     without: Sequence[str] = ()
     notes: Sequence[str] = ()
     top: int | None = None
+    steps: StepGrid | None = None
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -107,6 +110,7 @@ def write(
     manifest |= {"classes_known": len(data.labels) - len(teacher.without), "classes_without": list(teacher.without)}
     manifest |= {"notes": list(teacher.notes)}
     identity = [data.fingerprint, teacher.sha256] + ([] if teacher.top is None else [teacher.top])
+    identity += [] if teacher.steps is None else [teacher.steps.to_dict()]
     journal = Journal(folder / INCOMPLETE, storage.fingerprint(identity))
     if resume:  # what other processes had finished when a run was killed
         manifest["shards"] |= {name: _entry(made) for name, made in journal.load(folder).items()}
@@ -153,7 +157,7 @@ def _earlier(folder: Path, data: Data, teacher: Teacher) -> dict[str, Any]:
             "source": teacher.source,
             "sha256": teacher.sha256,
             "shards": {},
-        } | ({} if teacher.top is None else {"top": teacher.top})
+        } | _how_stored(teacher)
     earlier = teachers.read(folder)
     if earlier["fingerprint"] != data.fingerprint:
         raise AudiotagError(f"{folder} belongs to another build of {data.name}: delete it or choose another name")
@@ -168,7 +172,20 @@ def _earlier(folder: Path, data: Data, teacher: Teacher) -> dict[str, Any]:
             f"{folder} holds {stored} of the logits of each record, asked for are {wanted} of them: choose another "
             "name, or delete the folder"
         )
+    steps = earlier.get("steps")
+    if steps != _how_stored(teacher).get("steps"):
+        stored, wanted = ("with steps" if there else "without steps" for there in (steps, teacher.steps))
+        raise AudiotagError(
+            f"{folder} holds outputs {stored} ({steps}), asked for are outputs {wanted} ({teacher.steps}): choose "
+            "another name, or delete the folder"
+        )
     return earlier
+
+
+def _how_stored(teacher: Teacher) -> dict[str, Any]:
+    """What `teacher.json` says of the form of outputs."""
+    stored = {} if teacher.top is None else {"top": teacher.top}
+    return stored if teacher.steps is None else stored | {"steps": teacher.steps.to_dict()}
 
 
 def _check_top(teacher: Teacher, data: Data) -> None:
@@ -189,10 +206,16 @@ def write_shard(
     path: Path, keys: list[tuple[str, int]], logits: Iterable[np.ndarray | None], top: int | None, task: Task
 ) -> tuple[tfrecord.Written, int]:
     """Write a shard of outputs; gives also of how many of its records the teacher has any."""
-    rows = list(logits)
-    stored = (row if row is None or top is None else shorten(row, top, task) for row in rows)
-    records = (example.encode_teacher(*key, row) for key, row in zip(keys, stored, strict=True))
-    return tfrecord.write(path, records), sum(row is not None for row in rows)
+    known = 0
+
+    def records() -> Iterator[bytes]:
+        nonlocal known
+        for key, row in zip(keys, logits, strict=True):
+            known += row is not None
+            clip, steps = (row, None) if row is None or row.ndim == 1 else (row[0], row[1:])
+            yield example.encode_teacher(*key, clip if clip is None or top is None else shorten(clip, top, task), steps)
+
+    return tfrecord.write(path, records()), known
 
 
 def _save(folder: Path, manifest: dict[str, Any], data: Data) -> None:

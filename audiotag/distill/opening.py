@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audiotag.distill import folder
+from audiotag.distill.timed import TimedTeachers
 from audiotag.errors import AudiotagError
 
 if TYPE_CHECKING:
@@ -27,11 +28,13 @@ class Opened:
         members: the teachers.
         mean: of them, in the classes of the data set that they know.
         reading: how the mean reads the data set.
+        timed: what they say of every step of time too. None: that is not asked.
     """
 
     members: Sequence[Scorer]
     mean: Scorer
     reading: Reading
+    timed: TimedTeachers | None = None
 
     @property
     def known(self) -> np.ndarray:
@@ -39,21 +42,31 @@ class Opened:
         return np.isin(self.reading.data.labels.names, self.mean.labels.names)
 
     def outputs(self, shard: str | Path, batch_size: int) -> Iterator[np.ndarray]:
-        """Logits of the records of a shard, in order: (classes,), float32, NaN for a class that no teacher knows."""
-        known = self.known
-        for _, raw in self.reading.outputs(batch_size, shards=[shard], variants=None):
-            logits = np.full((len(raw), len(known)), np.nan, np.float32)
-            logits[:, known] = self.mean.logits_of(raw)
+        """Logits of the records of a shard, in order: (classes,), float32, NaN for a class that no teacher knows.
+
+        Where steps are asked (1 + steps, classes), those of the clip first.
+        """
+        known, run = self.known, None if self.timed is None else self.timed.run
+        for _, raw in self.reading.outputs(batch_size, run=run, shards=[shard], variants=None):
+            logits = np.full((*raw.shape[:-1], len(known)), np.nan, np.float32)
+            logits[..., known] = self.mean.logits_of(raw)
             yield from logits
 
 
-def opened(data: Data, sources: Sequence[Source], stated: dict[str, Any], label_map: str | Path | None) -> Opened:
+def opened(
+    data: Data,
+    sources: Sequence[Source],
+    stated: dict[str, Any],
+    label_map: str | Path | None,
+    frames: bool = False,
+) -> Opened:
     """Open teachers; arguments and errors as of `teach`."""
     from audiotag.scorers.reading import Reading
 
     members = _members(data, sources, stated, label_map)
     mean = _in_classes_of(data, members, label_map)
-    return Opened(members, mean, Reading(mean, data))
+    reading = Reading(mean, data)
+    return Opened(members, mean, reading, TimedTeachers(members, reading, label_map) if frames else None)
 
 
 def _members(data: Data, sources: Sequence[Source], stated: dict[str, Any], table: str | Path | None) -> list[Scorer]:

@@ -24,6 +24,7 @@ def teach(
     label_map: str | Path | None = None,
     splits: str | None = None,
     top: int | None = None,
+    frames: bool = False,
     batch_size: int = 32,
     resume: bool = True,
     engine: Engine | None = None,
@@ -43,6 +44,9 @@ def teach(
         splits: expression of the splits to judge. Default: all.
         top: store the largest logits of each record alone, this many, and one for all others, by which the mean of
             their probabilities stays what it is (`records.top_logits.shorten`). Default: store all.
+        frames: store the logits of every step of time too, as float16, which a student's steps are then taught
+            (`audiotag train --strong-weight`). The teachers are Keras networks that keep time, all with the same steps,
+            and the task is multilabel. Default False.
         batch_size: records at a time. Default 32.
         resume: keep the shards that an interrupted run finished (True), or compute all again.
         engine: what teaches the shards instead of this process, such as `records.engines.on_beam("--runner=…")`; its
@@ -55,8 +59,9 @@ def teach(
 
     Raises:
         AudiotagError: the teacher's labels or length of input do not fit, or it needs waveforms that the data set does
-            not keep; the name is taken by another teacher, or by one with another `top`; `top` is not from 1 to less
-            than the classes that the teacher knows; a logit is not finite.
+            not keep; the name is taken by another teacher, or by one with another `top` or other steps; `top` is not
+            from 1 to less than the classes that the teacher knows; a logit is not finite; steps are asked of what has
+            none.
 
     Example:
         >>> audiotag.distill.teach(audiotag.records.open("data/esc10"), "runs/teacher")
@@ -64,12 +69,12 @@ def teach(
     if batch_size < 1:
         raise AudiotagError(f"batch_size must be at least 1, received {batch_size}")
     sources = list(teacher) if isinstance(teacher, list | tuple) else [teacher]
-    opened = opening.opened(data, sources, stated, label_map)
+    opened = opening.opened(data, sources, stated, label_map, frames)
     members, mean, reading, known = opened.members, opened.mean, opened.reading, opened.known
     elsewhere = None
     if engine is not None:
         teaching = workers.Teaching.of(
-            data, name or mean.name, sources, label_map, stated, batch_size, mean.sha256, top
+            data, name or mean.name, sources, label_map, stated, batch_size, mean.sha256, top, frames
         )
         elsewhere = partial(workers.make_shards, engine, teaching)
     origin = f"models {mean.name}"
@@ -84,6 +89,7 @@ def teach(
             without=[label for label, there in zip(data.labels, known, strict=True) if not there],
             notes=[*mean.notes, *reading.notes],
             top=top,
+            steps=None if opened.timed is None else opened.timed.grid,
         ),
         data.select(splits or "all"),
         lambda shard: opened.outputs(shard, batch_size),

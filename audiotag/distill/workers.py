@@ -34,6 +34,7 @@ class Teaching:
         batch_size: records at a time.
         sha256: of the teacher that the run began with.
         top: as of `teach`.
+        frames: as of `teach`.
     """
 
     data: Path
@@ -44,6 +45,7 @@ class Teaching:
     batch_size: int
     sha256: str
     top: int | None
+    frames: bool
 
     @classmethod
     def of(
@@ -56,6 +58,7 @@ class Teaching:
         batch_size: int,
         sha256: str,
         top: int | None,
+        frames: bool,
     ) -> Teaching:
         """Say what a worker needs, paths from the root on.
 
@@ -70,7 +73,7 @@ class Teaching:
                 )
         named = tuple(str(Path(source).resolve()) if Path(source).exists() else str(source) for source in sources)
         table = None if label_map is None else Path(label_map).resolve()
-        return cls(data.path.resolve(), name, named, table, stated, batch_size, sha256, top)
+        return cls(data.path.resolve(), name, named, table, stated, batch_size, sha256, top, frames)
 
     @property
     def folder(self) -> Path:
@@ -106,7 +109,7 @@ def _make_shard(
 
 def _opened(teaching: Teaching) -> opening.Opened:
     data = records.open(teaching.data)
-    opened = opening.opened(data, teaching.sources, teaching.stated, teaching.label_map)
+    opened = opening.opened(data, teaching.sources, teaching.stated, teaching.label_map, teaching.frames)
     if opened.mean.sha256 != teaching.sha256:
         raise AudiotagError(
             f"the teacher that a worker opens is another one ({opened.mean.sha256[:12]}…) than the one that the run "

@@ -87,7 +87,9 @@ def quantize(waveform: np.ndarray) -> tuple[np.ndarray, float]:
     return steps.astype("<i2"), peak
 
 
-def encode_teacher(clip_id: str, variant: int, logits: np.ndarray | TopLogits | None) -> bytes:
+def encode_teacher(
+    clip_id: str, variant: int, logits: np.ndarray | TopLogits | None, steps: np.ndarray | None = None
+) -> bytes:
     """Serialise a teacher's outputs for one record.
 
     Args:
@@ -96,9 +98,11 @@ def encode_teacher(clip_id: str, variant: int, logits: np.ndarray | TopLogits | 
         logits: (classes,), stored as float32, NaN for a class that the teacher does not know; or the largest of them,
             stored as float16 with their classes; None: the teacher has none for this clip. Where there is no logit, the
             label is kept.
+        steps: (steps, classes), stored as float16, NaN for a class that the teacher does not know; None: the feature
+            `step_logits` is left out.
 
     Raises:
-        AudiotagError: one of the largest logits is too large for float16.
+        AudiotagError: one of the largest logits, or one of a step, is too large for float16.
     """
     features = {"clip_id": _bytes_feature(clip_id.encode()), "variant": _int64_feature([variant])}
     if isinstance(logits, TopLogits):
@@ -115,6 +119,15 @@ def encode_teacher(clip_id: str, variant: int, logits: np.ndarray | TopLogits | 
     else:
         stored = b"" if logits is None else np.ascontiguousarray(logits, dtype="<f4").tobytes()
         features["logits"] = _bytes_feature(stored)
+    if steps is not None:
+        with np.errstate(over="ignore"):
+            values = np.ascontiguousarray(steps, dtype="<f2")
+        if np.isinf(values).any():
+            raise AudiotagError(
+                f"logits of steps are stored as float16, from -65504 to 65504, clip {clip_id!r}, variant {variant}, "
+                f"has {steps[np.isinf(values)][0]:g}: scale them, or teach without frames"
+            )
+        features["step_logits"] = _bytes_feature(values.tobytes())
     return _example(features)
 
 

@@ -160,7 +160,12 @@ def parse_events(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
 
 
 def parse_teachers(
-    serialized: tf.Tensor, *, classes: int, top: int | None = None, unknown: np.ndarray | None = None
+    serialized: tf.Tensor,
+    *,
+    classes: int,
+    top: int | None = None,
+    unknown: np.ndarray | None = None,
+    steps: int | None = None,
 ) -> dict[str, tf.Tensor]:
     """Parse a batch of teacher records; an empty string parses to an empty key.
 
@@ -170,15 +175,19 @@ def parse_teachers(
         top: how many of the largest logits are stored; all others are what the record has for the rest. Default: all
             are stored.
         unknown: with `top`, (classes,) bool: which classes the teacher does not know.
+        steps: how many steps have logits too, which are then parsed. Default: none.
 
     Returns:
         `clip_id` (batch,) string, `variant` (batch,) int64, `logits` (batch, classes) float32, NaN for a class that the
-        teacher does not know, `known` (batch,) bool: False where the teacher has no outputs (the logits are 0 there).
+        teacher does not know, `known` (batch,) bool: False where the teacher has no outputs (the logits are 0 there);
+        with `steps` also `step_logits` (batch, steps, classes) float32.
     """
     features = {
         "clip_id": tf.io.FixedLenFeature([], tf.string, default_value=""),
         "variant": tf.io.FixedLenFeature([], tf.int64, default_value=-1),
     }
+    if steps is not None:
+        features["step_logits"] = tf.io.FixedLenFeature([], tf.string, default_value="")
     if top is None:
         features["logits"] = tf.io.FixedLenFeature([], tf.string, default_value="")
         parsed = tf.io.parse_example(serialized, features)
@@ -192,7 +201,11 @@ def parse_teachers(
         rest = tf.where(unknown & known[:, None], math.nan, parsed["rest"][:, None])
         rows = tf.repeat(tf.range(tf.size(serialized, tf.int64))[:, None], top, axis=1)
         logits = tf.tensor_scatter_nd_update(rest, tf.stack([rows, parsed["top_classes"]], axis=-1), largest)
-    return {"clip_id": parsed["clip_id"], "variant": parsed["variant"], "logits": logits, "known": known}
+    answers = {"clip_id": parsed["clip_id"], "variant": parsed["variant"], "logits": logits, "known": known}
+    if steps is None:
+        return answers
+    values, _ = _floats(parsed["step_logits"], tf.float16, steps * classes)
+    return answers | {"step_logits": tf.reshape(values, [-1, steps, classes])}
 
 
 def _floats(content: tf.Tensor, dtype: tf.DType, count: int) -> tuple[tf.Tensor, tf.Tensor]:

@@ -52,11 +52,13 @@ class Reading:
             unless stated), for each clip and class those of the teachers that know it. Default: none.
         label_weight: weight of the labels beside a teacher, 0 to 1. Default 0.1.
         temperature: divides the teacher's logits, positive. Default 1.
-        separate: give labels and teacher apart, as {"label": …, "distillation": …}. Default False.
+        separate: give labels and teacher apart, as {"label": …, "distillation": …}, and of steps "steps_distillation".
+            Default False.
         steps: where the steps of a network lie (`models.frames.frame_steps`): give their target too, drawn from the
             events of the records, as {"label": …, "steps": …}. What is asked of a step is a matter of the task: of a
             multilabel one (batch, steps, classes) float32, see `active_steps.draw`, of notes (batch, steps, 88, 4), see
-            `step_notes.draw`. Default: none.
+            `step_notes.draw`. Teachers that have outputs of steps enter it as they do the labels, see
+            `targets.on_grid`. Default: none.
         keys: give clip ids and variants too. Default False.
         jitter: compute the log-mel anew from the kept waveforms, with fmin and fmax moved a little from batch to
             batch, as EfficientAT is trained (`parser.log_mel_of`). Default False.
@@ -279,6 +281,13 @@ def _decoder(records: Records, options: Reading) -> Any:
     mix_target = targets.mix_targets if records.masked or asks_steps else targets.mix
     draw = drawing(clip_format.task) if asks_steps else None
     grid = StepGrid.of(options.steps, clip_format) if asks_steps else None
+    timed = [i for i, outputs in enumerate(records.taught) if asks_steps and outputs.steps is not None]
+    for outputs in (records.taught[i] for i in timed):
+        if outputs.steps.count == 1 < grid.count:
+            raise AudiotagError(
+                f"teacher {outputs.name} has one step a clip, which does not say when a class sounds in {grid.count}: "
+                "teach with a network of shorter steps, or leave the teacher out"
+            )
     names, weights = [outputs.name for outputs in records.taught], [outputs.weight for outputs in records.taught]
 
     def finish(log_mel: tf.Tensor, *mixture: tf.Tensor) -> tf.Tensor:
@@ -291,6 +300,10 @@ def _decoder(records: Records, options: Reading) -> Any:
     values = (options.batch_size or 1) * clip_format.frames * clip_format.front_end.mels
     mix = tf.function(finish, jit_compile=True, autograph=False) if values >= _COMPILED_FROM else finish
 
+    def soft(target: tf.Tensor, answers: Sequence[dict[str, tf.Tensor]], weights: Sequence[float]) -> tf.Tensor:
+        mean = targets.mean_of_teachers(answers, weights, task=clip_format.task)
+        return targets.soften(target, mean, task=clip_format.task, temperature=options.temperature)
+
     @tf.autograph.experimental.do_not_convert
     def decode(epoch: tf.Tensor, step: tf.Tensor, serialized: tuple[tf.Tensor, ...]) -> tuple[Any, ...]:
         parsed = parse(serialized[0])
@@ -299,17 +312,21 @@ def _decoder(records: Records, options: Reading) -> Any:
             parts["steps"] = draw(parsed, grid)
         if options.teacher is not None:
             answers = [
-                parse_teachers(beside, classes=len(clip_format.labels), top=outputs.top, unknown=outputs.unknown)
+                parse_teachers(
+                    beside,
+                    classes=len(clip_format.labels),
+                    top=outputs.top,
+                    unknown=outputs.unknown,
+                    steps=outputs.steps.count if asks_steps and outputs.steps else None,
+                )
                 for beside, outputs in zip(serialized[1:], records.taught, strict=True)
             ]
             checks = [targets.same_keys(parsed, *pair) for pair in zip(answers, names, strict=True)]
             with tf.control_dependencies(checks):
-                parts["distillation"] = targets.soften(
-                    parsed["target"],
-                    targets.mean_of_teachers(answers, weights, task=clip_format.task),
-                    task=clip_format.task,
-                    temperature=options.temperature,
-                )
+                parts["distillation"] = soft(parts["label"], answers, weights)
+                if timed:
+                    moved = [targets.on_grid(answers[i], records.taught[i].steps, grid) for i in timed]
+                    parts["steps_distillation"] = soft(parts["steps"], moved, [weights[i] for i in timed])
         log_mel, mixture = parsed["log_mel"], ()
         if options.jitter or log_mel is None:
             jitter = tf.random.fold_in(_seed(options, epoch, _JITTER), step) if options.jitter else None
@@ -319,8 +336,9 @@ def _decoder(records: Records, options: Reading) -> Any:
             mixture = targets.mixture(tf.shape(parsed["target"])[0], options.mixup, seed)
             parts = {name: mix_target(part, mixture) for name, part in parts.items()}
         log_mel = mix(log_mel, *mixture) if mixture else finish(log_mel)
-        if options.teacher is not None and not options.separate:
-            parts["label"] = targets.blend(parts["label"], parts.pop("distillation"), options.label_weight)
+        for name, taught in () if options.separate else (("label", "distillation"), ("steps", "steps_distillation")):
+            if taught in parts:
+                parts[name] = targets.blend(parts[name], parts.pop(taught), options.label_weight)
         target = parts if options.separate or asks_steps else parts["label"]
         if options.keys:
             return log_mel, target, parsed["clip_id"], parsed["variant"]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
+from audiotag.records.step_grid import StepGrid
 from audiotag.task import Task
 
 
@@ -41,7 +42,7 @@ def mean_of_teachers(
     changes no share, so that these can be averaged as they are.
 
     Args:
-        answers: of each teacher, a batch from `parse_teachers`.
+        answers: of each teacher, a batch from `parse_teachers`, or of `on_grid`.
         weights: of each teacher, positive.
         task: what is asked of a clip.
 
@@ -52,33 +53,60 @@ def mean_of_teachers(
         return answers[0]
     total, total_weight = 0.0, 0.0
     for answer, weight in zip(answers, weights, strict=True):
-        knows = answer["known"][:, None] & ~tf.math.is_nan(answer["logits"])
+        knows = _beside(answer["known"], answer["logits"]) & ~tf.math.is_nan(answer["logits"])
         if task.exclusive:
             knows = tf.broadcast_to(tf.reduce_all(knows, axis=-1, keepdims=True), tf.shape(knows))
         total += tf.where(knows, weight * answer["logits"], 0.0)
         total_weight += tf.where(knows, weight, 0.0)
     known = total_weight > 0
     logits = tf.where(known, total / tf.where(known, total_weight, 1.0), math.nan)
-    return answers[0] | {"logits": logits, "known": tf.reduce_any(known, axis=-1)}
+    return answers[0] | {"logits": logits, "known": tf.reduce_any(known, axis=range(1, len(known.shape)))}
+
+
+def _beside(known: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """What is known of examples, (batch,), beside logits of them, (batch, …, classes)."""
+    return tf.reshape(known, [-1] + [1] * (len(logits.shape) - 1))
+
+
+def on_grid(answer: dict[str, tf.Tensor], theirs: StepGrid, own: StepGrid) -> dict[str, tf.Tensor]:
+    """What a teacher says of its steps, at the centres of others: logits interpolated linearly between the two nearest.
+
+    Before its first and after its last step a teacher says what it says there (EfficientSED interpolates so too).
+
+    Args:
+        answer: a batch from `parse_teachers`, with `step_logits`.
+        theirs: where the teacher's steps lie.
+        own: where they are wanted.
+
+    Returns:
+        `logits` (batch, steps, classes) float32 and `known` (batch,) bool.
+    """
+    logits = answer["step_logits"]
+    if own != theirs:
+        before, after, share = own.sources(theirs)
+        first, second = (tf.gather(logits, places, axis=1) for places in (before, after))
+        logits = first + share[:, None] * (second - first)
+    return {"logits": logits, "known": answer["known"]}
 
 
 def soften(target: tf.Tensor, taught: dict[str, tf.Tensor], *, task: Task, temperature: float) -> tf.Tensor:
     """The teacher's probabilities, and the labels themselves where it has none: of a clip, or of a class (NaN).
 
     Args:
-        target: (batch, classes) float32, NaN where nobody judged.
-        taught: a batch from `parse_teachers`.
+        target: (batch, classes) float32, NaN where nobody judged; or of steps, (batch, steps, classes).
+        taught: a batch from `parse_teachers`, or of `on_grid`.
         task: whose activation makes probabilities of logits.
         temperature: divides the logits.
 
     Returns:
-        (batch, classes) float32.
+        float32, of the target's shape.
     """
     unknown = tf.math.is_nan(taught["logits"])
     if task.exclusive:  # shares of a whole: with a part missing, the others say nothing
         unknown = tf.reduce_any(unknown, axis=-1, keepdims=True)
     logits = tf.where(unknown, 0.0, taught["logits"]) / temperature
-    return tf.where(taught["known"][:, None] & ~unknown, getattr(tf.nn, task.activation)(logits), target)
+    known = _beside(taught["known"], logits) & ~unknown
+    return tf.where(known, getattr(tf.nn, task.activation)(logits), target)
 
 
 Mixture = tuple[tf.Tensor, tf.Tensor]
@@ -112,7 +140,7 @@ def mix(values: tf.Tensor, mixture: Mixture) -> tf.Tensor:
 
 
 def mix_targets(target: tf.Tensor, mixture: Mixture) -> tf.Tensor:
-    """Targets mixed, (batch, classes) float32; what nobody judged (NaN) stays so, or leaves the larger part alone."""
+    """Targets mixed, (batch, …) float32; what nobody judged (NaN) stays so, or leaves the larger part alone."""
     mixed = mix(target, mixture)
     return tf.where(tf.math.is_nan(mixed), target, mixed)
 

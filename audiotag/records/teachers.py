@@ -12,6 +12,7 @@ import numpy as np
 
 from audiotag import progress, storage
 from audiotag.errors import AudiotagError, suggest
+from audiotag.records.step_grid import StepGrid
 
 if TYPE_CHECKING:
     from audiotag.records import Data
@@ -30,6 +31,7 @@ class Outputs:
         files: its shards.
         top: how many of the largest logits are stored, None: all.
         unknown: (classes,) bool, which classes it does not know.
+        steps: where the steps lie that it has outputs of too. None: it has none.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Outputs:
     files: Sequence[Path]
     top: int | None
     unknown: np.ndarray
+    steps: StepGrid | None = None
 
 
 def parse(text: str) -> dict[str, float]:
@@ -104,6 +107,7 @@ def card(data: Data, name: str) -> dict[str, Any]:
             f"teacher {name!r} has {value['classes']} classes, {data.name} has {len(data.labels)}: "
             "a teacher must know the same classes"
         )
+    _steps(data, name, value)
     return value
 
 
@@ -135,7 +139,25 @@ def _outputs(data: Data, name: str, weight: float, selected: Sequence[Shard]) ->
                 f"{shard.examples} records: delete {folder} and teach again"
             )
     unknown = np.array([label in without for label in data.labels])
-    return Outputs(name, weight, [folder / shard.name for shard in selected], stated.get("top"), unknown)
+    files = [folder / shard.name for shard in selected]
+    return Outputs(name, weight, files, stated.get("top"), unknown, _steps(data, name, stated))
+
+
+def _steps(data: Data, name: str, stated: dict[str, Any]) -> StepGrid | None:
+    return StepGrid.from_dict(stated["steps"], data.teacher_folder(name) / CARD) if "steps" in stated else None
+
+
+def with_steps(data: Data, teachers: str) -> list[str]:
+    """Names of those teachers that have outputs of steps.
+
+    Args:
+        data: an open data set.
+        teachers: their names and weights, see `parse`.
+
+    Raises:
+        AudiotagError: see `card`; also steps that are not stated.
+    """
+    return [name for name in parse(teachers) if _steps(data, name, card(data, name)) is not None]
 
 
 def coverage(data: Data, name: str, expression: str) -> float:

@@ -199,6 +199,18 @@ def _wrong_waveform(feature: Features, data: Data) -> str:
 def _teacher_check(data: Data, card: Mapping[str, Any]) -> Check:
     known = np.array([name not in card.get("classes_without", ()) for name in data.labels])
     top = card.get("top")
+    steps = card["steps"]["count"] if "steps" in card else 0
+
+    def check_steps(feature: Features, filled: bool) -> str:
+        stored, wanted = _bytes(feature, "step_logits"), 2 * steps * len(data.labels) * filled
+        if len(stored) != wanted:
+            return f"the teacher's outputs of steps have {len(stored)} bytes, its card counts {wanted}"
+        logits = np.frombuffer(stored, "<f2").reshape(-1, len(data.labels))
+        if not np.isfinite(logits[:, known]).all():
+            return "the teacher's outputs of steps hold NaN or infinite values"
+        if not np.isnan(logits[:, ~known]).all():
+            return "the teacher has outputs of steps for a class that its card does not count as known"
+        return ""
 
     def check(feature: Features, key: Key) -> str:
         stored = _bytes(feature, "logits")
@@ -209,11 +221,11 @@ def _teacher_check(data: Data, card: Mapping[str, Any]) -> Check:
             return "the teacher's outputs hold NaN or infinite values"
         if len(logits) and not np.isnan(logits[~known]).all():
             return "the teacher has outputs for a class that its card does not count as known"
-        return ""
+        return check_steps(feature, bool(stored))
 
     def check_top(feature: Features, key: Key) -> str:
         if not (stored := _bytes(feature, "top_logits")):
-            return ""
+            return check_steps(feature, False)
         classes, rest = list(feature["top_classes"].int64_list.value), feature["rest"].float_list.value[0]
         if len(stored) != 2 * top or len(classes) != top:
             return (
@@ -223,7 +235,7 @@ def _teacher_check(data: Data, card: Mapping[str, Any]) -> Check:
             return "the teacher's outputs hold NaN or infinite values"
         if not {*classes} <= {*np.flatnonzero(known)} or len({*classes}) < top:
             return "the teacher has outputs for a class twice, or for one that its card does not count as known"
-        return ""
+        return check_steps(feature, True)
 
     return check if top is None else check_top
 

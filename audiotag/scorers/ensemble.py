@@ -16,6 +16,31 @@ from audiotag.scorers.scorer import Scorer
 from audiotag.task import Task
 
 
+class Mean:
+    """The mean of what several say of the classes of a vocabulary, over those that know a class.
+
+    Args:
+        matchings: from the classes of each to those of the vocabulary.
+    """
+
+    def __init__(self, matchings: Sequence[vocabulary.Matching]) -> None:
+        self.matchings = matchings
+        known = np.stack([matching.known for matching in matchings])
+        self.kept = np.flatnonzero(known.any(axis=0))
+        """Which classes any of them knows, (kept,) int64."""
+        self._knows = known[:, self.kept]
+
+    def __call__(self, outputs: Sequence[np.ndarray]) -> np.ndarray:
+        """Outputs of each, (batch, …, its classes) of one type, to their mean, (batch, …, kept)."""
+        matched = []
+        for matching, values in zip(self.matchings, outputs, strict=True):
+            rows = matching.apply(values.reshape(-1, values.shape[-1]))
+            matched.append(rows.reshape(*values.shape[:-1], rows.shape[-1])[..., self.kept])
+        kind = matched[0].dtype
+        knows = self._knows.reshape(len(matched), *[1] * (matched[0].ndim - 1), -1)
+        return np.where(knows, matched, 0).sum(axis=0, dtype=kind) / knows.sum(axis=0).astype(kind)
+
+
 def of(
     members: Sequence[Scorer], labels: Labels, owner: str, task: Task | None = None, table: str | Path | None = None
 ) -> Scorer:
@@ -39,19 +64,17 @@ def of(
         listed = ", ".join(f"{name} {seconds:g} s" for seconds, name in fixed.items())
         raise AudiotagError(f"the members of an ensemble take windows of one length, received {listed}: choose others")
     matchings = [vocabulary.match(member.name, member.labels, labels, owner, table) for member in members]
-    known = np.stack([matching.known for matching in matchings])
-    kept = np.flatnonzero(known.any(axis=0))
-    knows = known[:, None, kept]
+    mean = Mean(matchings)
     logits = all(member.outputs == "logits" for member in members)
     kind = np.float32 if logits else np.float64
 
     def run(batch: tuple[np.ndarray, ...]) -> np.ndarray:
         outputs = []
-        for member, matching, inputs in zip(members, matchings, batch, strict=True):
+        for member, inputs in zip(members, batch, strict=True):
             raw = member.raw(inputs)
             values = member.logits_of(raw) if logits else member.uncalibrated(raw)
-            outputs.append(matching.apply(values)[:, kept])
-        return np.where(knows, outputs, 0).sum(axis=0, dtype=kind) / knows.sum(axis=0).astype(kind)
+            outputs.append(values.astype(kind))
+        return mean(outputs)
 
     name, first = "+".join(member.name for member in members), members[0]
     same = all(member.pad == first.pad for member in members)
@@ -65,7 +88,7 @@ def of(
         path=Path(name),
         input=SeveralInputs(tuple(member.name for member in members), tuple(member.input for member in members)),
         run=run,
-        labels=Labels(*(tuple(texts[index] for index in kept) for texts in (labels.names, labels.ids))),
+        labels=Labels(*(tuple(texts[index] for index in mean.kept) for texts in (labels.names, labels.ids))),
         task=first.task if task is None else Task(task),
         outputs="logits" if logits else "scores",
         seconds=next(iter(fixed), first.seconds),

@@ -13,7 +13,7 @@ from audiotag.clip_format import describe_speed
 from audiotag.errors import AudiotagError
 from audiotag.metrics.predictions import NotFiniteError
 from audiotag.records import Data, Declaration, clips
-from audiotag.scorers.inputs import Input, LogMelInput, SeveralInputs, WaveformInput, of_size, resampled_length
+from audiotag.scorers.inputs import Input, LogMelInput, Run, SeveralInputs, WaveformInput, of_size, resampled_length
 from audiotag.scorers.scorer import Scorer
 
 Batch = dict[str, Any]
@@ -123,27 +123,31 @@ class Reading:
         )
         return parts if isinstance(self.scorer.input, SeveralInputs) else parts[0]
 
-    def outputs(self, batch_size: int, split: str | None = None, **chosen: Any) -> Iterator[tuple[Batch, np.ndarray]]:
+    def outputs(
+        self, batch_size: int, split: str | None = None, run: Run | None = None, **chosen: Any
+    ) -> Iterator[tuple[Batch, np.ndarray]]:
         """Outputs of records, in the order of the files.
 
         Args:
             batch_size: records at a time; a short last batch is filled up.
             split: expression of splits. Default: all.
+            run: what computes them, of what the scorer takes. Default: `Scorer.raw`.
             chosen: shards and variants, as of `Data.batches`. Default: the untouched clips.
 
         Yields:
-            A batch, and what `Scorer.raw` gives for it: (batch, classes), float64.
+            A batch, and what `run` gives for it: (batch, …, classes).
 
         Raises:
             NotFiniteError: an output that is not finite, naming the clip.
         """
-        run = of_size(self.scorer.raw, batch_size)
+        run = of_size(self.scorer.raw if run is None else run, batch_size)
         for batch in self._batches(batch_size, split, chosen):
             raw = run(self.input(batch))
-            for row, column in np.argwhere(~np.isfinite(raw))[:1]:
+            for place in np.argwhere(~np.isfinite(raw))[:1]:
+                row, column = place[0], place[-1]
                 variant = f", variant {int(batch['variant'][row])}" if self.data.variants else ""
                 raise NotFiniteError(
-                    f"scores must be finite, {self.scorer.name} gives {raw[row, column]} for clip "
+                    f"scores must be finite, {self.scorer.name} gives {raw[tuple(place)]} for clip "
                     f"{batch['clip_id'][row]!r}{variant}, class {self.scorer.labels.names[column]!r}: its weights or "
                     "its input hold NaN or infinity; export or train it again"
                 )

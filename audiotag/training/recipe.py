@@ -51,8 +51,8 @@ class Recipe:
         label_weight: weight of the labels beside teachers, 0 to 1 (arXiv 2211.04772).
         temperature: divides the teachers' logits, above 0.
         strong_weight: share of the loss that is about strong labels, when each class sounds, 0 to 1; the rest is about
-            the clip. Needs a multilabel data set with onsets and offsets, and a network that keeps time. Of a data set
-            of notes 0 is 1: nothing but notes is learnt.
+            the clip. Needs a multilabel data set with onsets and offsets, or a teacher of steps (`audiotag teach
+            --frames`), and a network that keeps time. Of a data set of notes 0 is 1: nothing but notes is learnt.
         features: parts of the student to compare with the first live teacher's: "block5=block12,features", or "all".
         feature_weight: weight of that comparison, above 0.
         blockwise: give each of these parts, and the head, the teacher's features of the part before it, so that all of

@@ -13,6 +13,7 @@ from audiotag import records
 from audiotag.errors import AudiotagError
 from audiotag.models.frames import FrameSteps, frame_level, frame_steps
 from audiotag.models.notes import note_level
+from audiotag.records import teachers
 from audiotag.records.step_targets import drawing
 from audiotag.records.strong_labels import has_strong_labels
 from audiotag.task import Task
@@ -67,8 +68,8 @@ def step_lesson(recipe: Recipe, data: records.Data, network: keras.Model) -> Ste
     """What a resolved recipe teaches a network about its steps; None where that is nothing.
 
     Raises:
-        AudiotagError: a task whose steps are asked nothing, a data set without strong labels, or a network that keeps
-            no time.
+        AudiotagError: a task whose steps are asked nothing, a data set without strong labels nor a teacher of steps, or
+            a network that keeps no time.
     """
     if not recipe.strong_weight:
         return None
@@ -77,10 +78,11 @@ def step_lesson(recipe: Recipe, data: records.Data, network: keras.Model) -> Ste
         drawing(data.task)
     except AudiotagError as error:
         raise AudiotagError(f"{wanted}: {error}") from error
-    if not has_strong_labels(data, recipe.train):
+    stored = recipe.teacher is not None and bool(teachers.with_steps(data, recipe.teacher))
+    if not stored and not has_strong_labels(data, recipe.train):
         raise AudiotagError(
             f"{wanted} needs strong labels, {recipe.train} of {data.name} has none: build it from annotations with "
-            "onsets and offsets, or leave strong_weight out"
+            "onsets and offsets, name a teacher of steps (audiotag teach --frames), or leave strong_weight out"
         )
     asked = Task(data.task).asked_of_steps
     try:
@@ -88,4 +90,4 @@ def step_lesson(recipe: Recipe, data: records.Data, network: keras.Model) -> Ste
         steps = frame_steps(kept)
     except AudiotagError as error:
         raise AudiotagError(f"{wanted}: {error}") from error
-    return StepLesson(kept, steps, _LOSSES[asked](), recipe.strong_weight)
+    return StepLesson(kept, steps, _LOSSES[asked](), recipe.strong_weight, stored)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from audiotag import records
+from audiotag import models, records
 from audiotag.errors import AudiotagError
 from audiotag.records import Event
 
@@ -33,7 +33,7 @@ def source(noises: Callable[..., None], tmp_path: Path) -> Path:
 
 
 def test_events_are_kept_and_classes_are_those_of_the_tables(source: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    declared = records.declare("audioset_strong", source=source)
+    declared = records.declare("audioset_strong", source=source, classes="tables")
     assert ": 1 of 3 segments have no recording" in capsys.readouterr().err
     assert declared.labels.names == ("Rain (/m/rain)", "Dog", "Rain (/t/rain2)", "Hum")
     assert declared.labels.ids == ("/m/rain", "/m/0bt9lr", "/t/rain2", "/m/only_eval")
@@ -48,11 +48,25 @@ def test_events_are_kept_and_classes_are_those_of_the_tables(source: Path, capsy
 
 
 def test_the_classes_are_the_same_for_every_subset(source: Path) -> None:
-    evaluation = records.declare("audioset_strong", source=source, subset="eval")
-    assert evaluation.labels == records.declare("audioset_strong", source=source).labels
+    evaluation = records.declare("audioset_strong", source=source, subset="eval", classes="tables")
+    assert evaluation.labels == records.declare("audioset_strong", source=source, classes="tables").labels
     assert [clip.split for clip in evaluation.clips] == ["test"]
     (source / "audioset_train_strong.tsv").unlink()
-    assert records.declare("audioset_strong", source=source).labels.names == ("Hum",)
+    assert records.declare("audioset_strong", source=source, classes="tables").labels.names == ("Hum",)
+
+
+def test_the_classes_are_the_447_of_the_published_networks(source: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    declared = records.declare("audioset_strong", source=source)
+    published = models.audioset_strong_labels()
+    assert len(declared.labels) == 447
+    assert declared.labels == published == models.preset("fmn10_strong").vocabulary
+    dog, _, hum = declared.clips
+    # Of the ids above the list has the dog's alone; what is left out is said, its segments stay.
+    assert dog.events == (Event(0.0, 1.25, "Dog"), Event(2.0, 2.5, "Dog"))
+    assert (dog.labels, hum.labels, hum.events) == (("Dog",), (), ())
+    assert "events of 3 classes that are not trained are left out: Hum, Rain, Rain" in capsys.readouterr().err
+    with pytest.raises(AudiotagError, match="published or tables, received 'mine'"):
+        records.declare("audioset_strong", source=source, classes="mine")
 
 
 @pytest.mark.parametrize(
@@ -67,7 +81,7 @@ def test_a_broken_row_is_one_line(source: Path, row: str, message: str) -> None:
     with (source / "audioset_eval_strong.tsv").open("a", encoding="utf-8") as file:
         file.write(f"{row}\n")
     with pytest.raises(AudiotagError, match=message):
-        records.declare("audioset_strong", source=source)
+        records.declare("audioset_strong", source=source, classes="tables")
 
 
 def test_what_is_not_there_is_said(source: Path) -> None:

@@ -96,7 +96,21 @@ def speech_commands(root: Path, noises: Noises) -> None:
     write(root / "testing_list.txt", *names["c"])
 
 
-LAYOUTS = {layout.__name__: layout for layout in (audioset, esc50, fsd50k, openmic, dcase20, speech_commands)}
+def audioset_strong(root: Path, noises: Noises) -> None:
+    """Three classes, an event or two in each of six segments of training and four of evaluation."""
+    mids, header = ("/m/0bt9lr", "/m/06mb1", "/m/0gvgw0"), "segment_id\tstart_time_seconds\tend_time_seconds\tlabel"
+    write(root / "mid_to_display_name.tsv", *(f"{mid}\tClass {number}" for number, mid in enumerate(mids)))
+    for table, count in (("train", 6), ("eval", 4)):
+        videos = [f"{table[:4]}_{number:06d}" for number in range(count)]
+        rows = [f"{video}_0\t0.0{number}\t0.07\t{mids[number % 3]}" for number, video in enumerate(videos)]
+        rows += [f"{video}_0\t0.02\t0.1\t{mids[(number + 1) % 3]}" for number, video in enumerate(videos) if number % 2]
+        write(root / f"audioset_{table}_strong.tsv", header, *rows)
+        noises(root, *(f"{video}.wav" for video in videos))
+
+
+LAYOUTS = {
+    layout.__name__: layout for layout in (audioset, audioset_strong, esc50, fsd50k, openmic, dcase20, speech_commands)
+}
 
 
 @pytest.fixture(scope="module")
@@ -196,6 +210,24 @@ def test_audioset_is_taught_by_what_is_named(
     check(out / "audioset-mn01", ("balanced", "test"), 6)
     assert run_folder.recipe(out / "audioset-mn01")["teacher"] == "teacher"
     assert "published: mAP 48.3 of mn40 without ImageNet" in shown
+
+
+@pytest.mark.slow
+def test_a_network_learns_when_the_classes_of_audioset_sound(
+    recipe: Callable[..., tuple[Path, str]], source: Callable[[str], Path], tmp_path: Path
+) -> None:
+    from audiotag import frontend, models
+    from audiotag.clip_format import ClipFormat
+
+    labels = models.audioset_strong_labels()
+    card = models.ModelCard("frame_teacher", ClipFormat(labels, frontend.preset("efficientsed"), "multilabel", 10.0))
+    models.save(models.build("fmn01", classes=447), tmp_path / "frame_teacher.keras", card)
+    options = ("--teacher", tmp_path / "frame_teacher.keras", "--model", "fmn01", "--weights", "none", *SHORT)
+    out, shown = recipe("audioset_strong", "--source", source("audioset_strong"), *options)
+    check(out / "audioset_strong-fmn01", ("train", "test"), 4)
+    assert "% on the test split; published: PSDS1 42.3 of fmn10" in shown
+    resolved = run_folder.recipe(out / "audioset_strong-fmn01")
+    assert (resolved["strong_weight"], resolved["teacher"]) == (1.0, "frame_teacher")
 
 
 @pytest.mark.parametrize(

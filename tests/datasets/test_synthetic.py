@@ -38,6 +38,31 @@ def test_labels_are_the_labels_of_the_events_which_lie_inside_the_clip(mixtures)
         assert all(0 <= event.onset < event.offset <= mixtures.seconds for event in clip.events)
 
 
+def test_soundscapes_hold_several_short_events_that_overlap_and_can_be_heard():
+    scenes = records.declare("synthetic", clips=48, seconds=4.0, soundscapes=True)
+    overlapping = repeated = 0
+    for clip in scenes.clips:
+        assert {event.label for event in clip.events} == set(clip.labels)
+        assert 2 <= len(clip.labels) <= 4
+        assert list(clip.events) == sorted(clip.events, key=lambda event: (event.onset, event.label))
+        for event in clip.events:
+            assert 0.14 < event.offset - event.onset < 1.51
+            assert 0 <= event.onset < event.offset <= 4.0
+        pairs = zip(clip.events, clip.events[1:], strict=False)
+        overlapping += any(later.onset < earlier.offset for earlier, later in pairs)
+        repeated += len(clip.events) > len(clip.labels)
+    assert overlapping > 24
+    assert repeated > 24
+    clip = scenes.clips[0]
+    sound = waveform(scenes, clip)
+    covered = np.zeros(len(sound), bool)
+    for event in clip.events:
+        covered[round(event.onset * RATE) : round(event.offset * RATE)] = True
+    assert np.mean(sound[covered] ** 2) > 10 * np.mean(sound[~covered] ** 2)
+    with pytest.raises(AudiotagError, match="several classes"):
+        records.declare("synthetic", soundscapes=True, multilabel=False)
+
+
 def test_waveforms_have_the_stated_length_and_do_not_clip(mixtures):
     for clip in mixtures.clips[:24]:
         sound = waveform(mixtures, clip)

@@ -95,13 +95,14 @@ def test_a_network_learns_when_classes_sound_and_its_losses_are_shown_apart(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
 def test_a_run_with_everything_goes_on_with_the_same_bits(
-    halves: records.Data, kept_process: Callable[..., Any], tmp_path: Path
+    halves: records.Data, kept_process: Callable[..., Any], tmp_path: Path, backend: str
 ) -> None:
     from tests.training.test_trainee import check
 
     choices = CHOICES | {"epochs": 2, "strong_weight": 0.5, "accumulate": 2, "ema": 0.9, "augment": {"roll": 3}}
-    assert kept_process("tensorflow").call(check.interrupted, halves.path, tmp_path, choices)
+    assert kept_process(backend).call(check.interrupted, halves.path, tmp_path, choices)
 
 
 def test_the_steps_of_the_network_decide_how_targets_move(halves: records.Data) -> None:
