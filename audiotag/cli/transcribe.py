@@ -33,7 +33,10 @@ def transcribe(
     shortest: Annotated[float, typer.Option(help="Shorter notes are left out, seconds.")] = 0.05,
     channel: sources.Channel = None,
 ) -> None:
-    """Find the notes of a recording of any length: which key, from when to when, and how loud."""
+    """Find the notes of a recording, as MIDI or as a table.
+
+    Which key is struck when, how long it sounds and how hard; of recordings of any length.
+    """
     from audiotag import audio
     from audiotag.notes import picture as pictures
     from audiotag.tagging import note_formats
