@@ -8,12 +8,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from audiotag import storage
 from audiotag.errors import AudiotagError
 from audiotag.storage.locks import locked
 from audiotag.tagging.files import FileTags, shown_path
+
+if TYPE_CHECKING:
+    import pandas
 
 SETTINGS, JOURNAL = "tagging.json", "finished.jsonl"
 """What was asked for; and a line a recording whose results are there."""
@@ -98,6 +101,51 @@ class Results:
 
     def _name(self, recording: Path) -> str:
         return shown_path(recording.absolute().relative_to(self.root))
+
+
+def read(folder: Path) -> pandas.DataFrame:
+    """All results of a folder.
+
+    Returns:
+        A row a tag: file (its recording's place on this machine, str), start and end (seconds, float64), label, score
+        (float64), and time (as it was written, ISO 8601, None where it is not known).
+
+    Raises:
+        AudiotagError: no folder of results, or a format that is not read again.
+    """
+    import pandas
+
+    if not (folder / SETTINGS).is_file():
+        raise AudiotagError(f"{folder} holds no results of tagging: make them with `audiotag tag … --out {folder}`")
+    settings = storage.read_json(folder / SETTINGS)
+    readers = {"csv": _from_csv, "jsonl": _from_json_lines}
+    if (format := settings.get("format")) not in readers:
+        raise AudiotagError(
+            f"results are read from {' or '.join(readers)}, those of {folder} are {format}: tag again with --format csv"
+        )
+    tables = []
+    for name in sorted(_read_journal(folder / JOURNAL)):
+        path = folder / f"{name}.{format}"
+        if path.exists() and path.stat().st_size:
+            table = readers[format](path)
+            tables.append(table.assign(file=str(Path(settings["root"]) / name)))
+    columns = ["file", "start", "end", "label", "score", "time"]
+    if not tables:
+        return pandas.DataFrame(columns=columns)
+    found = pandas.concat(tables, ignore_index=True)[columns]
+    return found.assign(time=found["time"].astype(object).where(found["time"].notna(), None))
+
+
+def _from_csv(path: Path) -> pandas.DataFrame:
+    import pandas
+
+    return pandas.read_csv(path, dtype={"label": str, "time": str}, keep_default_na=False, na_values={"time": [""]})
+
+
+def _from_json_lines(path: Path) -> pandas.DataFrame:
+    import pandas
+
+    return pandas.DataFrame([json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()])
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

@@ -27,6 +27,8 @@ COMMANDS = (
     "compare",
     "export",
     "tag",
+    "summary",
+    "cut",
     "transcribe",
     "embed",
     "models",
