@@ -31,6 +31,8 @@ def tagger(context: str) -> AudioTagger:
     for weight in network.weights:
         if weight.name == "kernel":
             weight.assign(random.normal(0, 0.3 / weight.shape[0] ** 0.5, weight.shape))
+        elif weight.name == "bias":
+            weight.assign(np.zeros(weight.shape))
     return AudioTagger(network, notes.labels(), FRONT_END, "notes", seconds=10.0, pad="zero")
 
 
