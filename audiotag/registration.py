@@ -32,6 +32,7 @@ CLASSES = {
     "audiotag.tagging.tagger": ("AudioTagger",),
     "audiotag.training.layerwise": ("LayerwiseAdam",),
     "audiotag.training.losses": ("KnownCrossentropy",),
+    "audiotag.training.note_loss": ("NoteLoss",),
 }
 """Module to the classes in it that stand in saved files."""
 

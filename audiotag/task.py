@@ -1,4 +1,4 @@
-"""What is asked of a clip: exactly one class (multiclass), or any number of them (multilabel); all that follows."""
+"""What is asked of a clip: exactly one class (multiclass), any number of them (multilabel), or its notes."""
 
 from __future__ import annotations
 
@@ -16,21 +16,30 @@ if TYPE_CHECKING:
 class Task(StrEnum):
     """A task; in files it is its name. Nothing else in audiotag asks which task it is: it asks for what follows.
 
+    Of notes a clip's classes are the pitches that sound in it, any number of them; what is trained and transcribed is
+    when each note begins and ends, and how loud it is.
+
     Raises:
         AudiotagError: `Task("…")` of another name.
     """
 
     MULTICLASS = "multiclass"
     MULTILABEL = "multilabel"
+    NOTES = "notes"
 
     @classmethod
     def _missing_(cls, value: object) -> None:
-        raise AudiotagError(f"task must be multiclass or multilabel, received {value!r}")
+        raise AudiotagError(f"task must be multiclass, multilabel or notes, received {value!r}")
 
     @property
     def exclusive(self) -> bool:
         """Whether a clip has exactly one class, so that classes compete."""
         return self is Task.MULTICLASS
+
+    @property
+    def of_notes(self) -> bool:
+        """Whether its events are notes, whose onset, offset and velocity are learnt at every step of time."""
+        return self is Task.NOTES
 
     @property
     def activation(self) -> str:
@@ -44,13 +53,21 @@ class Task(StrEnum):
 
     @property
     def monitor(self) -> str:
-        """The validation metric by which the best epoch is kept unless somebody chooses."""
-        return "val_accuracy" if self.exclusive else "val_mAP"
+        """The validation metric by which the best epoch is kept unless somebody chooses; "last": the last one is.
+
+        Which pitches sound in a clip, which is what a validation of whole clips measures, says little of notes.
+        """
+        return "last" if self.of_notes else "val_accuracy" if self.exclusive else "val_mAP"
 
     @property
     def asked_of_steps(self) -> str | None:
         """What is asked of a step of time where strong labels say when something sounds; None: nothing."""
-        return None if self.exclusive else "active classes"
+        return None if self.exclusive else "notes" if self.of_notes else "active classes"
+
+    @property
+    def strong_weight(self) -> float:
+        """The share of the loss that is about steps where a recipe asks for none."""
+        return 1.0 if self.of_notes else 0.0
 
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
         """Softmax or sigmoid in float64, so that high logits keep their order.

@@ -14,7 +14,7 @@ FLOORS = (
     "startup storage",
     "tables",
     "audio labels task",
-    "frontend",
+    "frontend notes",
     "clip_format run_folder",
     "metrics runs",
     "augment",

@@ -92,7 +92,8 @@ class Policy:
             return waveform, tuple(events)
         chain = self._chain(sample_rate)
         if events:
-            timing.check_known(chain.leaves, self.name)
+            notes = any(getattr(event, "velocity", None) is not None for event in events)
+            timing.check_known(chain.leaves, self.name, notes)
         waveform = np.array(waveform, np.float32)
         with seeded(seed_for(seed, clip_id, variant)), warnings.catch_warnings():
             warnings.simplefilter("ignore")

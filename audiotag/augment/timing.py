@@ -12,6 +12,7 @@ import numpy as np
 
 from audiotag import audio
 from audiotag.errors import AudiotagError
+from audiotag.notes.rolls import HELD
 
 Span = tuple[float, float]
 
@@ -103,6 +104,8 @@ _KEEPS = {
     "TimeMask",
 }
 
+_SPOILS_NOTES = {"PitchShift": "makes other notes of them", "Reverse": "lets notes begin where they ended"}
+
 
 def _kind(transform: Any) -> str:
     """Name of an audiomentations transform; "" for anybody else's, whatever it is called."""
@@ -110,9 +113,20 @@ def _kind(transform: Any) -> str:
     return cls.__name__ if cls.__module__.split(".")[0] == "audiomentations" else ""
 
 
-def check_known(transforms: Iterable[Any], policy: str) -> None:
-    """Refuse transforms of which it is not known what they do to time: events could not follow them."""
+def check_known(transforms: Iterable[Any], policy: str, notes: bool = False) -> None:
+    """Refuse transforms of which it is not known what they do to time, and to notes: events could not follow them.
+
+    Args:
+        transforms: of audiomentations.
+        policy: its name, for messages.
+        notes: whether the events are notes, which have a pitch and begin with a stroke.
+    """
     for transform in transforms:
+        if notes and (reason := _SPOILS_NOTES.get(_kind(transform))):
+            raise AudiotagError(
+                f"policy {policy!r} has {_kind(transform)}, which {reason}: leave it out for clips of notes, or "
+                "choose 'light'"
+            )
         if _kind(transform) not in _MOVES and _kind(transform) not in _KEEPS:
             raise AudiotagError(
                 f"policy {policy!r} has {type(transform).__name__}, and where it moves events to is not known: "
@@ -135,11 +149,13 @@ def move(events: Sequence[Any], steps: Iterable[Applied], duration: float) -> tu
     for step in steps:
         if move_span := _MOVES.get(_kind(step.transform)):
             spans = [(event, [new for old in pieces for new in move_span(step, *old)]) for event, pieces in spans]
-    return tuple(
-        dataclasses.replace(event, onset=onset, offset=offset)
-        for event, pieces in spans
-        for onset, offset in _within(pieces, duration)
-    )
+    return tuple(_moved(event, onset, offset) for event, pieces in spans for onset, offset in _within(pieces, duration))
+
+
+def _moved(event: Any, onset: float, offset: float) -> Any:
+    """The event at its new place; a note whose beginning was cut off had begun before the clip."""
+    cut = onset == 0.0 != event.onset and getattr(event, "velocity", None) is not None
+    return dataclasses.replace(event, onset=onset, offset=offset, **({"velocity": HELD} if cut else {}))
 
 
 def _within(spans: Iterable[Span], duration: float) -> list[Span]:

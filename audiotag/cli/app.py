@@ -24,6 +24,7 @@ from audiotag.cli import (
     tag,
     teach,
     train,
+    transcribe,
 )
 from audiotag.cli.quiet import Quiet, silenceable
 
@@ -61,7 +62,8 @@ for command in (data.verify, data.inspect):
 for command in (
     *(teach.teach, train.train, sweep.sweep, runs.runs),
     *(calibrate.calibrate, evaluate.evaluate, compare.compare, export.export),
-    *(tag.tag, found.summary, found.cut, embed.embed, catalogue.models, presets.presets),
+    *(tag.tag, found.summary, found.cut, transcribe.transcribe),
+    *(embed.embed, catalogue.models, presets.presets),
 ):
     app.command()(silenceable(command))
 app.add_typer(bench.bench, name="bench")

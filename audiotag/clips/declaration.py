@@ -45,11 +45,19 @@ class Event:
 
     Of a declared clip they are the recording's own, whatever speed it is played at, as its start and end are. A build
     stores those of the waveform that the network hears.
+
+    Args:
+        onset: when it begins.
+        offset: when it ends.
+        label: name of its class; of a note, that of its pitch.
+        velocity: of a note, how hard it is struck, 1 to 127, or 0 where it had begun before the clip. None (default):
+            it is no note.
     """
 
     onset: float
     offset: float
     label: str
+    velocity: int | None = None
 
 
 @dataclass(frozen=True)
@@ -223,6 +231,7 @@ class Declaration:
             raise AudiotagError(f"clip {clip.clip_id!r}: {error}") from error
         for label in (*clip.labels, *(event.label for event in clip.events)):
             self.labels.index(label)
+        self._check_velocities(clip)
         if UNKNOWN in clip.columns:
             self._check_judged(clip)
         elif self.task.exclusive and len(clip.labels) != 1 and not (clip.fault and not clip.labels):
@@ -230,6 +239,15 @@ class Declaration:
                 f"a {self.task} clip has exactly one label, {clip.clip_id!r} has {len(clip.labels)}: "
                 "give it one, or declare the task multilabel"
             )
+
+    def _check_velocities(self, clip: Clip) -> None:
+        for event in clip.events:
+            stated = event.velocity is not None
+            if stated != self.task.of_notes or (stated and not 0 <= event.velocity <= 127):
+                raise AudiotagError(
+                    "the events of a notes data set have a velocity, 0 (begun before the clip) to 127, those of others "
+                    f"none, clip {clip.clip_id!r} of a {self.task} data set has {event}: correct it"
+                )
 
     def _check_judged(self, clip: Clip) -> None:
         flags = clip.judged(self.labels)

@@ -36,7 +36,16 @@ def prepared(network: keras.Model, log_mel: np.ndarray) -> tuple[keras.Model | N
     Returns:
         Log-mel to what the second takes, None for a network without such a part or with outputs that pass it by; and
         the rest.
+
+    Raises:
+        AudiotagError: recurrent layers, whose loops end the quantisers of both runtimes, and with them the process.
     """
+    recurrent = (keras.layers.RNN, keras.layers.Bidirectional)
+    if loops := [layer.name for layer in network._flatten_layers() if isinstance(layer, recurrent)]:
+        raise AudiotagError(
+            f"there are no recurrent layers in 8 bits, {network.name} has {', '.join(loops)}: choose --precision "
+            "dynamic, whose weights have 8 bits"
+        )
     copy = folded(network)
     for name, error in _mean_errors(network, log_mel).items():
         layer = copy.get_layer(name)

@@ -197,10 +197,27 @@ PRESETS = {
         LogMelConfig(
             name="librosa", sample_rate=22_050, window=2048, hop=512, fft=2048, fmax=11_025.0, padding="zero", **_SLANEY
         ),
+        # The bands of arXiv 1710.11153, which tell the notes of a piano apart; a frame every 20 ms.
+        LogMelConfig(
+            name="pitch",
+            sample_rate=16_000,
+            window=2048,
+            hop=320,
+            fft=2048,
+            mels=229,
+            fmin=30.0,
+            fmax=8_000.0,
+            mel_scale="htk",
+            mel_norm="slaney",
+            power=1,
+            floor="clamp",
+            symmetric_window=False,
+            preemphasis=0.0,
+        ),
     )
 }
 """Front ends by name: EfficientAT and its variants (hop in ms, mel bands), PaSST, EfficientSED, YAMNet (`tf.signal`),
-PANNs, and `librosa.feature.melspectrogram` in decibels."""
+PANNs, `librosa.feature.melspectrogram` in decibels, and "pitch", for notes."""
 
 
 def preset(name_or_config: str | LogMelConfig) -> LogMelConfig:

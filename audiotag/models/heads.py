@@ -8,6 +8,7 @@ from keras import layers, ops
 from audiotag.models.blocks import convolution, dense
 
 HEADS = ("mlp", "fully_convolutional", "multihead_attention_pooling", "frames")
+_RARE = -4.0  # the logit of one step in 55
 POOLINGS = ("linear_softmax", "attention", "max", "mean", "mean_logit")
 
 
@@ -88,6 +89,34 @@ def frames(x: keras.KerasTensor, classes: int, pooling: str) -> keras.KerasTenso
     logits = dense(x, classes, "frame_logits", dtype="float32")
     attention = dense(x, classes, "frame_attention", dtype="float32") if pooling == "attention" else None
     return pool(logits, pooling, attention)
+
+
+def notes(x: keras.KerasTensor, classes: int) -> keras.KerasTensor:
+    """What every step says of the notes of each class, layer "note_logits", and logits of the clip, both float32.
+
+    Four layers say of each pitch whether a note begins in the step, sounds, ends, and how loud it begins. The second
+    one is given what the first one says; no gradient goes that way back (arXiv 1710.11153). A clip's logit of a pitch
+    is the largest of its steps' that it sounds, layer "frame_logits".
+
+    Args:
+        x: (batch, steps, channels).
+        classes: number of pitches.
+    """
+    onset = _rare(x, classes, "onsets")
+    begun = ops.stop_gradient(ops.sigmoid(onset))
+    frame = _rare(layers.Concatenate(name="steps_and_onsets")([x, begun]), classes, "note_frames")
+    offset, velocity = _rare(x, classes, "offsets"), dense(x, classes, "velocities", dtype="float32")
+    # All of them lie on the way to the clip's logits, so that a file of these holds them.
+    stacked = ops.stack([onset, frame, offset, velocity], axis=-1)
+    stacked = layers.Activation("linear", dtype="float32", name="note_logits")(stacked)
+    return pool(layers.Activation("linear", dtype="float32", name="frame_logits")(stacked[..., 1]), "max")
+
+
+def _rare(x: keras.KerasTensor, classes: int, name: str) -> keras.KerasTensor:
+    """Logits of what most steps lack: the first guess is no, which it would take the bias long to learn."""
+    initializers = {"kernel_initializer": keras.initializers.RandomNormal(stddev=0.01)}
+    initializers["bias_initializer"] = keras.initializers.Constant(_RARE)
+    return layers.Dense(classes, dtype="float32", name=name, **initializers)(x)
 
 
 def pool(logits: keras.KerasTensor, pooling: str, attention: keras.KerasTensor | None = None) -> keras.KerasTensor:

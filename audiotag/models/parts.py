@@ -18,9 +18,11 @@ _FAMILIES = {
     "stem_convolution": "mn",
     "mel_normalization": "pann",
     "time_patches": "yamnet",
+    "note_logits": "notes",
     "block2_convolution": "hybrid",
 }
 _HEADS = {
+    "note_logits": "notes",
     "frame_logits": "frames",
     "logits_convolution": "fully_convolutional",
     "attention_and_value": "multihead_attention_pooling",
@@ -32,8 +34,9 @@ _HEADS = {
 _BY_CLASS = (
     *("logits", "logits_convolution", "logits_normalization"),
     *("attention_projection", "frame_logits", "frame_attention"),
+    *("onsets", "note_frames", "offsets", "velocities"),
 )
-_STAGE = re.compile(r"(stem|last|(?:block|encoder|gru|attention|tcn|hybrid)\d+)(?:_|$)")
+_STAGE = re.compile(r"(stem|last|(?:block|encoder|gru|attention|tcn|hybrid|context)\d+)(?:_|$)")
 
 
 @dataclass(frozen=True)
@@ -52,12 +55,12 @@ class Parts:
 
     @cached_property
     def family(self) -> str:
-        """Family of networks: "mn", "dymn", "fmn", "passt", "pann", "yamnet" or "hybrid"; "" for any other network."""
+        """Family: "mn", "dymn", "fmn", "passt", "pann", "yamnet", "notes" or "hybrid"; "" of any other network."""
         return next((family for mark, family in _FAMILIES.items() if mark in self._layers), "")
 
     @cached_property
     def head(self) -> str:
-        """Kind of head: one of `heads.HEADS`, "tokens" (PaSST) or "pann"; "" for any other."""
+        """Kind of head: one of `heads.HEADS`, "notes", "tokens" (PaSST) or "pann"; "" for any other."""
         return next((head for mark, head in _HEADS.items() if mark in self._layers), "")
 
     @cached_property
@@ -94,7 +97,8 @@ class Parts:
         """What the head makes its logits of; a map or steps where they are averaged. None where nothing says it.
 
         Of an MN or a DyMN the last convolution, of a PaSST the mean of its class and distillation tokens, of what
-        keeps time up to its logits (YAMNet, hybrids, any "frames" head) the steps, else the layer "features".
+        keeps time up to its logits (YAMNet, hybrids, any "frames" or "notes" head) the steps, else the layer
+        "features".
         """
         if self.family in ("mn", "dymn"):
             return self._layers["last_activation"].output
@@ -102,7 +106,8 @@ class Parts:
             layer = self._layers["features"]
             # What such a layer averages has the same mean.
             return layer.input if isinstance(layer, keras.layers.GlobalAveragePooling2D) else layer.output
-        return self._layers["frame_logits"].input if self.head == "frames" else None
+        last = {"frames": "frame_logits", "notes": "onsets"}.get(self.head)
+        return None if last is None else self._layers[last].input
 
     @cached_property
     def class_weights(self) -> dict[str, keras.Variable]:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 _DECLARED = ("name", "version", "task", "seconds", "pad", "speed", "labels", "clips")
-_EVENTS = ("event_onset", "event_offset", "event_class")
+_EVENTS = ("event_onset", "event_offset", "event_class", "event_velocity")
 
 
 def verify_deep(

@@ -28,6 +28,7 @@ def encode_example(
     waveform: np.ndarray | None = None,
     stored: StoredLogMel = FLOAT16,
     judged: np.ndarray | None = None,
+    velocities: Sequence[int] = (),
 ) -> bytes:
     """Serialise one view of one clip; the same arguments give the same bytes on every machine.
 
@@ -41,6 +42,7 @@ def encode_example(
         stored: how the log-mel is stored; where it is not, the feature `log_mel` is left out. Default: as float16.
         judged: (classes,) bool, stored as `weights` of the labels, 0 where nobody judged whether a class sounds; None:
             the feature is left out, all were.
+        velocities: of the events where they are notes, stored as `event_velocity`; else the feature is left out.
 
     Raises:
         ValueError: a value that float16 cannot hold, NaN and infinities included.
@@ -61,6 +63,8 @@ def encode_example(
             "event_offset": _float_feature(offsets),
             "event_class": _int64_feature(classes),
         }
+    if velocities:
+        features["event_velocity"] = _int64_feature(velocities)
     if judged is not None:
         features["weights"] = _float_feature(judged)
     if waveform is not None:

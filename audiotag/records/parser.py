@@ -33,6 +33,7 @@ _EVENTS = {
     "event_onset": tf.io.RaggedFeature(tf.float32),
     "event_offset": tf.io.RaggedFeature(tf.float32),
     "event_class": tf.io.RaggedFeature(tf.int64),
+    "event_velocity": tf.io.RaggedFeature(tf.int64),
 }
 
 
@@ -152,7 +153,8 @@ def parse_events(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
 
     Returns:
         `clip_id` (batch,) string and `variant` (batch,) int64; ragged, a row a record: `labels` int64, `event_onset`
-        and `event_offset` float32 in seconds, `event_class` int64.
+        and `event_offset` float32 in seconds, `event_class` int64, `event_velocity` int64, empty where events are no
+        notes.
     """
     return tf.io.parse_example(serialized, _KEY | {"labels": tf.io.RaggedFeature(tf.int64)} | _EVENTS)
 

@@ -22,7 +22,7 @@ import numpy as np
 from audiotag import storage
 from audiotag.augment import Policy
 from audiotag.clip_format import ClipFormat, describe_speed
-from audiotag.clips.declaration import UNKNOWN, Clip, Declaration
+from audiotag.clips.declaration import UNKNOWN, Clip, Declaration, Event
 from audiotag.clips.sources import Source
 from audiotag.frontend import LogMelConfig
 from audiotag.records.stored import FLOAT16, StoredLogMel
@@ -180,7 +180,7 @@ def _natural(name: str) -> list[tuple[int, int | str]]:
 def describe(declaration: Declaration, job: Job) -> dict[str, Any]:
     """Everything that decides the bytes of the records, ready for JSON."""
     fields = attrgetter("clip_id", "source", "labels", "split", "start", "end")
-    clips = [(*fields(clip), [vars(event) for event in clip.events]) for clip in declaration.clips]
+    clips = [(*fields(clip), [_of_event(event) for event in clip.events]) for clip in declaration.clips]
     if any(clip.columns for clip in declaration.clips):
         clips = [(*cells, dict(clip.columns)) for cells, clip in zip(clips, declaration.clips, strict=True)]
     if any(clip.fault for clip in declaration.clips):
@@ -208,6 +208,11 @@ def describe(declaration: Declaration, job: Job) -> dict[str, Any]:
         description["waveforms"] = WAVEFORMS
     description |= job.stored.describe()
     return json.loads(json.dumps(description))
+
+
+def _of_event(event: Event) -> dict[str, Any]:
+    """Its fields; the velocity of what is no note is left out, as records from before there were notes have it."""
+    return {name: value for name, value in vars(event).items() if value is not None}
 
 
 def difference(there: dict[str, Any], wanted: dict[str, Any]) -> str:

@@ -114,7 +114,8 @@ def examples(job: Job, clip: Clip) -> Iterator[bytes]:
             rows = [(event.onset, event.offset, wanted.labels.index(event.label)) for event in view_events]
             kept = view if job.waveforms else None
             values = log_mel(view, wanted.front_end)
-            yield encode_example(clip.clip_id, variant, values, labels, rows, kept, job.stored, judged)
+            velocities = [event.velocity for event in view_events if event.velocity is not None]
+            yield encode_example(clip.clip_id, variant, values, labels, rows, kept, job.stored, judged, velocities)
         except (AudioError, ValueError) as error:
             raise AudioError(f"variant {variant}: {_describe(error)}") from error
 

@@ -13,9 +13,10 @@ from audiotag.report.report import Report
 
 CLASS_METRICS = ("AUC", "F1", "precision", "recall")
 _RARE, _WEAK = 10, 0.5
+# By whether classes exclude each other.
 _KEY_FIGURES = {
-    "multilabel": ("mAP", "AUC", "lwlrap", "F1", "overall_ECE"),
-    "multiclass": ("accuracy", "mAP", "AUC", "F1", "overall_ECE"),
+    False: ("mAP", "AUC", "lwlrap", "F1", "overall_ECE"),
+    True: ("accuracy", "mAP", "AUC", "F1", "overall_ECE"),
 }
 _MEANINGS = {
     "mAP": "mean average precision: how well every class ranks its own clips first; 1 is perfect",
@@ -36,7 +37,7 @@ def key_figures(report: Report) -> list[dict[str, Any]]:
             "interval": bounds(report.intervals, name),
             "meaning": meaning,
         }
-        for name, meaning in ((name, _MEANINGS[name]) for name in _KEY_FIGURES[report.predictions.task])
+        for name, meaning in ((name, _MEANINGS[name]) for name in _KEY_FIGURES[report.predictions.task.exclusive])
     ]
 
 
@@ -79,7 +80,7 @@ def further_figures(report: Report) -> list[tuple[str, float, tuple[float, float
         "top_5": "right class among the best 5",
         "Brier": "Brier score, mean of classes",
     }
-    shown = _KEY_FIGURES[report.predictions.task]
+    shown = _KEY_FIGURES[report.predictions.task.exclusive]
     return [
         (title, report.summary[name], bounds(report.intervals, name))
         for name, title in titles.items()

@@ -16,7 +16,7 @@ from audiotag.frontend.config import preset as front_end_preset
 from audiotag.frontend.layer import LogMel
 from audiotag.labels import Labels
 from audiotag.models.frames import longest_frames, shortest_frames
-from audiotag.tagging import embeddings, events, tags
+from audiotag.tagging import embeddings, events, tags, transcribing
 from audiotag.tagging.calibration import Calibration
 from audiotag.tagging.waveform_model import Limits
 from audiotag.task import Task
@@ -141,4 +141,5 @@ class AudioTagger(keras.Model, HoldsClipFormat):
     scores = tags.scores
     tag = tags.tag
     events = events.events
+    transcribe = transcribing.transcribe
     embed = embeddings.embed

@@ -136,13 +136,7 @@ def parts_of_windows(
     """`of_windows` part after part; a file is computed while it is decoded (`computing.computed`)."""
     speed = speed_of(model, source)
     samples, step = window_and_hop(model, *(None if length is None else length / speed for length in (window, hop)))
-    if not isinstance(source, audio.Source):
-        signal = _waveform(source, sample_rate, model.sample_rate)
-    elif sample_rate is None:
-        signal = source if isinstance(source, audio.Recording) else audio.Recording(Path(source), speed=speed)
-    else:
-        raise AudiotagError(f"sample_rate is for waveforms, received {sample_rate} with a file: leave it out")
-
+    signal = _signal(model, source, sample_rate)
     lengths: dict[str, Any] = {"window": samples, "hop": step, "pad": pad or model.pad}
     lengths["whole"] = model.limits.shortest == model.limits.longest
 
@@ -157,6 +151,25 @@ def parts_of_windows(
         results = computed(run, parts(), concurrent=getattr(model, "concurrent", False))
     for part, outputs in results:
         yield part.starts, part.ends, outputs
+
+
+def as_waveform(model: WaveformModel, source: audio.Source | np.ndarray, sample_rate: int | None = None) -> np.ndarray:
+    """A file or waveform as a whole at the model's rate, (samples,) float32; arguments as of `of_windows`."""
+    signal = _signal(model, source, sample_rate)
+    return signal if isinstance(signal, np.ndarray) else audio.read(signal, model.sample_rate)
+
+
+def _signal(
+    model: WaveformModel, source: audio.Source | np.ndarray, sample_rate: int | None
+) -> audio.Recording | np.ndarray:
+    """A waveform at the model's rate, or a recording as it is to be played."""
+    if not isinstance(source, audio.Source):
+        return _waveform(source, sample_rate, model.sample_rate)
+    if sample_rate is not None:
+        raise AudiotagError(f"sample_rate is for waveforms, received {sample_rate} with a file: leave it out")
+    return (
+        source if isinstance(source, audio.Recording) else audio.Recording(Path(source), speed=speed_of(model, source))
+    )
 
 
 def on_waveforms(model: WaveformModel, network: keras.Model) -> keras.Model:

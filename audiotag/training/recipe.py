@@ -52,7 +52,7 @@ class Recipe:
         temperature: divides the teachers' logits, above 0.
         strong_weight: share of the loss that is about strong labels, when each class sounds, 0 to 1; the rest is about
             the clip. Needs a multilabel data set with onsets and offsets, or a teacher of steps (`audiotag teach
-            --frames`), and a network that keeps time.
+            --frames`), and a network that keeps time. Of a data set of notes 0 is 1: nothing but notes is learnt.
         features: parts of the student to compare with the first live teacher's: "block5=block12,features", or "all".
         feature_weight: weight of that comparison, above 0.
         blockwise: give each of these parts, and the head, the teacher's features of the part before it, so that all of
@@ -84,7 +84,7 @@ class Recipe:
         seed: seed of weights, order, dropout and mixup, 0 or more.
         monitor: "val_mAP", "val_accuracy" or "val_loss", by which the best epoch is kept, or "last" to keep the last
             one. Default: last without validation, and with a fold (which is reported on) unless patience is given;
-            else val_mAP where the task is multilabel, val_accuracy where it is multiclass.
+            else val_mAP where the task is multilabel, val_accuracy where it is multiclass, last where it is notes.
         patience: stop after this many epochs without a better one, at least 1. Default: never.
 
     Raises:
@@ -245,7 +245,7 @@ def resolve(recipe: Recipe, data: records.Data) -> Recipe:
     }
     choices = {name: choice for name in implied if (choice := getattr(recipe, name)) is not None}
     if recipe.monitor == "val_accuracy" and not data.task.exclusive:
-        raise AudiotagError(f"{data.name} is multilabel: monitor 'val_mAP' or 'val_loss', received 'val_accuracy'")
+        raise AudiotagError(f"{data.name} is {data.task}: monitor 'val_mAP' or 'val_loss', received 'val_accuracy'")
     for name in () if recipe.teacher is None else teachers.parse(recipe.teacher):
         if name not in data.teachers:
             known = suggest(name, data.teachers) if data.teachers else "it has none yet, see `audiotag teach`"
@@ -258,6 +258,7 @@ def resolve(recipe: Recipe, data: records.Data) -> Recipe:
     files = {"data": str(storage.place(recipe.data).resolve())}
     files |= {name: path and str(path) for name in ("weights", "live_teacher") for path in [getattr(recipe, name)]}
     splits = {"train": train, "validation": validation, "fold": None}
+    choices["strong_weight"] = recipe.strong_weight or data.task.strong_weight
     resolved = dataclasses.replace(recipe, **files, **splits, **implied | choices)
     resolved.schedule(0)  # a rate or a length out of range shows here, before anything is written
     return resolved

@@ -12,10 +12,12 @@ from keras import ops
 from audiotag import records
 from audiotag.errors import AudiotagError
 from audiotag.models.frames import FrameSteps, frame_level, frame_steps
+from audiotag.models.notes import note_level
 from audiotag.records import teachers
 from audiotag.records.step_targets import drawing
 from audiotag.records.strong_labels import has_strong_labels
 from audiotag.task import Task
+from audiotag.training.note_loss import NoteLoss
 from audiotag.training.recipe import Recipe
 
 
@@ -39,8 +41,8 @@ class StepCrossentropy(keras.losses.Loss):
 
 
 # By what `Task.asked_of_steps` says: the network up to what it gives of every step, and its loss.
-_STEPS_OF: dict[str, Callable[[keras.Model], keras.Model]] = {"active classes": frame_level}
-_LOSSES: dict[str, type[keras.losses.Loss]] = {"active classes": StepCrossentropy}
+_STEPS_OF: dict[str, Callable[[keras.Model], keras.Model]] = {"active classes": frame_level, "notes": note_level}
+_LOSSES: dict[str, type[keras.losses.Loss]] = {"active classes": StepCrossentropy, "notes": NoteLoss}
 
 
 @dataclass(frozen=True)

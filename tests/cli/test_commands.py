@@ -29,6 +29,7 @@ COMMANDS = (
     "tag",
     "summary",
     "cut",
+    "transcribe",
     "embed",
     "models",
     "presets",

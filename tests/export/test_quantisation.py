@@ -17,7 +17,7 @@ from onnx import TensorProto
 
 from audiotag import audio, models
 from audiotag.errors import AudiotagError
-from audiotag.export import Form, export, quantisation
+from audiotag.export import Form, export, formats, quantisation
 from audiotag.labels import Labels
 from audiotag.models import mn
 from audiotag.tagging import AudioTagger
@@ -159,3 +159,20 @@ def test_an_onnx_file_stores_rounded_weights_and_computes_with_them(source, clip
     # In float16 the file holds kernels that have taken up their normalisations.
     np.testing.assert_allclose(received, rounded(clips).numpy(), atol=1e-4 if precision == "float16" else 2e-6)
     assert np.abs(received - source[2]).max() > (2e-5 if precision == "float16" else 2e-4)
+
+
+@pytest.mark.parametrize("to", ["litert", "onnx"])
+def test_recurrent_layers_in_eight_bits_are_refused_where_a_quantiser_would_end_the_process(
+    clips, tmp_path, to
+) -> None:
+    entry = keras.Input((None, 128, 1))
+    steps = layers.Reshape((-1, 8))(layers.AveragePooling2D((1, 16))(entry))
+    network = keras.Model(entry, layers.Dense(5)(layers.GRU(4, name="gru")(steps)), name="recurrent")
+    tagger = AudioTagger(network, Labels(tuple("abcde")), seconds=SAMPLES / RATE)
+    for number, clip in enumerate(clips):
+        audio.write(tmp_path / "sounds" / f"{number:02}.wav", clip, RATE)
+    source = models.save(tagger, tmp_path / "tagger.keras")
+    out = tmp_path / f"x{formats.load(to).SUFFIX}"
+    with pytest.raises(AudiotagError, match="no recurrent layers in 8 bits, recurrent has gru"):
+        export(source, Form(to, "int8"), out, clips=tmp_path / "sounds")
+    assert not out.exists()

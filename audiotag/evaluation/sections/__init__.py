@@ -18,6 +18,7 @@ SECTIONS = (
     "folds",
     "slices",
     "sound_events",
+    "notes",
 )
 """Modules of this package in the order of showing: also the keys of `metrics.json` and the groups of TensorBoard."""
 

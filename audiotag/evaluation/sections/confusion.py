@@ -10,13 +10,14 @@ from audiotag.report.chart import Matrix
 from audiotag.report.section import Section, Table
 
 _LISTED, _DRAWN = 20, 60
+# By whether classes exclude each other.
 _HOW = {
-    "multiclass": "Clips of the class at the left were taken for the class at its right so often.",
-    "multilabel": "In clips of the class at the left, a false alarm of the class at its right was raised so often.",
+    True: "Clips of the class at the left were taken for the class at its right so often.",
+    False: "In clips of the class at the left, a false alarm of the class at its right was raised so often.",
 }
 _CELLS = {
-    "multiclass": "the diagonal counts the clips that are right",
-    "multilabel": "the diagonal counts the clips whose class was found, other cells false alarms",
+    True: "the diagonal counts the clips that are right",
+    False: "the diagonal counts the clips whose class was found, other cells false alarms",
 }
 
 
@@ -24,13 +25,13 @@ def measure(evaluation: Evaluation) -> Section:
     """The strongest confusions, and the matrix of at most 60 classes, the most confused ones."""
     predictions = evaluation.predictions
     counts, clips = confusion(predictions)
-    names, task = predictions.labels.names, predictions.task
+    names, exclusive = predictions.labels.names, predictions.task.exclusive
     table = Table(["true class", "predicted as", "times", "of clips", "share"], strongest(counts, clips, names))
     return Section(
         "Confusions",
-        how=_HOW[task] if table.rows else "None: no class was taken for another.",
+        how=_HOW[exclusive] if table.rows else "None: no class was taken for another.",
         tables=(table,) if table.rows else (),
-        figures=(_matrix(counts, clips, names, task),),
+        figures=(_matrix(counts, clips, names, exclusive),),
     )
 
 
@@ -42,13 +43,13 @@ def strongest(counts: np.ndarray, clips: np.ndarray, names: tuple[str, ...]) -> 
     ]
 
 
-def _matrix(counts: np.ndarray, clips: np.ndarray, names: tuple[str, ...], task: str) -> Matrix:
-    title, chosen = "Confusion matrix" if task == "multiclass" else "Hits and false alarms", np.arange(len(names))
+def _matrix(counts: np.ndarray, clips: np.ndarray, names: tuple[str, ...], exclusive: bool) -> Matrix:
+    title, chosen = "Confusion matrix" if exclusive else "Hits and false alarms", np.arange(len(names))
     if len(names) > _DRAWN:
         chosen = most_confused(counts, clips, _DRAWN)
         title += f": the {_DRAWN} most confused of {len(names)} classes"
     caption = (
-        f"Rows are true classes, columns predicted ones; {_CELLS[task]}. The darker, the larger the share of the "
+        f"Rows are true classes, columns predicted ones; {_CELLS[exclusive]}. The darker, the larger the share of the "
         "row's clips."
     )
     shown = tuple(names[index] for index in chosen)

@@ -27,15 +27,14 @@ def measure(evaluation: Evaluation) -> Section:
             f"Brier {figure(evaluation.summary['Brier'])}",
         ),
         scalars=scalars,
-        figures=(_diagram(after, before, evaluation.predictions.task),),
+        figures=(_diagram(after, before, evaluation.predictions.task.exclusive),),
         values={"reliability": after, "uncalibrated": before},
     )
 
 
-def _diagram(after: Reliability, before: Reliability | None, task: str) -> Plot:
+def _diagram(after: Reliability, before: Reliability | None, exclusive: bool) -> Plot:
     """Observed frequency against mean score."""
-    multiclass = task == "multiclass"
-    share = "share of clips that are right" if multiclass else "share of pairs that have the class"
+    share = "share of clips that are right" if exclusive else "share of pairs that have the class"
     lines, grey = [DIAGONAL], ""
     if before is not None:
         lines.append(_bins(before, "second", "before calibration"))
@@ -43,7 +42,7 @@ def _diagram(after: Reliability, before: Reliability | None, task: str) -> Plot:
     lines.append(_bins(after, "first", "" if before is None else "after calibration"))
     caption = (
         "On the dashed line a score of 0.8 is right in 8 of 10 cases; below it the scores promise too much. "
-        f"Small dots stand for few {'clips' if multiclass else 'pairs'}.{grey}"
+        f"Small dots stand for few {'clips' if exclusive else 'pairs'}.{grey}"
     )
     return Plot("reliability", "Reliability", Axis("mean score"), Axis(share), tuple(lines), caption)
 

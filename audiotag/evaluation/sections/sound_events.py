@@ -67,10 +67,18 @@ class SoundEvents:
 
 
 def measure(evaluation: Evaluation) -> Section | None:
-    """How well a network finds the events of a split whose strong labels are known; None where there are none."""
+    """How well a network finds the events of a split whose strong labels are known; None where there are none.
+
+    Notes have a section of their own.
+    """
     scored = evaluation.scored[0]
     network, data = scored.network, scored.data
-    if len(evaluation.scored) > 1 or network is None or scored.scorer.labels.names != data.labels.names:
+    if (
+        len(evaluation.scored) > 1
+        or network is None
+        or data.task.of_notes
+        or scored.scorer.labels.names != data.labels.names
+    ):
         return None
     if reason := note(network, data, scored.split):
         return Section(_TITLE, notes=(reason,), values={"sound_events": None})

@@ -1,0 +1,149 @@
+"""Training on notes: from records to a run that hears when tones begin, its report, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from audiotag import audio, notes, records, scorers
+from audiotag.augment import policy
+from audiotag.clips.pieces import clips_of_piece
+from audiotag.errors import AudiotagError
+from audiotag.evaluation.sections import notes as section_of_notes
+from audiotag.evaluation.sections import sound_events
+from audiotag.frontend import LogMelConfig
+from audiotag.models.frames import FrameSteps
+from audiotag.notes import Grid, Note, draw
+from audiotag.notes.rolls import rows_of
+from audiotag.records import Clip, Declaration, Event
+from audiotag.records.recorded_notes import recorded_notes
+from audiotag.training import Recipe
+from audiotag.training.fitting import Training, fit
+from audiotag.training.network import starting_network
+from audiotag.training.recipe import resolve
+from tests.in_process import ThisProcess
+
+RATE, SECONDS = 8000, 2.0
+FRONT_END = LogMelConfig(
+    name="tones", sample_rate=RATE, window=400, hop=160, fft=512, mels=40, fmax=4000.0, preemphasis=0.0
+)
+PITCHES = (60, 69, 78, 87)
+PIECES = 12
+
+
+def piece(number: int) -> list[Note]:
+    """Tones one after the other, none shorter than 0.3 s; some reach from one clip into the next."""
+    random = np.random.default_rng(number)
+    made, now = [], 0.1
+    while now < 3.3:
+        length = round(random.uniform(0.3, 0.6), 2)
+        made.append(Note(now, now + length, int(random.choice(PITCHES)), 80))
+        now = round(now + length + 0.15, 2)
+    return made
+
+
+def sound(played: list[Note]) -> np.ndarray:
+    time = np.arange(4 * RATE) / RATE
+    waveform = np.random.default_rng(0).normal(scale=0.003, size=len(time))
+    for note in played:
+        sounding = (time >= note.onset) & (time < note.offset)
+        waveform += 0.3 * np.sin(2 * np.pi * 440 * 2 ** ((note.pitch - 69) / 12) * time) * sounding
+    return waveform.astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def tones(tmp_path_factory: pytest.TempPathFactory) -> records.Data:
+    folder = tmp_path_factory.mktemp("tones")
+    clips: list[Clip] = []
+    for number in range(PIECES):
+        audio.write(folder / f"{number}.wav", sound(piece(number)), RATE)
+        whole = Clip(f"piece{number}", f"{number}.wav", (), "train" if number < 7 else "test")
+        clips += clips_of_piece(whole, piece(number), 4.0, SECONDS)
+    about = {"name": "tones", "version": "1", "licence": "CC0", "citation": "none", "seconds": SECONDS}
+    declared = Declaration(**about, task="notes", labels=notes.labels(), clips=tuple(clips), root=folder, pad="zero")
+    records.build(declared, folder / "data", front_end=FRONT_END, engine=ThisProcess())
+    return records.open(folder / "data")
+
+
+def test_the_notes_of_recordings_come_back_from_their_clips(tones: records.Data) -> None:
+    found = recorded_notes(tones, "test")
+    assert list(found) == [f"{number}.wav" for number in range(7, PIECES)]
+    for name, own in found.items():
+        expected = piece(int(name.removesuffix(".wav")))
+        assert [note.pitch for note in own.notes] == [note.pitch for note in expected]
+        times = [(note.onset, note.offset) for note in expected]
+        np.testing.assert_allclose([(note.onset, note.offset) for note in own.notes], times, atol=1e-5)
+        assert list(own.clips.values()) == [0.0, 2.0]
+
+
+def test_a_batch_holds_the_roll_of_every_clip(tones: records.Data) -> None:
+    options = {"steps": FrameSteps(1, 1), "keys": True, "batch_size": 3, "variants": 0}
+    rolls = {}
+    for _, target, clip_ids, _ in tones.read("all", **options):
+        assert target["label"].shape[1:] == (88,)
+        rolls |= dict(zip([key.decode() for key in clip_ids.numpy()], target["steps"].numpy(), strict=True))
+    assert len(rolls) == 2 * PIECES
+    for number in range(PIECES):
+        whole = draw(rows_of(piece(number)), Grid(201, 0.02))
+        np.testing.assert_array_equal(rolls[f"piece{number}#0.000"][:100], whole[:100])
+        # What was struck in the clip before has no onset here.
+        np.testing.assert_array_equal(rolls[f"piece{number}#2.000"][1:100, :, :2], whole[101:200, :, :2])
+
+
+def test_a_small_run_hears_when_tones_begin(tones: records.Data, tmp_path: Path) -> None:
+    choices = {"model": "notes", "model_options": {"width": 0.5, "units": 16, "dropout": 0.0, "context": "convolution"}}
+    choices |= {"epochs": 30, "batch_size": 7, "learning_rate": 0.01, "mixup": 0.0, "validation": "none", "warmup": 2}
+    recipe = resolve(Recipe(tones.path, **choices), tones)
+    assert (recipe.strong_weight, recipe.monitor) == (1.0, "last")
+    run = fit(Training(starting_network(recipe, tones)[0], tones, recipe, tmp_path / "run"))
+    scorer = scorers.open(run.tagger)
+    scored = SimpleNamespace(network=scorer.network, data=tones, split="test")
+    evaluation = SimpleNamespace(scored=(scored,))
+    section = section_of_notes.measure(evaluation)
+    assert section.scalars["onset_F1"] > 0.8
+    assert section.conclusions[0].startswith("notes, F1: onsets ")
+    assert (section.facts["recordings"], section.facts["intervals"]) == ("5", "95%, of 1,000 draws of recordings")
+    low, high = section.values["notes"].intervals["onset_F1"]
+    assert 0 <= low <= section.scalars["onset_F1"] <= high <= 1
+    assert sound_events.measure(evaluation) is None
+
+
+def test_the_section_is_that_of_notes_alone(multilabel_data: records.Data) -> None:
+    scored = SimpleNamespace(network=object(), data=multilabel_data, split="test")
+    assert section_of_notes.measure(SimpleNamespace(scored=(scored,))) is None
+    with pytest.raises(AudiotagError, match="tones is multilabel: name another"):
+        recorded_notes(multilabel_data, "test")
+
+
+def test_another_network_cannot_learn_notes(tones: records.Data) -> None:
+    from audiotag.models import build
+    from audiotag.training.steps import step_lesson
+
+    recipe = resolve(Recipe(tones.path, model="mn01", validation="none"), tones)
+    with pytest.raises(AudiotagError, match="a head of notes, received mn01"):
+        step_lesson(recipe, tones, build("mn01", classes=88, mels=40))
+
+
+@pytest.mark.parametrize(("task", "velocity"), [("notes", None), ("multilabel", 64), ("notes", 128)])
+def test_a_velocity_is_that_of_notes(tmp_path: Path, task: str, velocity: int | None) -> None:
+    clip = Clip("a", "a.wav", ("C4",), "train", events=(Event(0.0, 1.0, "C4", velocity),))
+    about = {"name": "x", "version": "1", "licence": "CC0", "citation": "none", "seconds": 1.0, "root": tmp_path}
+    with pytest.raises(AudiotagError, match="the events of a notes data set have a velocity"):
+        Declaration(**about, task=task, labels=notes.labels(), clips=(clip,))
+
+
+def test_what_changes_the_pitch_is_refused_and_a_cut_onset_is_none() -> None:
+    event = Event(0.1, 0.9, "C4", 64)
+    waveform = np.zeros(RATE, np.float32)
+    with pytest.raises(AudiotagError, match="has PitchShift, which makes other notes of them"):
+        policy("standard").apply(waveform, RATE, seed=0, clip_id="a", variant=1, events=[event])
+    moved = [
+        each
+        for variant in range(1, 30)
+        for each in policy("light").apply(waveform + 0.1, RATE, seed=0, clip_id="a", variant=variant, events=[event])[1]
+    ]
+    assert {each.velocity for each in moved if each.onset > 0} == {64}
+    assert {each.velocity for each in moved if each.onset == 0} <= {0}
