@@ -33,6 +33,7 @@ CLASSES = {
     "audiotag.training.layerwise": ("LayerwiseAdam",),
     "audiotag.training.losses": ("KnownCrossentropy",),
     "audiotag.training.note_loss": ("NoteLoss",),
+    "audiotag.training.steps": ("StepCrossentropy",),
 }
 """Module to the classes in it that stand in saved files."""
 

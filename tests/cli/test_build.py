@@ -32,8 +32,8 @@ def test_help_lists_the_options_of_the_data_set_that_is_named(command: Command, 
 
 
 def test_an_unknown_data_set_is_one_line_in_its_help_too(refuse: Refuse) -> None:
-    assert "'nonsense' is neither a file nor one of audiotag's datasets: choose one (known:" in refuse(
-        "build", "nonsense", "--help"
+    assert "'zzzz' is neither a file nor one of audiotag's datasets: choose one (known:" in refuse(
+        "build", "zzzz", "--help"
     )
 
 

@@ -157,7 +157,7 @@ def test_an_onnx_file_stores_rounded_weights_and_computes_with_them(source, clip
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     (received,) = onnxruntime.InferenceSession(path, options).run(None, {"waveform": clips})
     # In float16 the file holds kernels that have taken up their normalisations.
-    np.testing.assert_allclose(received, rounded(clips).numpy(), atol=1e-4 if precision == "float16" else 2e-6)
+    np.testing.assert_allclose(received, rounded(clips).numpy(), atol=1e-3 if precision == "float16" else 2e-6)
     assert np.abs(received - source[2]).max() > (2e-5 if precision == "float16" else 2e-4)
 
 

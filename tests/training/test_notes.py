@@ -127,6 +127,16 @@ def test_another_network_cannot_learn_notes(tones: records.Data) -> None:
         step_lesson(recipe, tones, build("mn01", classes=88, mels=40))
 
 
+def test_a_teacher_says_nothing_of_the_notes_of_steps(tones: records.Data) -> None:
+    from audiotag import distill
+    from audiotag.models import build
+    from audiotag.tagging import AudioTagger
+
+    teacher = AudioTagger(build("mn01", classes=88, mels=40), notes.labels(), FRONT_END, seconds=SECONDS, pad="zero")
+    with pytest.raises(AudiotagError, match="tones is a data set of notes, whose steps are asked four things"):
+        distill.teach(tones, scorers.open(teacher), name="t", frames=True)
+
+
 @pytest.mark.parametrize(("task", "velocity"), [("notes", None), ("multilabel", 64), ("notes", 128)])
 def test_a_velocity_is_that_of_notes(tmp_path: Path, task: str, velocity: int | None) -> None:
     clip = Clip("a", "a.wav", ("C4",), "train", events=(Event(0.0, 1.0, "C4", velocity),))
