@@ -40,7 +40,7 @@ def tagger(name: str, sounds: Path) -> AudioTagger:
         return scorers.load(architecture)
     front_end = preset("yamnet" if architecture == "yamnet" else "efficientat")
     classes = int(classes or 527)
-    network = models.build(architecture, classes=classes, weights=weights or None)
+    network = models.build(architecture, classes=classes, weights=weights or None, mels=front_end.mels)
     seconds = 0.975 if architecture == "yamnet" else 10.0
     made = AudioTagger(network, Labels(tuple(map(str, range(classes)))), front_end, seconds=seconds)
     if not weights:
