@@ -28,8 +28,7 @@ def frame_level(network: keras.Model) -> keras.Model:
     """The network up to the logits of every step of time, sharing its weights.
 
     What the steps are depends on the head. A network with the "frames" or "notes" head, a hybrid and YAMNet have
-    them. The
-    published heads give them without being trained anew:
+    them. The published heads give them without being trained anew:
 
     - "fully_convolutional": the mean over frequency of its map of logits. The clip's logits are the mean of the steps.
     - "mlp": what each step adds to the clip's logits, as a class activation map (arXiv 1512.04150). Its hidden layer

@@ -225,7 +225,8 @@ def test_a_run_that_was_killed_goes_on_and_the_folder_holds_the_same(
     process = start("--quiet", *tag, "--out", "out", program=HOLDS)
     assert process.stderr.readline() == "reached\n"
     written = tmp_path / "out" / "20210503_060000.wav.csv"
-    while not (tmp_path / "out" / "finished.jsonl").is_file():
+    journal = tmp_path / "out" / "finished.jsonl"
+    while not (journal.is_file() and journal.read_bytes().endswith(b"\n")):  # entered, not only written
         assert process.poll() is None
     process.kill()
     process.communicate()
