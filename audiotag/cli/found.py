@@ -68,7 +68,8 @@ def cut(
     from audiotag.tagging import cutting
     from audiotag.tagging import results as folder
 
-    made, reasons = cutting.cut(folder.read(results), out, best=best, padding=padding)
+    channel = folder.settings_of(results).get("channel")
+    made, reasons = cutting.cut(folder.read(results), out, best=best, padding=padding, channel=channel)
     for recording, reason in reasons.items():
         typer.echo(f"audiotag: {recording}: {reason}", err=True)
     typer.echo(f"{out} holds {made} clips")

@@ -9,6 +9,7 @@ import typer
 
 from audiotag import storage
 from audiotag.cli import sources
+from audiotag.errors import AudiotagError
 from audiotag.startup import import_tensorflow_quietly
 
 
@@ -77,7 +78,7 @@ def tag(
         results = tagging.tag_files(tagger, sounds, **options)
         return int(formats.write(results, format, several=len(sounds) > 1) > 0)
     settings = {"model": tagger.name, "sha256": tagger.sha256, **options, "format": format, "audiotag": __version__}
-    with Results.opened(out, settings, formats.suffix_of(format), sounds) as folder:
+    with Results.opened(out, settings, formats.suffix_of(format), paths) as folder:
         missing = folder.missing(sounds)
         if finished := len(sounds) - len(missing):
             progress.say(f"{out} holds the results of {finished} of {len(sounds)} recordings already")
@@ -89,6 +90,13 @@ def _labels(given: list[str] | None) -> list[str]:
     """Names of labels: themselves, or the lines of files that are named."""
     names = []
     for text in given or []:
-        lines = Path(text).read_text(encoding="utf-8-sig").splitlines() if Path(text).is_file() else [text]
+        lines = _lines(Path(text)) if Path(text).is_file() else [text]
         names += [line.strip() for line in lines if line.strip()]
     return names
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise AudiotagError(f"a list of labels is text in UTF-8, {path} is none: save it as such") from error

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     import pandas
 
 
-def cut(found: pandas.DataFrame, out: Path, *, best: int = 20, padding: float = 1.0) -> tuple[int, dict[str, str]]:
+def cut(
+    found: pandas.DataFrame, out: Path, *, best: int = 20, padding: float = 1.0, channel: str | None = None
+) -> tuple[int, dict[str, str]]:
     """Write the best tags of every label as WAV files of the recordings' own rate, mono, a folder a label.
 
     Args:
@@ -21,6 +23,7 @@ def cut(found: pandas.DataFrame, out: Path, *, best: int = 20, padding: float = 
         out: folder of the clips; a file that is there already stays.
         best: tags of a label, those of the highest scores, at least 1.
         padding: seconds before and after each.
+        channel: as of `audio.Recording`.
 
     Returns:
         How many clips are there now, and the reason by recording where one could not be read.
@@ -43,7 +46,8 @@ def cut(found: pandas.DataFrame, out: Path, *, best: int = 20, padding: float = 
                 if not target.exists():
                     rate = audio.info(recording).sample_rate
                     start, end = max(row.start - padding, 0.0), row.end + padding
-                    audio.write(target, audio.read(recording, rate, start=start, end=end), rate)
+                    source = audio.Recording(recording, channel)
+                    audio.write(target, audio.read(source, rate, start=start, end=end), rate)
                 made += 1
             except (AudiotagError, OSError) as error:
                 reasons[str(recording)] = str(error)

@@ -24,6 +24,7 @@ from audiotag.tagging.waveform_model import (
     on_waveforms,
     pad_of_vectors,
     speed_of,
+    whole,
     window_and_hop,
 )
 
@@ -150,7 +151,7 @@ def _window(model: WaveformModel, window: float | None, timestamps: bool, speed:
 
 def _every_window(model: WaveformModel, source: audio.Source | np.ndarray, layers: Layers, *lengths: Any) -> Embeddings:
     run, pad = network_of(model, layers).predict_on_batch, pad_of_vectors(model)
-    starts, ends, vectors = of_windows(model, run, source, *lengths, pad=pad)
+    starts, ends, vectors = whole(of_windows(model, run, source, *lengths, pad=pad))
     rate = model.sample_rate / speed_of(model, source)
     return Embeddings(starts / rate, ends / rate, vectors)
 

@@ -20,6 +20,7 @@ from audiotag.tagging.waveform_model import (
     on_waveforms,
     pad_of_vectors,
     speed_of,
+    whole,
     window_and_hop,
 )
 
@@ -93,7 +94,7 @@ def frame_scores(
         count = min(steps.count(model.front_end.frames(samples)), samples // distance)
         hop = max(count, 1) * distance / model.sample_rate * speed
     pad = pad_of_vectors(model)
-    starts, ends, scores = of_windows(model, network.predict_on_batch, source, window, hop, sample_rate, pad)
+    starts, ends, scores = whole(of_windows(model, network.predict_on_batch, source, window, hop, sample_rate, pad))
     _, first = steps.seconds(model.front_end)
     stitched = stitch(starts, scores, distance)
     centres = first + np.arange(len(stitched)) * distance / model.sample_rate

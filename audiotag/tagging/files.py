@@ -84,7 +84,7 @@ def tag_files(
     without: Sequence[str] = (),
     **of_events: float | None,
 ) -> Iterator[FileTags]:
-    """Tag files and folders one after the other, with a progress bar.
+    """Tag files and folders, in their order, with a progress bar.
 
     Args:
         tagger: what names the sounds: an `AudioTagger`, or any scorer (`audiotag.scorers.open`).

@@ -30,7 +30,7 @@ class Results:
         folder: of the results.
         settings: what they depend on beside the recordings; ready for JSON.
         suffix: of a recording's file: `park/1.wav` has `park/1.wav.csv`.
-        root: what the recordings' paths are relative to.
+        root: what the recordings' names are relative to; of one folder that is asked for, this folder.
     """
 
     folder: Path
@@ -38,21 +38,30 @@ class Results:
     suffix: str
     root: Path
     _finished: dict[str, tuple[int, int]] = field(default_factory=dict)
+    _seen: dict[str, tuple[int, int] | None] = field(default_factory=dict)
 
     @classmethod
     @contextmanager
-    def opened(cls, folder: Path, settings: Mapping[str, Any], suffix: str, files: Iterable[Path]) -> Iterator[Results]:
+    def opened(cls, folder: Path, settings: Mapping[str, Any], suffix: str, paths: Iterable[Path]) -> Iterator[Results]:
         """The results of a folder, which is made if missing and held by this process.
 
+        Args:
+            folder: of the results.
+            settings: as of `Results`.
+            suffix: as of `Results`.
+            paths: the files and folders that are asked for.
+
         Raises:
-            AudiotagError: it is a file, another process writes there, or it holds results of other settings.
+            AudiotagError: it is a file, another process writes there, or it holds results of other settings or of
+                recordings elsewhere.
         """
         if folder.exists() and not folder.is_dir():
             raise AudiotagError(
                 f"results of several recordings go into a folder, received the file {folder}: name a folder"
             )
         with locked(folder, f"another audiotag writes into {folder}: wait for it, or name another folder with --out"):
-            root = Path(os.path.commonpath([path.absolute().parent for path in files]))
+            folders = (path if path.is_dir() else path.parent for path in paths)
+            root = Path(os.path.commonpath([path.absolute() for path in folders]))
             results = cls(folder, dict(settings) | {"root": shown_path(root)}, suffix, root)
             results._check_settings()
             results._finished.update(_read_journal(folder / JOURNAL))
@@ -64,15 +73,12 @@ class Results:
             storage.write_json(path, self.settings)
             return
         before = storage.read_json(path)
-        # The recordings may have moved: what they are called below their folder is what counts.
-        changed = [key for key in (before | dict(self.settings)) if before.get(key) != self.settings.get(key)]
-        if changed := [key for key in changed if key != "root"]:
+        if changed := [key for key in before | dict(self.settings) if before.get(key) != self.settings.get(key)]:
             shown = ", ".join(f"{key} {before.get(key)} -> {self.settings.get(key)}" for key in changed)
             raise AudiotagError(
                 f"{self.folder} holds the results of another tagging ({shown}): name another folder with --out, or "
                 "delete it"
             )
-        storage.write_json(path, self.settings)
 
     def path_of(self, recording: Path) -> Path:
         """The file of a recording's results."""
@@ -83,24 +89,39 @@ class Results:
         return [path for path in files if not self._has(path)]
 
     def _has(self, recording: Path) -> bool:
-        stamp = _stamp(recording)
+        stamp = self._seen[self._name(recording)] = _stamp(recording)
         same = stamp is not None and self._finished.get(self._name(recording)) == stamp
         return same and self.path_of(recording).exists()
 
-    def add(self, result: FileTags, text: str | bytes) -> None:
-        """Write a recording's results; once they are on the disk, they are entered."""
-        stamp, target = _stamp(result.path), self.path_of(result.path)
-        with storage.write_atomically(target, "wb") as file:
-            file.write(text if isinstance(text, bytes) else text.encode())
+    def add(self, result: FileTags, text: str) -> None:
+        """Write a recording's results; once they are on the disk, they are entered.
+
+        The recording is entered as `missing` saw it: what is changed from then on is another one.
+        """
+        name = self._name(result.path)
+        with storage.write_atomically(self.path_of(result.path)) as file:
+            file.write(text)
+        stamp = self._seen.get(name) or _stamp(result.path)
         if stamp is None:
             return
-        entry = {"file": self._name(result.path), "bytes": stamp[0], "changed_ns": stamp[1]}
+        entry = {"file": name, "bytes": stamp[0], "changed_ns": stamp[1]}
         with (self.folder / JOURNAL).open("a", encoding="utf-8") as journal:
             journal.write(json.dumps(entry, ensure_ascii=False) + "\n")
-        self._finished[entry["file"]] = stamp
+        self._finished[name] = stamp
 
     def _name(self, recording: Path) -> str:
         return shown_path(recording.absolute().relative_to(self.root))
+
+
+def settings_of(folder: Path) -> dict[str, Any]:
+    """What the results of a folder depend on beside the recordings, and `root`, where these lie.
+
+    Raises:
+        AudiotagError: it holds no results.
+    """
+    if not (folder / SETTINGS).is_file():
+        raise AudiotagError(f"{folder} holds no results of tagging: make them with `audiotag tag … --out {folder}`")
+    return storage.read_json(folder / SETTINGS)
 
 
 def read(folder: Path) -> pandas.DataFrame:
@@ -115,9 +136,7 @@ def read(folder: Path) -> pandas.DataFrame:
     """
     import pandas
 
-    if not (folder / SETTINGS).is_file():
-        raise AudiotagError(f"{folder} holds no results of tagging: make them with `audiotag tag … --out {folder}`")
-    settings = storage.read_json(folder / SETTINGS)
+    settings = settings_of(folder)
     readers = {"csv": _from_csv, "jsonl": _from_json_lines}
     if (format := settings.get("format")) not in readers:
         raise AudiotagError(

@@ -10,7 +10,7 @@ import numpy as np
 from audiotag import audio
 from audiotag.errors import AudiotagError, suggest
 from audiotag.labels import Labels
-from audiotag.tagging.waveform_model import WaveformModel, of_windows, parts_of_windows, speed_of
+from audiotag.tagging.waveform_model import WaveformModel, of_windows, speed_of, whole
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def scores(
         First sample of each window at the model's sample rate (windows,), int64;
         scores (windows, classes), float32.
     """
-    starts, _, rows = of_windows(model, model.predict_on_batch, source, window, hop, sample_rate)
+    starts, _, rows = whole(of_windows(model, model.predict_on_batch, source, window, hop, sample_rate))
     return starts, rows
 
 
@@ -90,7 +90,7 @@ def tag(
     least, tags = least_scores(model, threshold), []
     least = least if among is None else np.where(among, least, np.inf)
     rate = model.sample_rate / speed_of(model, source)
-    for starts, ends, rows in parts_of_windows(model, model.predict_on_batch, source, window, hop, sample_rate):
+    for starts, ends, rows in of_windows(model, model.predict_on_batch, source, window, hop, sample_rate):
         for start, end, row in zip((starts / rate).tolist(), (ends / rate).tolist(), rows, strict=True):
             order = np.argsort(-row, kind="stable")
             best = order[row[order] >= least[order]][:top]

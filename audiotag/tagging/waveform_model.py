@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -110,30 +110,16 @@ def of_windows(
     hop: float | None = None,
     sample_rate: int | None = None,
     pad: Pad | None = None,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """What a function of waveforms (batch, samples) gives for the windows of a file or waveform, see `tags.tag`.
 
-    Short signals are filled up by the model's pad policy, unless `pad` is another.
+    Short signals are filled up by the model's pad policy, unless `pad` is another. A file is computed while it is
+    decoded (`computing.computed`).
 
-    Returns:
-        First sample of each window at the model's rate (windows,), int64; the sample after its last one that belongs to
-        the signal; and its output (windows, ...).
+    Yields:
+        Of some windows in a row the first sample of each at the model's rate (windows,), int64; the sample after its
+        last one that belongs to the signal; and its output (windows, ...). `whole` puts them together.
     """
-    parts = parts_of_windows(model, run, source, window, hop, sample_rate, pad)
-    starts, ends, outputs = map(np.concatenate, zip(*parts, strict=True))
-    return starts, ends, outputs
-
-
-def parts_of_windows(
-    model: WaveformModel,
-    run: Callable[[np.ndarray], np.ndarray],
-    source: audio.Source | np.ndarray,
-    window: float | None = None,
-    hop: float | None = None,
-    sample_rate: int | None = None,
-    pad: Pad | None = None,
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """`of_windows` part after part; a file is computed while it is decoded (`computing.computed`)."""
     speed = speed_of(model, source)
     samples, step = window_and_hop(model, *(None if length is None else length / speed for length in (window, hop)))
     signal = _signal(model, source, sample_rate)
@@ -151,6 +137,11 @@ def parts_of_windows(
         results = computed(run, parts(), concurrent=getattr(model, "concurrent", False))
     for part, outputs in results:
         yield part.starts, part.ends, outputs
+
+
+def whole(parts: Iterable[tuple[np.ndarray, ...]]) -> tuple[np.ndarray, ...]:
+    """Parts of arrays, one behind the other, as one array each."""
+    return tuple(map(np.concatenate, zip(*parts, strict=True)))
 
 
 def as_waveform(model: WaveformModel, source: audio.Source | np.ndarray, sample_rate: int | None = None) -> np.ndarray:

@@ -80,6 +80,23 @@ def test_the_best_are_cut_out_with_what_is_around_them(command: Command, results
     assert "y.wav is missing" in outcome.err
 
 
+def test_what_is_cut_is_the_channel_that_was_tagged(tmp_path: Path) -> None:
+    from audiotag.tagging import cutting
+    from audiotag.tagging import results as folder
+
+    sides = np.random.default_rng(0).uniform(-0.5, 0.5, (8000, 2)).astype(np.float32)
+    path = tmp_path / "in/a.wav"
+    path.parent.mkdir()
+    soundfile.write(path, sides, 8000, subtype="FLOAT")
+    with Results.opened(tmp_path / "out", {"format": "csv", "channel": "right"}, ".csv", [path]) as results:
+        formats.write_each([FileTags(path, (Tag("Dog", 0.9, 0.25, 0.5),))], results, "csv")
+    channel = folder.settings_of(tmp_path / "out")["channel"]
+    made, reasons = cutting.cut(folder.read(tmp_path / "out"), tmp_path / "clips", padding=0.0, channel=channel)
+    assert (made, reasons) == (1, {})
+    (clip,) = (tmp_path / "clips").rglob("*.wav")
+    np.testing.assert_allclose(soundfile.read(clip)[0], sides[2000:4000, 1], atol=1e-4)
+
+
 def test_a_folder_without_results_is_named(refuse: Callable[..., str], tmp_path: Path) -> None:
     assert "holds no results of tagging" in refuse("summary", tmp_path)
     assert "holds no results of tagging" in refuse("cut", tmp_path, "--out", tmp_path / "clips")

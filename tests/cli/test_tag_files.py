@@ -256,4 +256,6 @@ def test_labels_are_kept_or_left_out(
     ):
         assert {row["label"] for row in csv.DictReader(command(*tag, *options).out.splitlines())} == expected
     assert "did you mean 'left/right'" in refuse(*tag, "--only", "left/wright")
+    (tmp_path / "sound.txt").write_bytes(b"\xff\xfe\x00")
+    assert "sound.txt is none: save it as such" in refuse(*tag, "--only", tmp_path / "sound.txt")
     assert "no label is left" in refuse(*tag, "--only", CLASSES[0], "--without", CLASSES[0])

@@ -78,3 +78,23 @@ def test_two_runs_do_not_write_into_one_folder(tmp_path: Path, files: list[Path]
     second = opened(tmp_path, files)
     with opened(tmp_path, files), pytest.raises(AudiotagError, match="another audiotag writes into"), second:
         pass
+
+
+def test_names_are_those_below_the_folder_that_is_asked_for(tmp_path: Path, files: list[Path]) -> None:
+    with Results.opened(tmp_path / "out", SETTINGS, ".csv", [tmp_path / "in"]) as results:
+        add(results, files[1])
+    assert (tmp_path / "out/b/c.wav.csv").is_file()
+    # The same name below another folder is another recording.
+    elsewhere = Results.opened(tmp_path / "out", SETTINGS, ".csv", [tmp_path / "in/b"])
+    with pytest.raises(AudiotagError, match=r"another tagging \(root .*in -> .*in/b\)"), elsewhere:
+        pass
+
+
+def test_a_recording_that_is_changed_while_others_are_tagged_is_another_one(tmp_path: Path, files: list[Path]) -> None:
+    with opened(tmp_path, files) as results:
+        assert results.missing(files) == files
+        os.utime(files[0], ns=(0, 1))
+        add(results, files[0])
+        add(results, files[1])
+    with opened(tmp_path, files) as results:
+        assert results.missing(files) == [files[0], files[2]]
