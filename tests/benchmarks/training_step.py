@@ -2,8 +2,8 @@
 
     python tests/benchmarks/training_step.py [model] [frames] [batch]
 
-Prints milliseconds an example, best of interleaved rounds in one run, and the ratio of each to PyTorch's time: below 1 is
-quicker than PyTorch. PyTorch is eager, in the published way of computing (tests/models/torch_reference), and is left out
+Prints milliseconds an example, best of interleaved rounds in one run, and the ratio of each to PyTorch's time: below 1
+is quicker. PyTorch is eager, in the published way of computing (tests/models/torch_reference), and is left out
 of families that are not there; every step ends with Adam.
 """
 
