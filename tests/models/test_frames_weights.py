@@ -75,9 +75,11 @@ def test_multiply_adds_count_recurrence_and_attention(context):
     def gru(inputs: int) -> int:
         return steps * 2 * 3 * (inputs * units + units * units + 2 * units)
 
+    gates = steps * (token + 1) * folded
     inside = {
         "gru": gru(folded),
-        "transformer": tokens + attention + mlp,
-        "transformer_gru": tokens + attention + mlp + gru(token),
+        "transformer": tokens + attention + mlp + gates,
+        "transformer_gru": tokens + attention + mlp + gru(token) + gates,
     }[context]
-    assert models.macs(network, 4 * steps, 16) == convolutions + inside + steps * (token + 1) * classes
+    heard = token if context == "gru" else folded
+    assert models.macs(network, 4 * steps, 16) == convolutions + inside + steps * (heard + 1) * classes
