@@ -45,6 +45,9 @@ def calibrate(
     clips, never on those of the test, and written into the run's tagger.keras; of any other model into a small file
     beside it, NAME.calibration.json, that every command finds. --method none removes them, or with --aim only the
     calibration.
+
+    Where the clips have strong labels and the network keeps time, every class gets a threshold and a running median of
+    steps too, by event-based F1: `audiotag tag --frames` uses them.
     """
     import_tensorflow_quietly()
     from rich.console import Console
@@ -66,6 +69,10 @@ def calibrate(
         console.print(_thresholds(tuned))
         for line in _undecided(tuned):
             console.print(Text(line, style="yellow"))
+    if tuned.events is not None:
+        console.print(_events(tuned))
+    for line in tuned.notes:
+        console.print(Text(line, style="yellow"), soft_wrap=True)
     fitted = "none" if tuned.calibration is None else tuned.calibration.method
     aims = "none" if tuned.thresholds is None else tuned.thresholds.aim
     typer.echo(f"{tuned.tagger}: calibration {fitted}, thresholds {aims}")
@@ -104,6 +111,29 @@ def _thresholds(tuned: Tuned) -> Table:
     for index in rows:
         figures = (formats.figure(chosen.precision[index]), formats.figure(chosen.recall[index]))
         table.add_row(Text(names[index]), f"{chosen.values[index]:.4f}", *figures)
+    return table
+
+
+def _events(tuned: Tuned) -> Table:
+    """A row a class with events, or of more than 60 those of the least F1."""
+    import numpy as np
+    from rich.table import Table
+    from rich.text import Text
+
+    events, names = tuned.events, tuned.after.labels.names
+    title = "Steps: best event F1"
+    rows = [index for index in range(len(names)) if np.isfinite(events.usual_F1[index])]
+    if len(rows) > _ALL_SHOWN:
+        rows = sorted(rows, key=lambda index: events.F1[index])[:_WORST_SHOWN]
+        title += f"; {_WORST_SHOWN} of {len(names)} classes, least F1 first"
+    table = Table(box=None, pad_edge=False, title=title, title_justify="left")
+    for heading in ("class", "threshold", "median s", "event F1", "by 0.25 alone"):
+        table.add_column(heading, justify="left" if heading == "class" else "right", overflow="fold")
+    for index in rows:
+        chosen = (events.decoding.thresholds[index], events.decoding.smooth[index])
+        figures = (formats.figure(events.F1[index]), formats.figure(events.usual_F1[index]))
+        kept = " (too few events)" if index in events.undecided else ""
+        table.add_row(Text(names[index] + kept), f"{chosen[0]:.4f}", f"{chosen[1]:g}", *figures)
     return table
 
 

@@ -21,7 +21,9 @@ def tag(
     frames: Annotated[bool, typer.Option("--frames", help="When each sound begins and ends.")] = False,
     top: Annotated[int | None, typer.Option(help="Labels a window, 5; with --frames a file, all.")] = None,
     threshold: Annotated[float | None, typer.Option(help="Smallest score; 0 shows all. Default: the model's.")] = None,
-    smooth: Annotated[float | None, typer.Option(help="With --frames: running median, seconds.")] = None,
+    smooth: Annotated[
+        float | None, typer.Option(help="With --frames: running median, seconds. Default: as calibrated, else none.")
+    ] = None,
     min_duration: Annotated[float | None, typer.Option(help="With --frames: shortest event, seconds.")] = None,
     gap: Annotated[float | None, typer.Option(help="With --frames: join events this near, seconds.")] = None,
     channel: sources.Channel = None,
@@ -49,8 +51,8 @@ def tag(
     """Name the sounds in recordings of any length.
 
     Labels of windows, or with --frames when each sound begins and ends. Without --threshold a label is shown from the
-    score that `audiotag calibrate` has found for it, from 0 where none was; with --frames from 0.25. A bad file never
-    stops the others; it makes the exit code 1.
+    score that `audiotag calibrate` has found for it, from 0 where none was; with --frames from 0.25 where none was. A
+    bad file never stops the others; it makes the exit code 1.
 
     With --out every recording has a file of its own, and the same command again tags only what is new or was changed.
     """

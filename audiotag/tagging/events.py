@@ -13,6 +13,7 @@ from keras import layers
 from audiotag import audio
 from audiotag.errors import AudiotagError
 from audiotag.models.frames import FrameSteps, frame_level, frame_steps
+from audiotag.tagging.event_decoding import EventDecoding, smoothed
 from audiotag.tagging.tags import Tag, check_top
 from audiotag.tagging.waveform_model import (
     WaveformModel,
@@ -132,7 +133,7 @@ def events(
     model: WaveformModel,
     source: audio.Source | np.ndarray,
     threshold: float | None = None,
-    smooth: float = 0.0,
+    smooth: float | None = None,
     min_duration: float = 0.0,
     gap: float = 0.0,
     top: int | None = None,
@@ -144,15 +145,17 @@ def events(
     """Name the sounds of a file or waveform of any length, each with its beginning and end.
 
     The network scores every step of time (`audiotag.models.frames.frame_level`; 0.32 s for an MN, 0.04 s for a crnn).
-    An event is a run of steps whose score of a label reaches the threshold. The tagger's calibration and its own
-    thresholds were fitted on whole clips and are not used: a step hears less than a clip.
+    An event is a run of steps whose score of a label reaches the threshold. Thresholds and medians are those that
+    `audiotag calibrate` has chosen on strong labels, where it has; the tagger's calibration and its thresholds of
+    whole clips are not used: a step hears less than a clip.
 
     Args:
         model: what names the sounds: an `AudioTagger`, whose method this is, or a scorer of one.
         source: sound file, an `audio.Recording` of it, or mono waveform (samples,) in [-1, 1].
-        threshold: smallest score of a step that belongs to an event, 0 to 1. None: 0.25.
+        threshold: smallest score of a step that belongs to an event, 0 to 1. None: those of the tagger's own decoding
+            of events, else 0.25.
         smooth: length of a running median over the scores, seconds, taken as the nearest odd number of steps; 0, as
-            all below two steps: none.
+            all below two steps: none. None: those of the tagger's own decoding, else 0.
         min_duration: events shorter than this are dropped, seconds.
         gap: events of one label that lie this near to each other become one, seconds; before short ones go.
         top: labels that are kept, by the best score of their events; None: all.
@@ -172,16 +175,16 @@ def events(
         >>> audiotag.load("mn04_as").events("street.wav", min_duration=0.5)
         [Tag(label='Dog', score=0.83, start=1.44, end=2.08)]
     """
-    threshold = THRESHOLD if threshold is None else threshold
     check_options(threshold, smooth, min_duration, gap, top)
     frames = frame_scores(model, source, window=window, hop=hop, sample_rate=sample_rate)
     distance, _ = network_of(model)[1].seconds(model.front_end)
-    scores = _smoothed(frames.scores, smooth / (distance * speed_of(model, source)))
+    thresholds, medians = _decoding(model, threshold, smooth)
+    scores = smoothed(frames.scores, medians, distance * speed_of(model, source))
     best: dict[str, list[Tag]] = {}
-    reached = scores.max(axis=0) >= threshold
+    reached = scores.max(axis=0) >= thresholds
     for index in np.flatnonzero(reached if among is None else reached & among):
         name = model.labels.names[index]
-        for first, last in _runs(scores[:, index] >= threshold, frames, gap):
+        for first, last in _runs(scores[:, index] >= thresholds[index], frames, gap):
             start, end = float(frames.starts[first]), float(frames.ends[last])
             if end - start >= min_duration - _ROUNDING:
                 tag = Tag(name, float(scores[first : last + 1, index].max()), start, end)
@@ -190,9 +193,20 @@ def events(
     return sorted((tag for name in labels for tag in best[name]), key=lambda tag: (tag.start, -tag.score))
 
 
+def _decoding(model: WaveformModel, threshold: float | None, smooth: float | None) -> tuple[np.ndarray, np.ndarray]:
+    """Thresholds and medians (seconds) of all classes: those that are asked for, the tagger's own, or the usual."""
+    tagger = getattr(model, "tagger", model)
+    own: EventDecoding | None = getattr(tagger, "event_decoding", None)
+    usual = (THRESHOLD, 0.0) if own is None else (own.thresholds, own.smooth)
+    asked = (threshold, smooth)
+    chosen = (usual if value is None else value for value, usual in zip(asked, usual, strict=True))
+    thresholds, medians = (np.broadcast_to(np.float32(value), len(model.labels)) for value in chosen)
+    return thresholds, medians
+
+
 def check_options(
     threshold: float | None,
-    smooth: float = 0.0,
+    smooth: float | None = 0.0,
     min_duration: float = 0.0,
     gap: float = 0.0,
     top: int | None = None,
@@ -200,18 +214,10 @@ def check_options(
     """Refuse options of `events` that are out of range."""
     if threshold is not None and not 0 <= threshold <= 1:
         raise AudiotagError(f"threshold must be a score from 0 to 1, received {threshold}")
-    for name, seconds in (("smooth", smooth), ("min_duration", min_duration), ("gap", gap)):
+    for name, seconds in (("smooth", smooth or 0.0), ("min_duration", min_duration), ("gap", gap)):
         if not 0 <= seconds < float("inf"):
             raise AudiotagError(f"{name} must be seconds, 0 or more, received {seconds}")
     check_top(top)
-
-
-def _smoothed(scores: np.ndarray, width: float) -> np.ndarray:
-    """The running median over the odd number of steps that is nearest to `width`."""
-    from scipy.ndimage import median_filter
-
-    size = 2 * round((width - 1) / 2) + 1
-    return median_filter(scores, (size, 1), mode="nearest") if size > 1 else scores
 
 
 def _runs(active: np.ndarray, frames: FrameScores, gap: float) -> list[tuple[int, int]]:

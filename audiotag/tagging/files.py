@@ -98,7 +98,7 @@ def tag_files(
         speed: how fast recordings are played; None: as of `speed_of_files`.
         only: names of the labels that may be given back; none: all.
         without: names of labels that are not.
-        of_events: smooth, min_duration and gap, as of `AudioTagger.events`. None: 0.
+        of_events: smooth, min_duration and gap, as of `AudioTagger.events`. None: its default.
 
     Yields:
         The result of each file as soon as it is there; for a bad one, the reason.

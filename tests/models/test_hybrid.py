@@ -63,7 +63,7 @@ def bursts(count: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def errors_in_frames(context: str) -> tuple[float, float]:
-    """Trained on labels of clips: mean distance of onsets and offsets from the true ones, and accuracy of the labels."""
+    """Trained on labels of clips: mean distance of onsets and offsets from the true ones, accuracy of the labels."""
     keras.utils.set_random_seed(0)
     network = Hybrid(context, width=0.25, units=8, depth=1, heads=2, dropout=0.1).network(context, 2, 8, None)
     network.compile(keras.optimizers.Adam(0.005), keras.losses.BinaryCrossentropy(from_logits=True), jit_compile=False)

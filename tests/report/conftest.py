@@ -10,6 +10,7 @@ import numpy as np
 import pandas
 import pytest
 
+from audiotag.evaluation import event_scores
 from audiotag.evaluation.evaluated import Evaluation
 from audiotag.evaluation.sections import confusion, curves, folds, noise, reliability, slices, sound_events
 from audiotag.labels import Labels
@@ -135,7 +136,7 @@ def _extras(predictions: Predictions, random: np.random.Generator) -> dict[str, 
     events.insert(0, "class", names)
     events.insert(1, "events", random.integers(0, 50, classes))
     found = {"macro_segment_F1": 0.71, "micro_segment_F1": 0.74, "PSDS1": 0.42, "PSDS2": 0.63}
-    result = sound_events.SoundEvents(events, found, (), {"threshold": "0.5", "collar": "0.2 s"}, 300)
+    result = event_scores.SoundEvents(events, found, (), {"threshold": "0.5", "collar": "0.2 s"}, 300)
     return {
         "folds": Section("Folds", tables=(Table.of(table),), values={"folds": table}),
         "noise": noise.section(alarms, names),

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 import sys
 import warnings
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,28 +15,20 @@ import pytest
 
 from audiotag import AudiotagError, models, records, scorers
 from audiotag.clip_format import ClipFormat
+from audiotag.evaluation import event_scores
 from audiotag.evaluation.evaluated import Evaluation, Scored
-from audiotag.evaluation.sections import sound_events
-from audiotag.evaluation.sections.sound_events import compare, frame_scores, judge, measure, note, section
-from audiotag.frontend import LogMelConfig
+from audiotag.evaluation.event_scores import judge
+from audiotag.evaluation.sections.sound_events import compare, measure, note, section
+from audiotag.evaluation.step_scores import frame_scores
 from audiotag.labels import Labels
 from audiotag.records.strong_labels import strong_labels
 from audiotag.tagging.events import THRESHOLD, FrameScores
-from tests.in_process import ThisProcess
 
 NAMES = ("dog", r"a\b", "macro_average")
 LABELS = Labels(NAMES)
 STEP = 0.02
 
 Truth = dict[str, tuple[tuple[float, float, int], ...]]
-
-
-@pytest.fixture
-def package() -> ModuleType:
-    try:
-        return sound_events.scorer()
-    except AudiotagError as error:
-        pytest.skip(str(error))
 
 
 def steps(scores: np.ndarray, seconds: float) -> FrameScores:
@@ -102,7 +93,7 @@ def test_a_perfect_detector_has_one_everywhere(package) -> None:
     ],
 )
 def test_the_collar_decides_which_shifted_events_count(package, monkeypatch, onset, offset, collar, hits) -> None:
-    monkeypatch.setattr(sound_events, "COLLAR", collar)
+    monkeypatch.setattr(event_scores, "COLLAR", collar)
     found = judge(TRUTH, perfect(TRUTH, 5.0, onset, offset), LABELS)
     # Offsets that move later than the clip's end stay there, so five events are found whatever happens.
     assert found.means["micro_event_F1"] == pytest.approx(2 * hits / (5 + 5))
@@ -118,8 +109,8 @@ def test_dtc_and_gtc_decide_what_psds_counts(package) -> None:
 @pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize("segment", [1.0, 0.3])
 def test_segment_based_f1_is_that_of_a_loop(package, monkeypatch, seed, segment) -> None:
-    monkeypatch.setattr(sound_events, "THRESHOLD", 0.6)
-    monkeypatch.setattr(sound_events, "SEGMENT", segment)
+    monkeypatch.setattr(event_scores, "THRESHOLD", 0.6)
+    monkeypatch.setattr(event_scores, "SEGMENT", segment)
     truth, scores = random_case(seed)
     found = judge(truth, scores, LABELS)
     counts = np.zeros((len(NAMES), 3), int)
@@ -156,8 +147,8 @@ def runs(frames: FrameScores, index: int, threshold: float) -> list[tuple[float,
 def test_event_based_f1_is_that_of_sed_eval(package, monkeypatch, seed, threshold) -> None:
     import sed_eval
 
-    monkeypatch.setattr(sound_events, "THRESHOLD", threshold)
-    monkeypatch.setattr(sound_events, "COLLAR", 0.25)
+    monkeypatch.setattr(event_scores, "THRESHOLD", threshold)
+    monkeypatch.setattr(event_scores, "COLLAR", 0.25)
     truth, scores = random_case(seed)
     found = judge(truth, scores, LABELS)
     theirs = sed_eval.sound_event.EventBasedMetrics(list(NAMES), t_collar=0.25, percentage_of_length=0.2)
@@ -206,7 +197,7 @@ def operating_point(
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_psds_is_that_of_a_loop_over_every_threshold(package, seed, monkeypatch) -> None:
-    for criteria in sound_events.PSDS.values():  # of 48 s of sound hardly any threshold gives 100 an hour
+    for criteria in event_scores.PSDS.values():  # of 48 s of sound hardly any threshold gives 100 an hour
         monkeypatch.setitem(criteria, "max_efpr", 3000.0)
     truth, scores = random_case(seed, clips=8)
     found = judge(truth, scores, LABELS)
@@ -257,13 +248,13 @@ def test_a_class_without_events_is_named_and_nan(package) -> None:
 
 @pytest.mark.parametrize(("threshold", "reached"), [(0.9, 1.0), (0.91, 0.0)])
 def test_a_step_that_just_reaches_the_threshold_counts(package, monkeypatch, threshold, reached) -> None:
-    monkeypatch.setattr(sound_events, "THRESHOLD", threshold)
+    monkeypatch.setattr(event_scores, "THRESHOLD", threshold)
     assert judge(TRUTH, perfect(TRUTH, 5.0), LABELS).means["micro_event_F1"] == reached
 
 
 def test_parameters_say_what_was_counted(package, monkeypatch) -> None:
-    monkeypatch.setattr(sound_events, "THRESHOLD", 0.4)
-    monkeypatch.setattr(sound_events, "SEGMENT", 0.5)
+    monkeypatch.setattr(event_scores, "THRESHOLD", 0.4)
+    monkeypatch.setattr(event_scores, "SEGMENT", 0.5)
     found = judge(TRUTH, perfect(TRUTH, 5.0), LABELS).parameters
     assert found["step of time"] == "0.02 s"
     assert found["threshold of both F1"] == "0.4"
@@ -288,93 +279,35 @@ def test_the_section_shows_means_classes_and_how_it_was_measured(package) -> Non
     assert shown.facts["onset collar"] == "0.2 s"
 
 
-DATASET_FILE = """
-from pathlib import Path
-
-import numpy as np
-
-from audiotag.labels import Labels
-from audiotag.records import Clip, Declaration, Event
-
-NAMES = ("low", "middle", "high")
-
-
-def render(root, clip, sample_rate):
-    return np.random.default_rng(int(clip.source)).normal(size=2 * sample_rate).astype(np.float32)
-
-
-def declare():
-    clips = []
-    for number in range(20):
-        random = np.random.default_rng(number)
-        name = NAMES[number % 3]
-        events = (Event(random.uniform(0, 1), random.uniform(1, 2), name),)
-        labels, events, split = (
-            ((name,), events, "test") if number < 12  # strongly labelled
-            else ((), (), "test") if number < 14  # silent
-            else ((name,), (), "test" if number < 17 else "validation")  # weakly labelled
-        )
-        clips.append(Clip(f"clip{number}", str(number), labels, split, events=events))
-    return Declaration(
-        name="noise", version="1", task="multilabel", licence="CC0-1.0", citation="none", labels=Labels(NAMES),
-        clips=tuple(clips), seconds=2.0, root=Path("sounds"), read=render,
-    )
-"""
-FRONT_END = LogMelConfig(name="tiny", sample_rate=8000, window=400, hop=400, fft=512, mels=16, fmax=3900.0)
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> records.Data:
-    """Noise: to test 12 strongly labelled clips, 2 silent and 3 weakly labelled ones, to validate on 3 of the last."""
-    folder = tmp_path_factory.mktemp("events")
-    (folder / "noise.py").write_text(DATASET_FILE, encoding="utf-8")
-    built = records.build(
-        records.declare(folder / "noise.py"), folder / "data", front_end=FRONT_END, engine=ThisProcess()
-    )
-    return records.open(built.path)
-
-
-@pytest.fixture
-def listener() -> Iterator[Any]:
-    """A network whose steps are single frames, from weights drawn by seed."""
-    import keras
-
-    inputs = keras.Input((None, 16, 1), name="log_mel")
-    rows = keras.layers.Reshape((-1, 16))(inputs)
-    initializer = keras.initializers.RandomNormal(stddev=0.3, seed=0)
-    logits = keras.layers.Dense(3, kernel_initializer=initializer, name="frame_logits")(rows)
-    yield keras.Model(inputs, keras.layers.GlobalAveragePooling1D()(logits), name="listener")
-
-
-def test_a_network_is_measured_on_the_clips_whose_events_are_known(package, data, listener) -> None:
-    found = compare(listener, data, "test", batch_size=5)
+def test_a_network_is_measured_on_the_clips_whose_events_are_known(package, strong_data, listener) -> None:
+    found = compare(listener, strong_data, "test", batch_size=5)
     weak = ("clip14", "clip15", "clip16")
-    truth = {clip_id: rows for clip_id, rows in strong_labels(data, "test").items() if clip_id not in weak}
+    truth = {clip_id: rows for clip_id, rows in strong_labels(strong_data, "test").items() if clip_id not in weak}
     assert (found.clips, found.weakly_labelled) == (14, 3)
     kernel, bias = listener.get_layer("frame_logits").get_weights()
     bounds = np.concatenate([[0.0], np.arange(39) * 0.05 + 0.025, [2.0]])
     scores = {}
-    for log_mel, _, keys, _ in data.read("test", variants=0, batch_size=1, keys=True):
+    for log_mel, _, keys, _ in strong_data.read("test", variants=0, batch_size=1, keys=True):
         logits = log_mel.numpy()[0, :40, :, 0] @ kernel + bias
         own = FrameScores(bounds[:-1], bounds[1:], 1 / (1 + np.exp(-logits.astype(float))))
         scores[keys.numpy()[0].decode()] = own
-    theirs = frame_scores(listener, data, "test", batch_size=5)
+    theirs = frame_scores(listener, strong_data, "test", batch_size=5)
     assert list(theirs) == list(scores)
     for clip_id, own in scores.items():
         np.testing.assert_allclose(theirs[clip_id].scores, own.scores, atol=1e-5)
         np.testing.assert_allclose(theirs[clip_id].starts, own.starts, atol=1e-12)
         np.testing.assert_allclose(theirs[clip_id].ends, own.ends, atol=1e-12)
-    wanted = judge(truth, {clip_id: theirs[clip_id] for clip_id in truth}, data.labels)
+    wanted = judge(truth, {clip_id: theirs[clip_id] for clip_id in truth}, strong_data.labels)
     assert found.means == wanted.means
     assert found.parameters["threshold of both F1"] == f"{THRESHOLD:g}"
     assert found.parameters["step of time"] == "0.05 s"
-    assert note(listener, data, "test") == ""
+    assert note(listener, strong_data, "test") == ""
 
 
-def test_it_is_said_where_times_are_those_of_slowed_recordings(package, data, listener) -> None:
-    slow = records.open(data.path)
+def test_it_is_said_where_times_are_those_of_slowed_recordings(package, strong_data, listener) -> None:
+    slow = records.open(strong_data.path)
     slow.clip_format = replace(slow.clip_format, speed=0.1)
-    usual, played = compare(listener, data, "test"), compare(listener, slow, "test")
+    usual, played = compare(listener, strong_data, "test"), compare(listener, slow, "test")
     assert played.means == usual.means
     assert played.parameters == usual.parameters | {"times": "of the sound that is heard, played at speed 0.1"}
 
@@ -387,31 +320,31 @@ def evaluated(network: Any, data: records.Data, split: str, folder: Path) -> Eva
     return Evaluation((scored,), None, None, None, None, {}, "none")
 
 
-def test_a_model_has_the_section_where_its_split_has_strong_labels(package, data, listener, tmp_path) -> None:
-    section = measure(evaluated(listener, data, "test", tmp_path))
-    assert section.scalars == compare(listener, data, "test").means
+def test_a_model_has_the_section_where_its_split_has_strong_labels(package, strong_data, listener, tmp_path) -> None:
+    section = measure(evaluated(listener, strong_data, "test", tmp_path))
+    assert section.scalars == compare(listener, strong_data, "test").means
     assert section.facts["clips left out, whose events have no times"] == "3" and not section.notes
-    assert measure(evaluated(listener, data, "validation", tmp_path)) is None
+    assert measure(evaluated(listener, strong_data, "validation", tmp_path)) is None
 
 
-def test_a_split_without_strong_labels_is_not_measured_and_needs_no_note(data, listener) -> None:
-    assert compare(listener, data, "validation") is None
-    assert note(listener, data, "validation") == ""
+def test_a_split_without_strong_labels_is_not_measured_and_needs_no_note(strong_data, listener) -> None:
+    assert compare(listener, strong_data, "validation") is None
+    assert note(listener, strong_data, "validation") == ""
 
 
-def test_a_network_that_keeps_no_time_is_not_measured_and_says_so(data, tmp_path) -> None:
+def test_a_network_that_keeps_no_time_is_not_measured_and_says_so(strong_data, tmp_path) -> None:
     import keras
 
     inputs = keras.Input((None, 16, 1))
     network = keras.Model(inputs, keras.layers.Dense(3)(keras.layers.GlobalAveragePooling2D()(inputs)), name="deaf")
-    section = measure(evaluated(network, data, "test", tmp_path))
+    section = measure(evaluated(network, strong_data, "test", tmp_path))
     assert not section.is_shown and section.values == {"sound_events": None}
     assert "need a network that keeps time, received deaf" in section.notes[0]
 
 
-def test_without_the_package_the_note_says_what_to_install(data, listener, monkeypatch) -> None:
+def test_without_the_package_the_note_says_what_to_install(strong_data, listener, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "sed_scores_eval", None)
-    assert "pip install 'audiotag[sed]'" in note(listener, data, "test")
+    assert "pip install 'audiotag[sed]'" in note(listener, strong_data, "test")
 
 
 def test_the_package_is_imported_in_quiet_and_leaves_no_stand_in(package) -> None:
@@ -419,8 +352,8 @@ def test_the_package_is_imported_in_quiet_and_leaves_no_stand_in(package) -> Non
     assert held is None or hasattr(held, "require")
 
 
-def test_scores_that_are_not_finite_are_refused_naming_the_clip(data, listener) -> None:
+def test_scores_that_are_not_finite_are_refused_naming_the_clip(strong_data, listener) -> None:
     layer = listener.get_layer("frame_logits")
     layer.set_weights([np.full((16, 3), np.nan), np.zeros(3)])
     with pytest.raises(AudiotagError, match=r"finite.*'clip\d+'"):
-        frame_scores(listener, data, "test")
+        frame_scores(listener, strong_data, "test")
