@@ -4,8 +4,8 @@
 
     python tests/benchmarks/killed_training.py data/esc10 -- --fold 1 --model mn01 --epochs 4 --batch-size 16 --ema 0.99
 
-Every training runs in processes of its own; each is killed twice. The checkpoint of a moment before is in the folder by
-then, or none yet. What is summed up are the student's weights, as numbers.
+Every training runs in processes of its own; each is killed twice, at random moments of two epochs. Summed up are
+the student's weights, as numbers.
 """
 
 from __future__ import annotations
@@ -39,35 +39,45 @@ def start(data: str, out: Path, options: list[str]) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
+def kill_in(process: subprocess.Popen[str], out: Path, epoch: int, seconds: float, name: str) -> None:
+    """Kill a training so many seconds after the checkpoint of an epoch came, or after its start; or let it end."""
+    reached = out / "checkpoints" / f"epoch-{epoch:04d}.npz" if epoch else out / "recipe.toml"
+    while process.poll() is None and not reached.exists():
+        time.sleep(0.05)
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.send_signal(getattr(signal, f"SIG{name}"))
+
+
 def main(data: str, times: int, name: str, options: list[str]) -> None:
     """Print a row a training."""
     draws = random.Random(0)
     with TemporaryDirectory() as folder:
-        began = time.monotonic()
-        process = start(data, Path(folder) / "whole", options)
+        whole = Path(folder) / "whole"
+        process = start(data, whole, options)
         printed, _ = process.communicate()
         if process.returncode:
             sys.exit(printed)
-        seconds = time.monotonic() - began
-        expected = weights_of(Path(folder) / "whole")
-        print(f"| killed after, s | begun again | weights |\n|-|-|-|\n| never | | {expected[:16]} |", flush=True)
+        last = max((whole / "checkpoints").glob("epoch-*.npz"))
+        epochs = int(last.stem.removeprefix("epoch-"))
+        seconds = (last.stat().st_mtime - (whole / "recipe.toml").stat().st_mtime) / epochs
+        expected = weights_of(whole)
+        print(f"| killed in epoch | begun again after | weights |\n|-|-|-|\n| none | | {expected[:16]} |", flush=True)
         same = 0
         for number in range(times):
             out = Path(folder) / f"killed-{number}"
-            moments = [draws.uniform(0.15, 0.8) * seconds for _ in range(2)]
-            for moment in moments:
+            moments = [(epoch, draws.random()) for epoch in sorted(draws.sample(range(epochs), 2))]
+            for epoch, share in moments:
                 process = start(data, out, options)
-                try:
-                    process.wait(moment)
-                except subprocess.TimeoutExpired:
-                    process.send_signal(getattr(signal, f"SIG{name}"))
+                kill_in(process, out, epoch, share * seconds, name)
                 process.communicate()
             process = start(data, out, options)
             printed, _ = process.communicate()
-            again = re.findall(r"after (epoch \d+(?: and \d+ steps)?)", printed) or ["at the start"]
+            again = re.findall(r"after (epoch \d+(?: and \d+ steps)?)", printed) or ["nothing"]
             received = weights_of(out) if not process.returncode else printed
             same += received == expected
-            row = (" and ".join(f"{moment:.1f}" for moment in moments), again[0], received[:16])
+            row = (" and ".join(f"{1 + epoch + share:.2f}" for epoch, share in moments), again[0], received[:16])
             print("| " + " | ".join(row) + " |", flush=True)
         print(f"{same} of {times} are the same, bit for bit")
         if same < times:
