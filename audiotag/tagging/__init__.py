@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "embeddings": ["Embeddings", "FileEmbeddings", "embed_files", "write_embeddings"],
         "files": ["FileTags", "sound_files", "tag_files"],
         "formats": ["FORMATS", "write"],
+        "streaming": ["StreamingTagger", "StreamScores"],
         "tagger": ["AudioTagger"],
         "tags": ["Tag"],
     },
