@@ -22,7 +22,7 @@ FLOORS = (
     "clips",
     "records",
     "annotations tagging",
-    "scorers",
+    "scorers listening",
     "tensorboard",
     "report",
     "distill training export evaluation inspection",

@@ -18,6 +18,7 @@ from audiotag.cli import (
     evaluate,
     export,
     found,
+    listen,
     presets,
     runs,
     sweep,
@@ -62,7 +63,7 @@ for command in (data.verify, data.inspect):
 for command in (
     *(teach.teach, train.train, sweep.sweep, runs.runs),
     *(calibrate.calibrate, evaluate.evaluate, compare.compare, export.export),
-    *(tag.tag, found.summary, found.cut, transcribe.transcribe),
+    *(tag.tag, found.summary, found.cut, listen.listen, transcribe.transcribe),
     *(embed.embed, catalogue.models, presets.presets),
 ):
     app.command()(silenceable(command))

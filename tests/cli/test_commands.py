@@ -29,6 +29,7 @@ COMMANDS = (
     "tag",
     "summary",
     "cut",
+    "listen",
     "transcribe",
     "embed",
     "models",
