@@ -95,6 +95,7 @@ def listen(
         Every window as soon as it is scored; at the end what is left.
     """
     stream, offset = StreamingTagger(model, window, hop, source.sample_rate), 0.0
+    stream.warm_up()
     begun, busy = time.monotonic(), time.process_time()
     since: list[np.ndarray] = []
     zeros = 0.0
@@ -116,7 +117,7 @@ def listen(
             account.gaps, account.lost = account.gaps + 1, account.lost + piece.lost
             over = events.close()
             offset = account.seconds + account.lost
-            stream = StreamingTagger(model, window, hop, source.sample_rate)
+            stream.reset()
         account.seconds += len(piece.samples) / source.sample_rate
         since.append(piece.samples)
         zeros = 0.0 if piece.samples.any() else zeros + len(piece.samples) / source.sample_rate

@@ -82,16 +82,7 @@ class StreamingTagger:
                 f"{self._window / model.sample_rate:g} s: choose a shorter hop"
             )
         self._run = _of_windows(model) if front_end is None else _of_log_mel(model)
-        self._frames = None if front_end is None else _Frames(front_end, self._window)
-        resampled = self.sample_rate != model.sample_rate
-        self._resampler = (
-            soxr.ResampleStream(self.sample_rate, model.sample_rate, 1, dtype="float32", quality="HQ")
-            if resampled
-            else None
-        )
-        self._signal = np.empty(0, np.float32)  # from the sample `_first` on
-        self._first = self._next = self._ended = 0
-        self._closed = False
+        self.reset()
 
     @property
     def window(self) -> float:
@@ -102,6 +93,22 @@ class StreamingTagger:
     def hop(self) -> float:
         """Distance of two windows, seconds."""
         return self._hop / self.model.sample_rate
+
+    def reset(self) -> None:
+        """Begin anew, as where sound was lost: no window spans what came before and what comes now."""
+        rate, front_end = self.model.sample_rate, self.model.front_end
+        self._frames = None if front_end is None else _Frames(front_end, self._window)
+        self._resampler = None
+        if self.sample_rate != rate:
+            self._resampler = soxr.ResampleStream(self.sample_rate, rate, 1, dtype="float32", quality="HQ")
+        self._signal = np.empty(0, np.float32)  # from the sample `_first` on
+        self._first = self._next = self._ended = 0
+        self._closed = False
+
+    def warm_up(self) -> None:
+        """Score a window of silence, so that the first answer comes as quickly as the others."""
+        silence = np.zeros(self._window, np.float32)
+        self._run((silence if self._frames is None else log_mel(silence, self.model.front_end))[None])
 
     def feed(self, piece: np.ndarray) -> list[StreamScores]:
         """Take the next piece.
@@ -116,7 +123,7 @@ class StreamingTagger:
             AudioError: no mono floats, or samples that are not finite.
         """
         if self._closed:
-            raise AudiotagError("the stream was closed: make another StreamingTagger")
+            raise AudiotagError("the stream was closed: reset it, or make another StreamingTagger")
         piece = np.asarray(piece)
         if piece.ndim != 1 or not np.issubdtype(piece.dtype, np.floating):
             raise AudioError(f"a piece is mono floats of shape (samples,), received {piece.dtype} of {piece.shape}")
