@@ -19,6 +19,10 @@ def summary(
     picture: Annotated[
         Path | None, typer.Option(help="A PNG by hour of the day and by day.", parser=storage.here, metavar="<path>")
     ] = None,
+    table: Annotated[
+        Path | None,
+        typer.Option(help="All tags as one file: .csv, .jsonl or .parquet.", parser=storage.here, metavar="<path>"),
+    ] = None,
     format: Annotated[Literal["table", "csv"], typer.Option(help="table, or csv with all labels.")] = "table",
 ) -> None:
     """How often each label was found, and at which hours of the day.
@@ -28,13 +32,18 @@ def summary(
     from audiotag.tagging import results as folder
     from audiotag.tagging import summary as summaries
 
+    if table is not None:
+        folder.check_table(table)
     found = folder.read(results)
-    table = summaries.counts(found)
+    counted = summaries.counts(found)
+    if table is not None:
+        folder.write_table(found, table)
+        typer.echo(f"{table}: {len(found):,} tags", err=True)
     if picture is not None:
         summaries.draw(found, picture)
         typer.echo(f"{picture} is drawn", err=True)
     if format == "csv":
-        table.to_csv(sys.stdout)
+        counted.to_csv(sys.stdout)
         return
     from rich.console import Console
     from rich.table import Table
@@ -44,15 +53,15 @@ def summary(
     shown.add_column("label", overflow="fold")
     for heading in ("tags", "recordings", "best"):
         shown.add_column(heading, justify="right")
-    timed = table["first"].notna().any()
+    timed = counted["first"].notna().any()
     if timed:
         shown.add_column("0    6     12    18   23", no_wrap=True)
-    for label, row in table.head(top).iterrows():
+    for label, row in counted.head(top).iterrows():
         cells = [Text(str(label)), f"{row.tags:,}", f"{row.recordings:,}", f"{row.best:.3f}"]
         hours = [Text(summaries.shades(row[summaries.HOURS].to_numpy(int)))] if timed else []
         shown.add_row(*cells, *hours)
     Console().print(shown)
-    typer.echo(f"{len(found):,} tags of {len(table)} labels in {found['file'].nunique():,} recordings")
+    typer.echo(f"{len(found):,} tags of {len(counted)} labels in {found['file'].nunique():,} recordings")
 
 
 def cut(

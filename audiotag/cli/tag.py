@@ -57,11 +57,11 @@ def tag(
     With --out every recording has a file of its own, and the same command again tags only what is new or was changed.
     """
     from audiotag import audio
-    from audiotag.tagging import files, formats
+    from audiotag.tagging import files, formats, writing
 
     format = format or ("table" if out is None else "csv")
     sounds = files.sound_files(paths)
-    formats.check(format, len(sounds), out)
+    writing.check(format, len(sounds), out)
     audio.Recording(sounds[0], channel, 1.0 if speed is None else speed)  # refuses what no recording could be read with
     if frames:  # which need Keras, whatever the model
         import_tensorflow_quietly()
@@ -78,13 +78,13 @@ def tag(
     options |= {"frames": frames, "only": _labels(only), "without": _labels(without)}
     if out is None:
         results = tagging.tag_files(tagger, sounds, **options)
-        return int(formats.write(results, format, several=len(sounds) > 1) > 0)
+        return int(writing.write(results, format, several=len(sounds) > 1) > 0)
     settings = {"model": tagger.name, "sha256": tagger.sha256, **options, "format": format, "audiotag": __version__}
-    with Results.opened(out, settings, formats.suffix_of(format), paths) as folder:
+    with Results.opened(out, settings, formats.load(format).SUFFIX, paths) as folder:
         missing = folder.missing(sounds)
         if finished := len(sounds) - len(missing):
             progress.say(f"{out} holds the results of {finished} of {len(sounds)} recordings already")
-        failed = formats.write_each(tagging.tag_files(tagger, missing, **options), folder, format) if missing else 0
+        failed = writing.write_each(tagging.tag_files(tagger, missing, **options), folder, format) if missing else 0
     return int(failed > 0)
 
 

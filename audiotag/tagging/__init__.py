@@ -9,9 +9,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "embeddings": ["Embeddings", "FileEmbeddings", "embed_files", "write_embeddings"],
         "files": ["FileTags", "sound_files", "tag_files"],
-        "formats": ["FORMATS", "write"],
         "streaming": ["StreamingTagger", "StreamScores"],
         "tagger": ["AudioTagger"],
         "tags": ["Tag"],
+        "writing": ["write"],
     },
 )

@@ -10,13 +10,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from audiotag import storage
+from audiotag import storage, tables
 from audiotag.errors import AudiotagError
 from audiotag.storage.locks import locked
+from audiotag.tagging import formats
 from audiotag.tagging.files import FileTags, shown_path
 
 if TYPE_CHECKING:
     import pandas
+
+TABLES = (".csv", ".jsonl", ".parquet")
+"""What all tags of a folder are written to as one file."""
 
 SETTINGS, JOURNAL = "tagging.json", "finished.jsonl"
 """What was asked for; and a line a recording whose results are there."""
@@ -137,34 +141,51 @@ def read(folder: Path) -> pandas.DataFrame:
     import pandas
 
     settings = settings_of(folder)
-    readers = {"csv": _from_csv, "jsonl": _from_json_lines}
-    if (format := settings.get("format")) not in readers:
+    format = formats.load(settings.get("format"))
+    if not hasattr(format, "read"):
         raise AudiotagError(
-            f"results are read from {' or '.join(readers)}, those of {folder} are {format}: tag again with --format csv"
+            f"results are read from csv or jsonl, those of {folder} are {settings['format']}: tag again with "
+            "--format csv"
         )
-    tables = []
+    parts = []
     for name in sorted(_read_journal(folder / JOURNAL)):
-        path = folder / f"{name}.{format}"
+        path = folder / f"{name}{format.SUFFIX}"
         if path.exists() and path.stat().st_size:
-            table = readers[format](path)
-            tables.append(table.assign(file=str(Path(settings["root"]) / name)))
+            table = format.read(path)
+            parts.append(table.assign(file=str(Path(settings["root"]) / name)))
     columns = ["file", "start", "end", "label", "score", "time"]
-    if not tables:
+    if not parts:
         return pandas.DataFrame(columns=columns)
-    found = pandas.concat(tables, ignore_index=True)[columns]
+    found = pandas.concat(parts, ignore_index=True)[columns]
     return found.assign(time=found["time"].astype(object).where(found["time"].notna(), None))
 
 
-def _from_csv(path: Path) -> pandas.DataFrame:
-    import pandas
+def check_table(path: Path) -> None:
+    """Refuse a table of a kind that is not written, or whose library is missing."""
+    if path.suffix not in TABLES:
+        raise AudiotagError(f"a table of all tags ends in {', '.join(TABLES)}, received {path}: rename it")
+    if path.suffix == ".parquet":
+        tables.parquet_library(path)
 
-    return pandas.read_csv(path, dtype={"label": str, "time": str}, keep_default_na=False, na_values={"time": [""]})
 
+def write_table(found: pandas.DataFrame, path: Path) -> None:
+    """Write all tags as one file, whole or not at all.
 
-def _from_json_lines(path: Path) -> pandas.DataFrame:
-    import pandas
+    Args:
+        found: a row a tag, as of `read`.
+        path: of a suffix of `TABLES`. Times that are not known are empty cells, or null.
 
-    return pandas.DataFrame([json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()])
+    Raises:
+        AudiotagError: another suffix, or pyarrow is missing for a `.parquet`.
+    """
+    check_table(path)
+    with storage.write_atomically(path, "wb") as file:
+        if path.suffix == ".parquet":
+            found.to_parquet(file, index=False)
+        elif path.suffix == ".jsonl":
+            file.write(found.to_json(orient="records", lines=True, force_ascii=False).encode())
+        else:
+            file.write(found.to_csv(index=False, lineterminator="\n").encode())
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

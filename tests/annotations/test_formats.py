@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from audiotag import audio
 from audiotag.annotations.reading import read
 from audiotag.errors import AudiotagError
-from audiotag.tagging import formats
+from audiotag.tagging import writing
 from audiotag.tagging.files import FileTags
 from audiotag.tagging.tags import Tag
 
@@ -333,7 +333,7 @@ def test_what_audiotag_tags_can_be_corrected_and_read_again(tmp_path: Path, form
     audio.write(tmp_path / "a.wav", np.zeros(80, np.float32), 8000)
     result = FileTags(tmp_path / "a.wav", tags)
     text = StringIO()
-    formats.write([result], format, text)
+    writing.write([result], format, text)
     assert spans(file(tmp_path, f"a.wav{suffix}", text.getvalue())) == [
         (0.25, 1.5, "dog"),
         (3.0, 10.125, "wind, strong"),

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas
 import pytest
 import soundfile
 
-from audiotag.tagging import FileTags, Tag, formats
+from audiotag.tagging import FileTags, Tag, formats, writing
 from audiotag.tagging.files import sound_files
 from audiotag.tagging.results import Results
 
@@ -32,12 +34,12 @@ def results(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
         audio.write(tmp_path / "in" / name, samples, 8000)
     files = sound_files([tmp_path / "in"])
     out = tmp_path / "results"
-    with Results.opened(out, {"format": request.param}, formats.suffix_of(request.param), files) as folder:
+    with Results.opened(out, {"format": request.param}, formats.load(request.param).SUFFIX, files) as folder:
         found = [
             FileTags(path, tags[path.relative_to(tmp_path / "in").as_posix()], "", audio.recorded_at(path))
             for path in files
         ]
-        formats.write_each(found, folder, request.param)
+        writing.write_each(found, folder, request.param)
     return out
 
 
@@ -80,6 +82,26 @@ def test_the_best_are_cut_out_with_what_is_around_them(command: Command, results
     assert "y.wav is missing" in outcome.err
 
 
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_all_tags_are_one_file_too(command: Command, results: Path, tmp_path: Path, kind: str) -> None:
+    from audiotag.tagging import results as folder
+
+    path = tmp_path / f"all.{kind}"
+    assert command("summary", results, "--table", path).code == 0
+    readers = {"csv": partial(pandas.read_csv, keep_default_na=False), "jsonl": partial(pandas.read_json, lines=True)}
+    read = readers.get(kind, pandas.read_parquet)(path)
+    wanted = folder.read(results)
+    assert list(read.columns) == list(wanted.columns) and len(read) == len(wanted) > 4
+    assert read["label"].tolist() == wanted["label"].tolist()
+    for column in ("score", "start", "end"):
+        np.testing.assert_allclose(read[column], wanted[column], atol=1e-9)
+    assert [Path(file).name for file in read["file"]] == [Path(file).name for file in wanted["file"]]
+
+
+def test_a_table_of_another_kind_is_refused(refuse: Callable[..., str], results: Path) -> None:
+    assert "ends in .csv, .jsonl, .parquet, received" in refuse("summary", results, "--table", "all.xlsx")
+
+
 def test_what_is_cut_is_the_channel_that_was_tagged(tmp_path: Path) -> None:
     from audiotag.tagging import cutting
     from audiotag.tagging import results as folder
@@ -89,7 +111,7 @@ def test_what_is_cut_is_the_channel_that_was_tagged(tmp_path: Path) -> None:
     path.parent.mkdir()
     soundfile.write(path, sides, 8000, subtype="FLOAT")
     with Results.opened(tmp_path / "out", {"format": "csv", "channel": "right"}, ".csv", [path]) as results:
-        formats.write_each([FileTags(path, (Tag("Dog", 0.9, 0.25, 0.5),))], results, "csv")
+        writing.write_each([FileTags(path, (Tag("Dog", 0.9, 0.25, 0.5),))], results, "csv")
     channel = folder.settings_of(tmp_path / "out")["channel"]
     made, reasons = cutting.cut(folder.read(tmp_path / "out"), tmp_path / "clips", padding=0.0, channel=channel)
     assert (made, reasons) == (1, {})

@@ -18,7 +18,7 @@ import soundfile
 from audiotag import audio, progress
 from audiotag.errors import AudiotagError, AudioWarning, Stopped
 from audiotag.scorers import load
-from audiotag.tagging import AudioTagger, FileTags, Tag, embed_files, formats, sound_files, tag_files, write
+from audiotag.tagging import AudioTagger, FileTags, Tag, embed_files, sound_files, tag_files, write, writing
 from audiotag.tagging.results import Results
 
 RATE = 8000
@@ -276,7 +276,7 @@ def test_each_recording_has_a_file_of_its_own_in_a_folder(tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     with Results.opened(tmp_path / "out", {}, ".txt", paths) as folder:
-        assert formats.write_each([*results, bad], folder, "audacity", errors) == 1
+        assert writing.write_each([*results, bad], folder, "audacity", errors) == 1
         assert folder.missing(paths) == [paths[3]]
     written = {path.relative_to(tmp_path / "out").as_posix(): path for path in (tmp_path / "out").rglob("*.txt")}
     assert sorted(written) == ["x/1.wav.txt", "y/1.flac.txt", "y/1.wav.txt"]
@@ -297,7 +297,7 @@ def test_whoever_stops_it_is_told_what_is_kept(tmp_path):
         write(stopped(), "csv", io.StringIO())
     opened = Results.opened(tmp_path / "out", {}, ".csv", [tmp_path / "a, b.wav", Path("a, b.wav")])
     with pytest.raises(Stopped, match="out holds the results of 1 more files"), opened as folder:
-        formats.write_each(stopped(), folder, "csv")
+        writing.write_each(stopped(), folder, "csv")
 
 
 def test_a_stream_of_ascii_gets_json_that_is_json():

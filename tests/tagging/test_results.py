@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from audiotag import AudiotagError, audio
-from audiotag.tagging import FileTags, Tag, formats
+from audiotag.tagging import FileTags, Tag, writing
 from audiotag.tagging.results import JOURNAL, Results
 
 SETTINGS = {"model": "a", "top": 5}
@@ -29,7 +29,7 @@ def opened(tmp_path: Path, files: list[Path], **changes: object):
 
 
 def add(results: Results, path: Path) -> None:
-    formats.write_each([FileTags(path, (Tag("Dog", 0.5, 0.0, 1.0),))], results, "csv")
+    writing.write_each([FileTags(path, (Tag("Dog", 0.5, 0.0, 1.0),))], results, "csv")
 
 
 def test_what_is_there_is_not_done_again_unless_the_recording_has_changed(tmp_path: Path, files: list[Path]) -> None:
