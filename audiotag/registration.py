@@ -30,6 +30,7 @@ CLASSES = {
     ),
     "audiotag.models.sequence_models": ("MinGRU", "RotaryPositions"),
     "audiotag.tagging.tagger": ("AudioTagger",),
+    "audiotag.training.character_loss": ("CharacterLoss",),
     "audiotag.training.layerwise": ("LayerwiseAdam",),
     "audiotag.training.losses": ("KnownCrossentropy",),
     "audiotag.training.note_loss": ("NoteLoss",),

@@ -1,4 +1,4 @@
-"""What is asked of a clip: exactly one class (multiclass), any number of them (multilabel), or its notes."""
+"""What is asked of a clip: exactly one class (multiclass), any number of them (multilabel), its notes, its words."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ class Task(StrEnum):
     """A task; in files it is its name. Nothing else in audiotag asks which task it is: it asks for what follows.
 
     Of notes a clip's classes are the pitches that sound in it, any number of them; what is trained and transcribed is
-    when each note begins and ends, and how loud it is.
+    when each note begins and ends, and how loud it is. Of speech they are the characters of its text; what is trained
+    and transcribed is the text.
 
     Raises:
         AudiotagError: `Task("…")` of another name.
@@ -26,10 +27,11 @@ class Task(StrEnum):
     MULTICLASS = "multiclass"
     MULTILABEL = "multilabel"
     NOTES = "notes"
+    SPEECH = "speech"
 
     @classmethod
     def _missing_(cls, value: object) -> None:
-        raise AudiotagError(f"task must be multiclass, multilabel or notes, received {value!r}")
+        raise AudiotagError(f"task must be multiclass, multilabel, notes or speech, received {value!r}")
 
     @property
     def exclusive(self) -> bool:
@@ -40,6 +42,11 @@ class Task(StrEnum):
     def of_notes(self) -> bool:
         """Whether its events are notes, whose onset, offset and velocity are learnt at every step of time."""
         return self is Task.NOTES
+
+    @property
+    def of_speech(self) -> bool:
+        """Whether a clip has a text, whose characters are learnt in their order."""
+        return self is Task.SPEECH
 
     @property
     def activation(self) -> str:
@@ -55,19 +62,27 @@ class Task(StrEnum):
     def monitor(self) -> str:
         """The validation metric by which the best epoch is kept unless somebody chooses; "last": the last one is.
 
-        Which pitches sound in a clip, which is what a validation of whole clips measures, says little of notes.
+        Which pitches or characters there are in a clip, which is what a validation of whole clips measures, says little
+        of notes or of a text.
         """
-        return "last" if self.of_notes else "val_accuracy" if self.exclusive else "val_mAP"
+        return "last" if self.of_notes or self.of_speech else "val_accuracy" if self.exclusive else "val_mAP"
 
     @property
     def asked_of_steps(self) -> str | None:
-        """What is asked of a step of time where strong labels say when something sounds; None: nothing."""
-        return None if self.exclusive else "notes" if self.of_notes else "active classes"
+        """What is asked of the steps of time where strong labels or texts say it; None: nothing."""
+        if self.exclusive:
+            return None
+        return "notes" if self.of_notes else "characters" if self.of_speech else "active classes"
 
     @property
     def strong_weight(self) -> float:
         """The share of the loss that is about steps where a recipe asks for none."""
-        return 1.0 if self.of_notes else 0.0
+        return 1.0 if self.of_notes or self.of_speech else 0.0
+
+    @property
+    def mixup(self) -> float:
+        """The alpha of mixup where a recipe asks for none: two texts at once are no text."""
+        return 0.0 if self.of_speech else 0.3
 
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
         """Softmax or sigmoid in float64, so that high logits keep their order.

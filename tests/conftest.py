@@ -23,7 +23,7 @@ gc.set_threshold(20_000, 10, 10)
 hypothesis.settings.register_profile("audiotag", deadline=None)
 hypothesis.settings.load_profile("audiotag")
 
-pytest_plugins = ["tests.small_data", "tests.small_runs", "tests.order", "tests.s3"]
+pytest_plugins = ["tests.small_data", "tests.small_runs", "tests.small_speech", "tests.order", "tests.s3"]
 
 
 @pytest.fixture(scope="session")

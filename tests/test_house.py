@@ -14,7 +14,7 @@ FLOORS = (
     "startup storage",
     "tables",
     "audio labels task",
-    "frontend notes",
+    "frontend notes speech",
     "clip_format run_folder",
     "metrics runs",
     "augment",

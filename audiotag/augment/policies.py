@@ -111,6 +111,10 @@ class Policy:
         changed = changed / max(np.abs(changed).max(initial=0.0), 1.0)  # a policy never clips
         return changed, timing.move(events, applied, len(waveform) / sample_rate)
 
+    def moving(self, sample_rate: int) -> tuple[str, ...]:
+        """Names of its transforms that move sound in time, or of which that is not known; sample_rate in Hz."""
+        return timing.moving(self._chain(sample_rate).leaves)
+
     def _chain(self, sample_rate: int) -> _Chain:
         if sample_rate not in self._chains:
             if self._source is None and sample_rate < presets.LOWEST_RATE:

@@ -134,6 +134,15 @@ def check_known(transforms: Iterable[Any], policy: str, notes: bool = False) -> 
             )
 
 
+def moving(transforms: Iterable[Any]) -> tuple[str, ...]:
+    """Names of the transforms that move sound in time, or of which that is not known.
+
+    That a room's answer comes a few milliseconds later is not counted.
+    """
+    still = {*_KEEPS, "ApplyImpulseResponse"}
+    return tuple(dict.fromkeys(type(each).__name__ for each in transforms if _kind(each) not in still))
+
+
 def move(events: Sequence[Any], steps: Iterable[Applied], duration: float) -> tuple[Any, ...]:
     """Events after the transforms that were applied.
 

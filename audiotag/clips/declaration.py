@@ -18,6 +18,7 @@ import numpy as np
 from audiotag import audio, storage
 from audiotag.errors import AudioError, AudiotagError, suggest
 from audiotag.labels import Labels, split_cell
+from audiotag.speech import text as texts
 from audiotag.task import Task
 
 CLIP_COLUMNS = ("clip_id", "source", "start", "end", "split", "labels", "status", "reason")
@@ -28,6 +29,9 @@ READ_COLUMNS = ("read_channel", "read_speed")
 
 UNKNOWN = "unknown"
 """A further column: the classes of which nobody judged whether they sound in the clip, several separated by `;`."""
+
+TEXT = "text"
+"""A further column, of a data set of speech: what is said in the clip, as `speech.normalised` leaves it."""
 
 ALL = "*"
 """In `UNKNOWN`: every class. The clip is unlabelled, a teacher may label it."""
@@ -77,7 +81,8 @@ class Clip:
         columns: further cells of `clips.csv` by column, in which an evaluation looks for its slices: {"device": "a"}.
             "recording" tells which clips were cut from one recording, where `source` does not: an evaluation takes
             them together. "read_channel" and "read_speed" tell how it is read, as of `audio.Recording`; "unknown" which
-            classes nobody judged, see `UNKNOWN`: they are neither learnt nor measured there.
+            classes nobody judged, see `UNKNOWN`: they are neither learnt nor measured there; "text", of speech alone,
+            what is said, see `TEXT`.
         fault: why it must not be used, where that is known beforehand: it is rejected unread, and this is the reason
             in `clips.csv`. Default: nothing is known.
     """
@@ -96,6 +101,11 @@ class Clip:
     def speed(self) -> float:
         """How fast it is played: its own times are those of its waveform times this."""
         return reading_of(self.columns)[1]
+
+    @property
+    def text(self) -> str:
+        """What is said in it; "": nothing, or it is no clip of speech."""
+        return self.columns.get(TEXT, "")
 
     def judged(self, labels: Labels) -> np.ndarray:
         """Whether somebody judged each class: (classes,) bool."""
@@ -162,7 +172,7 @@ class Declaration:
     Args:
         name: short name, for example "esc10".
         version: changes whenever clips, labels or splits change.
-        task: "multiclass" (one label a clip) or "multilabel"; then a `Task`.
+        task: "multiclass" (one label a clip), "multilabel", "notes" or "speech"; then a `Task`.
         licence: licence of the recordings.
         citation: what to cite; a web address where there is no paper.
         labels: vocabulary, in the order of the model's outputs.
@@ -194,6 +204,8 @@ class Declaration:
             raise AudiotagError(f"seconds must be positive and finite, received {self.seconds}")
         if self.pad not in ("repeat", "zero"):
             raise AudiotagError(f"pad must be repeat or zero, received {self.pad!r}")
+        if self.task.of_speech and self.pad != "zero":
+            raise AudiotagError(f"what is said once is not repeated: pad of speech is zero, received {self.pad!r}")
         twice = [clip_id for clip_id, count in Counter(clip.clip_id for clip in self.clips).items() if count > 1]
         if twice:
             raise AudiotagError(
@@ -232,6 +244,8 @@ class Declaration:
         for label in (*clip.labels, *(event.label for event in clip.events)):
             self.labels.index(label)
         self._check_velocities(clip)
+        if self.task.of_speech and not clip.fault:
+            self._check_text(clip)
         if UNKNOWN in clip.columns:
             self._check_judged(clip)
         elif self.task.exclusive and len(clip.labels) != 1 and not (clip.fault and not clip.labels):
@@ -248,6 +262,14 @@ class Declaration:
                     "the events of a notes data set have a velocity, 0 (begun before the clip) to 127, those of others "
                     f"none, clip {clip.clip_id!r} of a {self.task} data set has {event}: correct it"
                 )
+
+    def _check_text(self, clip: Clip) -> None:
+        stated = TEXT in clip.columns and clip.text == texts.normalised(clip.text)
+        if not stated or set(clip.labels) != set(texts.names_of(clip.text)):
+            raise AudiotagError(
+                f"a clip of speech has a normalised text and its characters as labels, {clip.clip_id!r} has "
+                f"{clip.columns.get(TEXT)!r} and {', '.join(clip.labels) or 'none'}: make it with clips.texts.spoken"
+            )
 
     def _check_judged(self, clip: Clip) -> None:
         flags = clip.judged(self.labels)

@@ -37,10 +37,10 @@ class TimedTeachers:
 
         data = reading.data
         drawing(data.task)  # refuses a task whose steps are asked nothing
-        if data.task.of_notes:
+        if data.task.of_notes or data.task.of_speech:
             raise AudiotagError(
-                f"a teacher's steps are logits of classes, {data.name} is a data set of notes, whose steps are asked "
-                "four things of each pitch: leave out frames"
+                f"a teacher's steps are logits of classes, {data.name} is a data set of {data.task}, whose steps are "
+                f"asked for {data.task.asked_of_steps}: leave out frames"
             )
         self._mean = ensemble.Mean(
             [vocabulary.match(member.name, member.labels, data.labels, data.name, table) for member in members]

@@ -214,10 +214,12 @@ PRESETS = {
             symmetric_window=False,
             preemphasis=0.0,
         ),
+        # As usual for speech: 25 ms every 10 ms.
+        LogMelConfig(name="speech", sample_rate=16_000, window=400, hop=160, fft=512, mels=64, fmin=20.0, fmax=8_000.0),
     )
 }
 """Front ends by name: EfficientAT and its variants (hop in ms, mel bands), PaSST, EfficientSED, YAMNet (`tf.signal`),
-PANNs, `librosa.feature.melspectrogram` in decibels, and "pitch", for notes."""
+PANNs, `librosa.feature.melspectrogram` in decibels, "pitch", for notes, and "speech"."""
 
 
 def preset(name_or_config: str | LogMelConfig) -> LogMelConfig:

@@ -27,7 +27,7 @@ _STEPS = {
 def frame_level(network: keras.Model) -> keras.Model:
     """The network up to the logits of every step of time, sharing its weights.
 
-    What the steps are depends on the head. A network with the "frames" or "notes" head, a hybrid and YAMNet have
+    What the steps are depends on the head. A network with the "frames", "notes" or "ctc" head, a hybrid and YAMNet have
     them. The published heads give them without being trained anew:
 
     - "fully_convolutional": the mean over frequency of its map of logits. The clip's logits are the mean of the steps.
@@ -57,7 +57,7 @@ def frame_level(network: keras.Model) -> keras.Model:
         logits = layers.Average(name="frame_logits")([frame_level(member)(spectrogram) for member in members])
         return keras.Model(spectrogram, logits, name=f"{network.name}_frames")
     kind = Parts(network).head
-    if kind in ("frames", "notes"):
+    if kind in ("frames", "notes", "ctc"):
         return keras.Model(network.input, network.get_layer("frame_logits").output, name=f"{network.name}_frames")
     if kind not in _STEPS:
         raise AudiotagError(

@@ -8,6 +8,7 @@ from keras import layers, ops
 from audiotag.models.blocks import convolution, dense
 
 HEADS = ("mlp", "fully_convolutional", "multihead_attention_pooling", "frames")
+TINY = 1e-7  # keeps the odds of what is certain finite
 _RARE = -4.0  # the logit of one step in 55
 POOLINGS = ("linear_softmax", "attention", "max", "mean", "mean_logit")
 
@@ -110,6 +111,24 @@ def notes(x: keras.KerasTensor, classes: int) -> keras.KerasTensor:
     stacked = ops.stack([onset, frame, offset, velocity], axis=-1)
     stacked = layers.Activation("linear", dtype="float32", name="note_logits")(stacked)
     return pool(layers.Activation("linear", dtype="float32", name="frame_logits")(stacked[..., 1]), "max")
+
+
+def ctc(x: keras.KerasTensor, classes: int) -> keras.KerasTensor:
+    """Which character a step tells, or none, layer "character_logits", and logits of the clip, both float32.
+
+    The blank comes first (Graves et al., ICML 2006), then the classes. A step's logit of a class, layer "frame_logits",
+    is the logarithm of its odds against everything else, a clip's the largest of its steps'.
+
+    Args:
+        x: (batch, steps, channels).
+        classes: number of characters.
+    """
+    # Keras' own start: from the small weights of other heads every step tells a blank for long, and nothing is learnt.
+    parts = [layers.Dense(n, dtype="float32", name=name)(x) for name, n in (("blank", 1), ("characters", classes))]
+    logits = layers.Concatenate(axis=-1, dtype="float32", name="character_logits")(parts)
+    shares = ops.softmax(logits, axis=-1)[..., 1:]
+    odds = ops.log(shares + TINY) - ops.log(1.0 - shares + TINY)
+    return pool(layers.Activation("linear", dtype="float32", name="frame_logits")(odds), "max")
 
 
 def _rare(x: keras.KerasTensor, classes: int, name: str) -> keras.KerasTensor:

@@ -19,6 +19,7 @@ from audiotag.models.blocks import (
 )
 
 CONTEXTS = ("gru", "transformer", "transformer_gru")
+HEADS = ("frames", "ctc")
 CHANNELS = (16, 32, 64, 128, 128, 128)
 HALVED = 2  # blocks that halve time
 STEP_FRAMES = 2**HALVED
@@ -28,7 +29,7 @@ PLACE_KERNEL = 15
 
 @dataclass(frozen=True)
 class Hybrid(Architecture):
-    """A small CNN, then layers in which every step of time sees the others, then the "frames" head of `heads`.
+    """A small CNN, then layers in which every step of time sees the others, then a head of `heads`.
 
     Six blocks (3x3 convolution, batch normalisation, ReLU, mean pooling) bring time to steps of 4 frames (40 ms at a
     hop of 10 ms) and 128 mel bands to 2, which join the channels of their step. At width 1 and 10 classes the three
@@ -47,7 +48,8 @@ class Hybrid(Architecture):
         depth: encoder blocks and GRU layers of the context, at least 1. Default 2.
         heads: attention heads of an encoder block; they divide twice `units`. Default 4.
         dropout: rate after every block of the CNN and in the context, 0 to 1. Default 0.2.
-        pooling: of the head, one of `heads.POOLINGS`, which `heads.pool` defines. Default "linear_softmax".
+        head: "frames" (every class, each step for itself), or "ctc" (characters, in their order). Default "frames".
+        pooling: of the "frames" head, one of `heads.POOLINGS`, which `heads.pool` defines. Default "linear_softmax".
 
     Raises:
         AudiotagError: a value outside its range.
@@ -59,10 +61,12 @@ class Hybrid(Architecture):
     depth: int = 2
     heads: int = 4
     dropout: float = 0.2
+    head: str = "frames"
     pooling: str = "linear_softmax"
 
     def __post_init__(self) -> None:
         check_choice("context", self.context, CONTEXTS)
+        check_choice("head of a hybrid", self.head, HEADS)
         check_choice("pooling over time", self.pooling, heads.POOLINGS)
         if not self.width > 0:
             raise AudiotagError(f"width of a hybrid is a positive multiplier, received {self.width}")
@@ -85,7 +89,7 @@ class Hybrid(Architecture):
             x = self._block(x, make_divisible(channels * self.width), number)
         x = layers.Reshape((-1, x.shape[2] * x.shape[3]), name="steps")(x)
         x = self._recurrent(x) if self.context == "gru" else self._weighed(x)
-        return heads.frames(x, classes, self.pooling)
+        return heads.ctc(x, classes) if self.head == "ctc" else heads.frames(x, classes, self.pooling)
 
     def _weighed(self, x: keras.KerasTensor) -> keras.KerasTensor:
         context = self._encoder(x)

@@ -23,6 +23,7 @@ _FAMILIES = {
 }
 _HEADS = {
     "note_logits": "notes",
+    "character_logits": "ctc",
     "frame_logits": "frames",
     "logits_convolution": "fully_convolutional",
     "attention_and_value": "multihead_attention_pooling",
@@ -35,6 +36,7 @@ _BY_CLASS = (
     *("logits", "logits_convolution", "logits_normalization"),
     *("attention_projection", "frame_logits", "frame_attention"),
     *("onsets", "note_frames", "offsets", "velocities"),
+    "characters",
 )
 _STAGE = re.compile(r"(stem|last|(?:block|encoder|gru|attention|tcn|hybrid|context)\d+)(?:_|$)")
 
@@ -60,7 +62,7 @@ class Parts:
 
     @cached_property
     def head(self) -> str:
-        """Kind of head: one of `heads.HEADS`, "notes", "tokens" (PaSST) or "pann"; "" for any other."""
+        """Kind of head: one of `heads.HEADS`, "notes", "ctc", "tokens" (PaSST) or "pann"; "" for any other."""
         return next((head for mark, head in _HEADS.items() if mark in self._layers), "")
 
     @cached_property
@@ -97,7 +99,7 @@ class Parts:
         """What the head makes its logits of; a map or steps where they are averaged. None where nothing says it.
 
         Of an MN or a DyMN the last convolution, of a PaSST the mean of its class and distillation tokens, of what
-        keeps time up to its logits (YAMNet, hybrids, any "frames" or "notes" head) the steps, else the layer
+        keeps time up to its logits (YAMNet, hybrids, any "frames", "notes" or "ctc" head) the steps, else the layer
         "features".
         """
         if self.family in ("mn", "dymn"):
@@ -106,7 +108,7 @@ class Parts:
             layer = self._layers["features"]
             # What such a layer averages has the same mean.
             return layer.input if isinstance(layer, keras.layers.GlobalAveragePooling2D) else layer.output
-        last = {"frames": "frame_logits", "notes": "onsets"}.get(self.head)
+        last = {"frames": "frame_logits", "notes": "onsets", "ctc": "characters"}.get(self.head)
         return None if last is None else self._layers[last].input
 
     @cached_property

@@ -107,6 +107,11 @@ def build(
     if engine is not None and workers is not None:
         raise AudiotagError(f"workers={workers} are processes of the engine local: give another one its own options")
     engine = engine or Local(workers)
+    if declaration.task.of_speech and (moving := policy.moving(front_end.sample_rate)):
+        raise AudiotagError(
+            f"policy {policy.name!r} has {', '.join(moving)}, which may cut off what is said: leave it out of a policy "
+            "of your own (a .py file), or augment while training (--augment gain=12)"
+        )
     out, root = storage.place(out), storage.place(declaration.root).absolute()
     stage = staging.of(out)
     clip_format = ClipFormat(

@@ -57,8 +57,8 @@ class Reading:
         steps: where the steps of a network lie (`models.frames.frame_steps`): give their target too, drawn from the
             events of the records, as {"label": …, "steps": …}. What is asked of a step is a matter of the task: of a
             multilabel one (batch, steps, classes) float32, see `active_steps.draw`, of notes (batch, steps, 88, 4), see
-            `step_notes.draw`. Teachers that have outputs of steps enter it as they do the labels, see
-            `targets.on_grid`. Default: none.
+            `step_notes.draw`, of speech (batch, steps, 1), see `step_characters.draw`. Teachers that have outputs of
+            steps enter it as they do the labels, see `targets.on_grid`. Default: none.
         keys: give clip ids and variants too. Default False.
         jitter: compute the log-mel anew from the kept waveforms, with fmin and fmax moved a little from batch to
             batch, as EfficientAT is trained (`parser.log_mel_of`). Default False.

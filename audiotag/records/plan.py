@@ -26,6 +26,7 @@ from audiotag.clips.declaration import UNKNOWN, Clip, Declaration, Event
 from audiotag.clips.sources import Source
 from audiotag.frontend import LogMelConfig
 from audiotag.records.stored import FLOAT16, StoredLogMel
+from audiotag.speech.text import NORMALISATION
 
 FORMAT = 1
 WAVEFORMS = "int16, full scale the peak of the view"
@@ -204,6 +205,8 @@ def describe(declaration: Declaration, job: Job) -> dict[str, Any]:
         description["speed"] = declaration.speed
     if any(clip.columns.get(UNKNOWN) for clip in declaration.clips):
         description["masked"] = True
+    if declaration.task.of_speech:
+        description["text"] = NORMALISATION
     if job.waveforms:
         description["waveforms"] = WAVEFORMS
     description |= job.stored.describe()

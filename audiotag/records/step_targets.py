@@ -19,7 +19,7 @@ Draw = Callable[[dict[str, Any], "StepGrid"], "tf.Tensor"]
 where nobody judged."""
 
 # The file whose function `draw` it is, by what `Task.asked_of_steps` says.
-_DRAWN_IN = {"active classes": "active_steps", "notes": "step_notes"}
+_DRAWN_IN = {"active classes": "active_steps", "notes": "step_notes", "characters": "step_characters"}
 
 
 def drawing(task: Task) -> Draw:

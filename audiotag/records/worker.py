@@ -12,6 +12,7 @@ import numpy as np
 from audiotag import audio, storage
 from audiotag.clips import sources
 from audiotag.clips.declaration import UNKNOWN, Clip, Event
+from audiotag.clips.texts import characters
 from audiotag.errors import AudioError, AudiotagError, UnreachableError
 from audiotag.frontend import log_mel
 from audiotag.records import tfrecord
@@ -99,6 +100,8 @@ def examples(job: Job, clip: Clip) -> Iterator[bytes]:
     labels = [wanted.labels.index(label) for label in clip.labels]
     # Declared in the recording's own time; from here on all times are those of the waveform.
     events = [replace(event, onset=event.onset / clip.speed, offset=event.offset / clip.speed) for event in clip.events]
+    if wanted.task.of_speech:
+        events = characters(clip.text, len(read) / rate, wanted.seconds)
     events = fit_events(events, len(read), wanted.samples, rate, wanted.pad)
     judged = clip.judged(wanted.labels) if clip.columns.get(UNKNOWN) else None
     waveform = audio.fit(read, wanted.samples, wanted.pad)

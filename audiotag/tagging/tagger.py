@@ -16,7 +16,7 @@ from audiotag.frontend.config import preset as front_end_preset
 from audiotag.frontend.layer import LogMel
 from audiotag.labels import Labels
 from audiotag.models.frames import longest_frames, shortest_frames
-from audiotag.tagging import embeddings, events, tags, transcribing
+from audiotag.tagging import embeddings, events, tags, transcribing, words
 from audiotag.tagging.calibration import Calibration
 from audiotag.tagging.event_decoding import EventDecoding
 from audiotag.tagging.waveform_model import Limits
@@ -153,4 +153,5 @@ class AudioTagger(keras.Model, HoldsClipFormat):
     tag = tags.tag
     events = events.events
     transcribe = transcribing.transcribe
+    words = words.words
     embed = embeddings.embed

@@ -52,7 +52,7 @@ class Recipe:
         temperature: divides the teachers' logits, above 0.
         strong_weight: share of the loss that is about strong labels, when each class sounds, 0 to 1; the rest is about
             the clip. Needs a multilabel data set with onsets and offsets, or a teacher of steps (`audiotag teach
-            --frames`), and a network that keeps time. Of a data set of notes 0 is 1: nothing but notes is learnt.
+            --frames`), and a network that keeps time. Of a data set of notes or speech 0 is 1: nothing else is learnt.
         features: parts of the student to compare with the first live teacher's: "block5=block12,features", or "all".
         feature_weight: weight of that comparison, above 0.
         blockwise: give each of these parts, and the head, the teacher's features of the part before it, so that all of
@@ -77,14 +77,15 @@ class Recipe:
         ramp_start: epoch at which the ramp-down begins. Default: the end of the warm-up.
         ramp_epochs: length of the ramp-down in epochs. Default: four fifths of the epochs.
         last: learning rate at the end, as a fraction of the peak.
-        mixup: alpha of log-mel mixup, 0 for none.
+        mixup: alpha of log-mel mixup, 0 for none. Default: 0.3, of a data set of speech 0.
         augment: further augmentation of batches: name -> value or settings, see `augment.batches`.
         precision: "float32", "bfloat16" or "float16" (with a scaled loss), of the computation; files are float32.
         balance: draw rare classes more often.
         seed: seed of weights, order, dropout and mixup, 0 or more.
         monitor: "val_mAP", "val_accuracy" or "val_loss", by which the best epoch is kept, or "last" to keep the last
             one. Default: last without validation, and with a fold (which is reported on) unless patience is given;
-            else val_mAP where the task is multilabel, val_accuracy where it is multiclass, last where it is notes.
+            else val_mAP where the task is multilabel, val_accuracy where it is multiclass, last where it is notes or
+            speech.
         patience: stop after this many epochs without a better one, at least 1. Default: never.
 
     Raises:
@@ -125,7 +126,7 @@ class Recipe:
     ramp_start: int | None = None
     ramp_epochs: int | None = None
     last: float = 0.01
-    mixup: float = 0.3
+    mixup: float | None = None
     augment: dict[str, Any] = field(default_factory=dict)
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     balance: bool = False
@@ -160,7 +161,7 @@ class Recipe:
             ("label_weight lies in 0 to 1", 0 <= self.label_weight <= 1, self.label_weight),
             ("strong_weight lies in 0 to 1", 0 <= self.strong_weight <= 1, self.strong_weight),
             ("temperature must be positive", self.temperature > 0, self.temperature),
-            ("mixup (the alpha of a Beta distribution) is 0 or more", 0 <= self.mixup < math.inf, self.mixup),
+            ("mixup (the alpha of a Beta distribution) is 0 or more", 0 <= (self.mixup or 0.0) < math.inf, self.mixup),
             ("patience is 1 epoch or more, or None for no early stop", patience is None or patience >= 1, patience),
             ("model_options are stated or left out", None not in options.values(), f"None in {options}"),
             (f"monitor {self.monitor!r} needs a validation split", not watches or self.validates, "validation='none'"),
@@ -241,6 +242,7 @@ def resolve(recipe: Recipe, data: records.Data) -> Recipe:
         "warmup": warmup,
         "ramp_start": warmup,
         "ramp_epochs": max(1, recipe.epochs * 4 // 5),
+        "mixup": data.task.mixup,
         "monitor": LAST if validation == NO_VALIDATION or reported_on else data.task.monitor,
     }
     choices = {name: choice for name in implied if (choice := getattr(recipe, name)) is not None}

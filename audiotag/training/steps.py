@@ -10,13 +10,16 @@ import keras
 from keras import ops
 
 from audiotag import records
+from audiotag.clips.texts import STEP_SECONDS
 from audiotag.errors import AudiotagError
+from audiotag.models.characters import character_level
 from audiotag.models.frames import FrameSteps, frame_level, frame_steps
 from audiotag.models.notes import note_level
 from audiotag.records import teachers
 from audiotag.records.step_targets import drawing
 from audiotag.records.strong_labels import has_strong_labels
 from audiotag.task import Task
+from audiotag.training.character_loss import CharacterLoss
 from audiotag.training.note_loss import NoteLoss
 from audiotag.training.recipe import Recipe
 
@@ -41,8 +44,16 @@ class StepCrossentropy(keras.losses.Loss):
 
 
 # By what `Task.asked_of_steps` says: the network up to what it gives of every step, and its loss.
-_STEPS_OF: dict[str, Callable[[keras.Model], keras.Model]] = {"active classes": frame_level, "notes": note_level}
-_LOSSES: dict[str, type[keras.losses.Loss]] = {"active classes": StepCrossentropy, "notes": NoteLoss}
+_STEPS_OF: dict[str, Callable[[keras.Model], keras.Model]] = {
+    "active classes": frame_level,
+    "notes": note_level,
+    "characters": character_level,
+}
+_LOSSES: dict[str, type[keras.losses.Loss]] = {
+    "active classes": StepCrossentropy,
+    "notes": NoteLoss,
+    "characters": CharacterLoss,
+}
 
 
 @dataclass(frozen=True)
@@ -90,4 +101,21 @@ def step_lesson(recipe: Recipe, data: records.Data, network: keras.Model) -> Ste
         steps = frame_steps(kept)
     except AudiotagError as error:
         raise AudiotagError(f"{wanted}: {error}") from error
+    if data.task.of_speech:
+        _check_speech(recipe, data, steps)
     return StepLesson(kept, steps, _LOSSES[asked](), recipe.strong_weight, stored)
+
+
+def _check_speech(recipe: Recipe, data: records.Data, steps: FrameSteps) -> None:
+    """Refuse what texts cannot be learnt with: steps too long for them, two texts at once, words moved over the end."""
+    distance = steps.seconds(data.front_end)[0]
+    if distance > STEP_SECONDS + 1e-6:
+        raise AudiotagError(
+            f"texts are learnt from steps of {STEP_SECONDS:g} s at most, this network has {distance:g} s with the "
+            f"front end {data.front_end.name!r}: build {data.name} with --front-end speech"
+        )
+    if recipe.mixup or "mixup" in recipe.augment or "roll" in recipe.augment:
+        raise AudiotagError(
+            "two texts at once are no text, and a rolled one begins in its middle, received "
+            f"mixup={recipe.mixup}, augment={recipe.augment}: train speech without mixup and roll"
+        )

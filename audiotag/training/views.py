@@ -52,7 +52,7 @@ def describe(targets: dict[str, np.ndarray], labels: Labels) -> str:
     """
     lines = []
     for kind, values in targets.items():
-        if values.ndim > 2:
+        if values.shape[-1] != len(labels):
             continue
         values = values.mean(axis=0) if values.ndim == 2 else values
         order = [index for index in np.argsort(-np.nan_to_num(values)) if values[index] > 0.01][:5]

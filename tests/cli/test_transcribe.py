@@ -1,4 +1,4 @@
-"""`audiotag transcribe`: a sound file in, MIDI, CSV or JSON lines and a picture out."""
+"""`audiotag transcribe`: a sound file in, MIDI, CSV or JSON lines and a picture out; or text, JSON, CTM and SRT."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 
-from audiotag import audio, models, notes
+from audiotag import audio, models, notes, speech
 from audiotag.frontend import LogMelConfig
 from audiotag.models.notes import NoteNetwork
 from audiotag.notes import midi
@@ -36,6 +36,18 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
             weight.assign(np.zeros(weight.shape))
     path = tmp_path_factory.mktemp("run") / "tagger.keras"
     models.save(AudioTagger(network, notes.labels(), FRONT_END, "notes", seconds=10.0, pad="zero"), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def speller(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tagger of random weights, which tells some letters in anything."""
+    keras.utils.set_random_seed(0)
+    network = models.build("speech", classes=3, mels=FRONT_END.mels, width=0.25, units=8, depth=1)
+    network.get_layer("characters").bias.assign([1.0, 2.0, 2.0])
+    path = tmp_path_factory.mktemp("speller") / "tagger.keras"
+    labels = speech.labels("ab")
+    models.save(AudioTagger(network, labels, FRONT_END, "speech", seconds=2.0, pad="zero"), path)
     return path
 
 
@@ -89,10 +101,58 @@ def test_a_model_of_other_sounds_and_a_missing_file_are_one_line(
     command: Command, student: Path, run: Path, sound: Path, tmp_path: Path
 ) -> None:
     for arguments, message in (
-        ((sound, "--model", student), "train model='notes'"),
+        ((sound, "--model", student), "train model='notes' or model='speech'"),
         ((tmp_path / "none.wav", "--model", run), "none.wav"),
     ):
         done = command("transcribe", *arguments, "--out", tmp_path / "a.mid")
         assert (done.code, done.err.count("\n")) == (2, 1)
         assert message in done.err
     assert not (tmp_path / "a.mid").exists()
+
+
+def test_a_model_of_speech_writes_words(
+    command: Command, speller: Path, sound: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shown = command("transcribe", sound, "--model", speller)
+    assert (shown.code, shown.err) == (0, "") and set(shown.out) <= set("ab \n") and len(shown.out) > 1
+    stored = json.loads(command("transcribe", sound, "--model", speller, "--format", "json").out)
+    assert stored["text"] == shown.out.strip() == " ".join(word["text"] for word in stored["words"])
+    command("transcribe", sound, "--model", speller, "--format", "ctm", "--out", "a.ctm")
+    lines = (tmp_path / "a.ctm").read_text(encoding="utf-8").splitlines()
+    assert [line.split()[4] for line in lines] == [word["text"] for word in stored["words"]]
+    (tmp_path / "words.txt").write_text("aba\n")
+    listed = command("transcribe", sound, "--model", speller, "--words", "words.txt", "--beam", "4")
+    assert listed.code == 0 and set(listed.out.split()) <= {"aba"}
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "message"),
+    [
+        (
+            "speller",
+            ("--format", "midi"),
+            "with --format text, json, ctm, srt and --beam, --words, received --format midi",
+        ),
+        ("speller", ("--shortest", "1", "--picture", "a.png"), "received --shortest, --picture"),
+        ("speller", ("--words", "none.txt"), "none.txt cannot be read"),
+        ("speller", ("--beam", "0"), "a beam keeps at least 1"),
+        ("run", ("--format", "srt"), "transcribes notes, with --format midi, csv, jsonl"),
+        ("run", ("--beam", "4"), "received --beam"),
+    ],
+)
+def test_what_belongs_to_the_other_kind_is_one_line(
+    command: Command,
+    request: pytest.FixtureRequest,
+    sound: Path,
+    model: str,
+    options: tuple[str, ...],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = command("transcribe", sound, "--model", request.getfixturevalue(model), *options)
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+    assert message in done.err
+    assert list(tmp_path.iterdir()) == []

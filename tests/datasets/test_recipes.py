@@ -96,6 +96,13 @@ def speech_commands(root: Path, noises: Noises) -> None:
     write(root / "testing_list.txt", *names["c"])
 
 
+def spoken_digits(root: Path, noises: Noises) -> None:
+    """Two digits, three takes of two speakers."""
+    takes = [f"{digit}_{speaker}_{take}.wav" for digit in (1, 2) for speaker in "ab" for take in range(3)]
+    (root / "recordings").mkdir()
+    noises(root / "recordings", *takes, seconds=0.3)
+
+
 def audioset_strong(root: Path, noises: Noises) -> None:
     """Three classes, an event or two in each of six segments of training and four of evaluation."""
     mids, header = ("/m/0bt9lr", "/m/06mb1", "/m/0gvgw0"), "segment_id\tstart_time_seconds\tend_time_seconds\tlabel"
@@ -109,7 +116,8 @@ def audioset_strong(root: Path, noises: Noises) -> None:
 
 
 LAYOUTS = {
-    layout.__name__: layout for layout in (audioset, audioset_strong, esc50, fsd50k, openmic, dcase20, speech_commands)
+    layout.__name__: layout
+    for layout in (audioset, audioset_strong, esc50, fsd50k, openmic, dcase20, speech_commands, spoken_digits)
 }
 
 
@@ -167,6 +175,19 @@ def test_esc50_is_cross_validated(recipe: Callable[..., tuple[Path, str]], sourc
         resolved = run_folder.recipe(out / f"esc50-mn01-fold{fold}")
         assert (resolved["train"], resolved["validation"]) == (f"fold{other}", f"fold{fold}")
     assert len(metrics.load(out / "evaluation" / "predictions.npz").clip_ids) == 8
+
+
+@pytest.mark.slow
+def test_digits_are_spelled_of_speakers_held_out(
+    recipe: Callable[..., tuple[Path, str]], source: Callable[[str], Path]
+) -> None:
+    options = ("--clips", "4", "--width", "0.2", "--epochs", "1", "--batch-size", "2")
+    out, shown = recipe("spoken_digits", "--source", source("spoken_digits"), "--folds", "2", *options)
+    for fold, other in ((1, 2), (2, 1)):
+        resolved = run_folder.recipe(out / f"speech-fold{fold}")
+        assert (resolved["train"], resolved["validation"]) == (f"fold{other}", f"fold{fold}")
+    assert len(metrics.load(out / "evaluation" / "predictions.npz").clip_ids) == 4
+    assert "wrong words " in shown and "mean of 2 speakers" in shown
 
 
 @pytest.mark.slow

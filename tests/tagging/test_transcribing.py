@@ -95,8 +95,8 @@ def test_what_transcribes_no_notes_says_so(convolutions: AudioTagger, network, t
 def test_pitches_of_another_order_are_refused(convolutions: AudioTagger) -> None:
     names = tuple(reversed(notes.labels().names))
     other = AudioTagger(convolutions.network, Labels(names), FRONT_END, "notes", seconds=10.0)
-    with pytest.raises(AudiotagError, match="a network of the 88 pitches, few has the classes C8, B7, A#7"):
-        transcribing.network_of(other)
+    with pytest.raises(AudiotagError, match="a network of the 88 pitches, few_notes has the classes C8, B7, A#7"):
+        transcribing.note_scores(other, np.zeros(8000, np.float32))
 
 
 RESULT = Transcription((Note(0.5, 1.25, 60, 90), Note(1.0, 2.0004, 61, 1)), 3.0)

@@ -133,7 +133,7 @@ def test_a_teacher_says_nothing_of_the_notes_of_steps(tones: records.Data) -> No
     from audiotag.tagging import AudioTagger
 
     teacher = AudioTagger(build("mn01", classes=88, mels=40), notes.labels(), FRONT_END, seconds=SECONDS, pad="zero")
-    with pytest.raises(AudiotagError, match="tones is a data set of notes, whose steps are asked four things"):
+    with pytest.raises(AudiotagError, match="tones is a data set of notes, whose steps are asked for notes"):
         distill.teach(tones, scorers.open(teacher), name="t", frames=True)
 
 

@@ -19,6 +19,7 @@ SECTIONS = (
     "slices",
     "sound_events",
     "notes",
+    "speech",
 )
 """Modules of this package in the order of showing: also the keys of `metrics.json` and the groups of TensorBoard."""
 

@@ -25,7 +25,7 @@ _TITLE = "Beginnings and ends"
 def measure(evaluation: Evaluation) -> Section | None:
     """How well a network finds the events of a split whose strong labels are known; None where there are none.
 
-    Notes have a section of their own.
+    Notes and texts have sections of their own.
     """
     scored = evaluation.scored[0]
     network, data = scored.network, scored.data
@@ -33,6 +33,7 @@ def measure(evaluation: Evaluation) -> Section | None:
         len(evaluation.scored) > 1
         or network is None
         or data.task.of_notes
+        or data.task.of_speech
         or scored.scorer.labels.names != data.labels.names
     ):
         return None
