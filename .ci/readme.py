@@ -93,6 +93,7 @@ def main() -> int:
         "docs/records.md",
         "docs/recipes.md",
         "docs/sweeps.md",
+        "docs/tokens.md",
     )
     texts = [(ROOT / file).read_text(encoding="utf-8") for file in files]
     wanted = [(kind, code) for text in texts for kind, code in blocks(text) if "pip install" not in code]

@@ -18,6 +18,7 @@ CLASSES = {
     "audiotag.augment.batches.roll": ("Roll",),
     "audiotag.augment.batches.time_mask": ("TimeMask",),
     "audiotag.frontend.layer": ("LogMel",),
+    "audiotag.models.decoder": ("CausalAttention",),
     "audiotag.models.dynamic": ("DynamicDepthwise", "DynamicPointwise", "DynamicReLU"),
     "audiotag.models.layers": (
         "ClassTokens",

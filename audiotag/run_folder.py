@@ -12,6 +12,9 @@ from audiotag.errors import AudiotagError
 RECIPE = "recipe.toml"
 STUDENT = "student.keras"
 TAGGER = "tagger.keras"
+TOKENIZER = "tokenizer.npz"
+"""Of a language model of tokens, which has no tagger."""
+
 CHECKPOINTS = "checkpoints"
 TRAIN, VALIDATION, EVALUATION = "train", "validation", "evaluation"
 """TensorBoard's folders."""

@@ -1,4 +1,4 @@
-"""What is asked of a clip: exactly one class (multiclass), any number of them (multilabel), its notes, its words."""
+"""What is asked of a clip: its class or classes, its notes, its words, or the next of its tokens."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Task(StrEnum):
 
     Of notes a clip's classes are the pitches that sound in it, any number of them; what is trained and transcribed is
     when each note begins and ends, and how loud it is. Of speech they are the characters of its text; what is trained
-    and transcribed is the text.
+    and transcribed is the text. Of tokens the classes are the tokens, exactly one of which comes next at every step.
 
     Raises:
         AudiotagError: `Task("…")` of another name.
@@ -28,15 +28,16 @@ class Task(StrEnum):
     MULTILABEL = "multilabel"
     NOTES = "notes"
     SPEECH = "speech"
+    TOKENS = "tokens"
 
     @classmethod
     def _missing_(cls, value: object) -> None:
-        raise AudiotagError(f"task must be multiclass, multilabel, notes or speech, received {value!r}")
+        raise AudiotagError(f"task must be multiclass, multilabel, notes, speech or tokens, received {value!r}")
 
     @property
     def exclusive(self) -> bool:
-        """Whether a clip has exactly one class, so that classes compete."""
-        return self is Task.MULTICLASS
+        """Whether a clip, or of tokens a step, has exactly one class, so that classes compete."""
+        return self in (Task.MULTICLASS, Task.TOKENS)
 
     @property
     def of_notes(self) -> bool:
@@ -47,6 +48,11 @@ class Task(StrEnum):
     def of_speech(self) -> bool:
         """Whether a clip has a text, whose characters are learnt in their order."""
         return self is Task.SPEECH
+
+    @property
+    def of_tokens(self) -> bool:
+        """Whether it is about tokens of sound, which are made from a data set and give a language model, no tagger."""
+        return self is Task.TOKENS
 
     @property
     def activation(self) -> str:
@@ -65,6 +71,8 @@ class Task(StrEnum):
         Which pitches or characters there are in a clip, which is what a validation of whole clips measures, says little
         of notes or of a text.
         """
+        if self.of_tokens:
+            return "val_loss"
         return "last" if self.of_notes or self.of_speech else "val_accuracy" if self.exclusive else "val_mAP"
 
     @property
@@ -81,8 +89,8 @@ class Task(StrEnum):
 
     @property
     def mixup(self) -> float:
-        """The alpha of mixup where a recipe asks for none: two texts at once are no text."""
-        return 0.0 if self.of_speech else 0.3
+        """The alpha of mixup where a recipe asks for none: two texts at once are no text, tokens are not mixed."""
+        return 0.0 if self.of_speech or self.of_tokens else 0.3
 
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
         """Softmax or sigmoid in float64, so that high logits keep their order.

@@ -23,6 +23,7 @@ FLOORS = (
     "records",
     "annotations tagging",
     "scorers listening",
+    "tokens",
     "tensorboard",
     "report",
     "distill training export evaluation inspection",

@@ -42,7 +42,7 @@ def test_a_task_is_its_name_in_files() -> None:
     assert json.dumps({"task": Task("multilabel")}) == '{"task": "multilabel"}'
     assert Task("multiclass") == "multiclass"
     assert f"{Task('multiclass')}" == "multiclass"
-    with pytest.raises(AudiotagError, match="task must be multiclass, multilabel, notes or speech, received 'both'"):
+    with pytest.raises(AudiotagError, match="multilabel, notes, speech or tokens, received 'both'"):
         Task("both")
 
 

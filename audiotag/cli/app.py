@@ -24,6 +24,7 @@ from audiotag.cli import (
     sweep,
     tag,
     teach,
+    tokens,
     train,
     transcribe,
 )
@@ -64,8 +65,11 @@ for command in (
     *(teach.teach, train.train, sweep.sweep, runs.runs),
     *(calibrate.calibrate, evaluate.evaluate, compare.compare, export.export),
     *(tag.tag, found.summary, found.cut, listen.listen, transcribe.transcribe),
-    *(embed.embed, catalogue.models, presets.presets),
+    *(tokens.tokens, tokens.surprise),
 ):
+    app.command()(silenceable(command))
+app.command("continue")(silenceable(tokens.continue_))  # a word that Python has taken
+for command in (embed.embed, catalogue.models, presets.presets):
     app.command()(silenceable(command))
 app.add_typer(bench.bench, name="bench")
 app.command(context_settings={**EXTRA, "help_option_names": []})(catalogue.recipe)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from audiotag import storage
+from audiotag.errors import AudiotagError
 from audiotag.startup import import_tensorflow_quietly
 
 
@@ -51,8 +52,18 @@ def evaluate(
     import_tensorflow_quietly()
     from rich.console import Console
 
-    from audiotag import evaluation
+    from audiotag import evaluation, tokens
     from audiotag.report import show, writing
+
+    if len(source) == 1 and tokens.is_language_model(source[0]):
+        others = (slice_by, noise, recordings, truth, labels, sample_rate, outputs)
+        if unit != "recording" or any(other is not None for other in others):
+            raise AudiotagError(
+                f"{source[0]} is a language model of tokens: its evaluation takes --data, --split, --out, --resamples "
+                "and --json alone"
+            )
+        _language_model(source[0], as_json, data=data, split=split, out=out, resamples=resamples)
+        return
 
     report = evaluation.evaluate(
         source,
@@ -73,3 +84,29 @@ def evaluate(
         typer.echo((report.out / writing.SUMMARY).read_text(encoding="utf-8"), nl=False)
     else:
         show(report, Console())
+
+
+def _language_model(run: str, as_json: bool, **options: Any) -> None:
+    """Measure a language model, and print its bits beside the baselines'."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from audiotag.evaluation import language_models
+    from audiotag.report import formats, writing
+
+    report = language_models.evaluate(run, **options)
+    if as_json:
+        typer.echo((report.out / writing.SUMMARY).read_text(encoding="utf-8"), nl=False)
+        return
+    console, shown = Console(), report.document.sections["next_token"].tables[0]
+    console.print(Text(f"{report.document.title}: {report.document.lead}"))
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for number, column in enumerate(shown.columns):
+        table.add_column(column, justify="right" if number else "left")
+    for row in shown.rows:
+        table.add_row(*map(formats.cell, row))
+    console.print(table)
+    for line in (*report.document.conclusions, str(report.out / writing.PAGE)):
+        console.print(Text(line), soft_wrap=True)

@@ -198,6 +198,8 @@ class Declaration:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "task", Task(self.task))
+        if self.task.of_tokens:
+            raise AudiotagError("tokens are made of a built data set by `audiotag tokens`, received task 'tokens'")
         if not self.clips:
             raise AudiotagError(f"data set {self.name!r} has no clips: is {self.root} the right folder?")
         if not (math.isfinite(self.seconds) and self.seconds > 0):

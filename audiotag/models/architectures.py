@@ -36,6 +36,7 @@ _NAMED: dict[str, tuple[str, str, dict[str, Any]]] = {
     "transformer_gru": ("hybrid", "Hybrid", {"context": "transformer_gru"}),
     "notes": ("notes", "NoteNetwork", {}),
     "speech": ("hybrid", "Hybrid", {"context": "gru", "head": "ctc"}),
+    "decoder": ("decoder", "Decoder", {}),
     "yamnet": ("yamnet", "YAMNet", {}),
     "cnn6": ("panns", "PANN", {"layers": 6}),
     "cnn10": ("panns", "PANN", {"layers": 10}),
@@ -119,7 +120,7 @@ def build(
             "passt_s_s16" …, or "passt" with a size of your own: `width`, `depth`, `heads`, `patch`, `stride`);
             "fmn" and ten times the width, then "+gru-256" for a sequence model and its units ("gru", "tf", "att",
             "tcn", "hybrid"); "crnn", "cnn_transformer", "transformer_gru"; "notes"; "speech"; "yamnet", "cnn6",
-            "cnn10", "cnn14".
+            "cnn10", "cnn14"; "decoder", which takes tokens (batch, steps) and gives logits (batch, steps, classes).
         classes: number of classes, at least 1.
         weights: None (random, as published), "audioset" (the published AudioSet weights of this architecture), the
             name of a preset ("mn04_as"), or a `.pt`, `.pth`, `.h5`, `.safetensors` or `.keras` file. Every tensor

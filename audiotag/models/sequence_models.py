@@ -211,11 +211,16 @@ class RotaryPositions(SettingsLayer):
             name="frequencies",
         )
 
-    def call(self, projected: Any) -> Any:
-        """(batch, steps, 3 width), [queries | keys | values] of heads x head width each -> the same shape."""
+    def call(self, projected: Any, first: int = 0) -> Any:
+        """(batch, steps, 3 width), [queries | keys | values] of heads x head width each -> the same shape.
+
+        Args:
+            projected: the steps.
+            first: place of the first of them in its sequence.
+        """
         batch, steps, tripled = ops.shape(projected)
         size = tripled // 3 // self.heads
-        angles = ops.cast(ops.arange(steps), "float32")[:, None, None] * self.frequencies
+        angles = (ops.cast(ops.arange(steps), "float32") + first)[:, None, None] * self.frequencies
         cosine, sine = (ops.cast(turn(angles), projected.dtype) for turn in (ops.cos, ops.sin))
         turned, values = projected[..., : 2 * tripled // 3], projected[..., 2 * tripled // 3 :]
         pairs = ops.reshape(turned, (batch, steps, 2 * self.heads, size // 2, 2))

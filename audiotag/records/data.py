@@ -45,6 +45,9 @@ class Data(HoldsClipFormat):
         path: folder of the data set, or its address.
     """
 
+    takes = "log_mel"
+    """What a network of it is given."""
+
     def __init__(self, path: Path) -> None:
         self.path = storage.place(path)
         self.manifest = Manifest.read(self.path)
@@ -105,6 +108,11 @@ class Data(HoldsClipFormat):
         """The channel of all its recordings, as of `audio.Recording`; None: the usual one, or they differ."""
         channels = set(self.clips.get(READ_COLUMNS[0], ()))
         return (channels.pop() or None) if len(channels) == 1 else None
+
+    @property
+    def travels_as(self) -> str:
+        """What the log-mel goes to the device as: as it is stored, where that is float16, to be widened there."""
+        return "float16" if self.stored.kind == "float16" else "float32"
 
     @property
     def recordings(self) -> Path | None:

@@ -73,7 +73,7 @@ def write_json(path: Path, report: Report) -> None:
     }
     for name, section in report.sections.items():
         value |= {name: None} if section is None else section.values
-    storage.write_json(path, _plain(value))
+    storage.write_json(path, plain(value))
 
 
 def versions() -> dict[str, str]:
@@ -96,7 +96,7 @@ def _mean_cells(report: Report, keys: Mapping[str, str]) -> dict[str, float]:
     return cells
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """A value as JSON knows it."""
     if dataclasses.is_dataclass(value):
         value = _fields(value, *(field.name for field in dataclasses.fields(value)))
@@ -105,9 +105,9 @@ def _plain(value: Any) -> Any:
     elif isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
     if isinstance(value, Mapping):
-        return {str(key): _plain(part) for key, part in value.items()}
+        return {str(key): plain(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
+        return [plain(part) for part in value]
     if value is pandas.NA or (isinstance(value, float) and not math.isfinite(value)):
         return None
     if value is None or isinstance(value, bool | int | float):

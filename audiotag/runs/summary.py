@@ -14,7 +14,7 @@ from typing import Any
 
 from audiotag import storage
 from audiotag.errors import AudiotagError
-from audiotag.run_folder import RECIPE, TAGGER
+from audiotag.run_folder import RECIPE, STUDENT, TAGGER, TOKENIZER
 from audiotag.runs.checkpoint import Checkpoint, newest
 from audiotag.runs.files import RunFiles, find
 from audiotag.task import Task
@@ -159,7 +159,8 @@ def _read_evaluation(content: bytes) -> Evaluation:
 def _state(run: RunFiles, recipe: dict[str, Any], checkpoint: Checkpoint | None) -> str:
     if not storage.is_remote(run.folder) and storage.is_locked(run.folder):
         return IN_USE
-    if TAGGER not in run.files:  # the last file to be written
+    last = STUDENT if TOKENIZER in run.files else TAGGER  # of what is written
+    if last not in run.files:
         return UNFINISHED
     if checkpoint is None:
         return FINISHED

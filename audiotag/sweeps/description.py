@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from audiotag import records, storage
+from audiotag import records, storage, tokens
 from audiotag.errors import AudiotagError
 from audiotag.run_folder import LAST, NO_VALIDATION
 from audiotag.sweeps.space import Dimension
@@ -28,7 +28,7 @@ def check(recipe: Recipe, dimensions: tuple[Dimension, ...], prune: str) -> tupl
     names = [dimension.name for dimension in dimensions]
     if not names or len(set(names)) < len(names):
         raise AudiotagError(f"a sweep varies one field or more, each once, received {', '.join(names) or 'none'}")
-    data = records.open(recipe.data)
+    data = tokens.open_data(recipe.data)
     if recipe.monitor is None and recipe.validation != NO_VALIDATION:
         recipe = dataclasses.replace(recipe, monitor=data.task.monitor)
     if recipe.monitor in (None, LAST):

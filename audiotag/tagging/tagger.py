@@ -81,6 +81,11 @@ class AudioTagger(keras.Model, HoldsClipFormat):
         self.built = True
 
     def _check(self) -> None:
+        if self.task.of_tokens:
+            raise AudiotagError(
+                f"{self.network.name} is a language model of tokens, which names no sounds: audiotag surprise, "
+                "continue and evaluate take its run"
+            )
         *_, mels, _ = self.network.input_shape
         if mels not in (None, self.front_end.mels):
             raise AudiotagError(

@@ -43,8 +43,9 @@ def batches(recipe: Recipe, data: records.Data, state: Progress, steps: StepLess
     import tensorflow as tf
 
     # A last batch of a few examples would disturb batch normalisation; every epoch leaves out other ones.
-    reading: dict[str, Any] = {"shuffle": True, "drop_remainder": True, "dtype": _dtype(recipe, data)}
-    reading |= {name: getattr(recipe, name) for name in ("batch_size", "balance", "seed", "epoch_steps")}
+    reading: dict[str, Any] = {"shuffle": True, "drop_remainder": True, "dtype": data.travels_as}
+    reading |= {name: getattr(recipe, name) for name in ("batch_size", "seed", "epoch_steps")}
+    reading |= {"balance": True} if recipe.balance else {}
     if are_several():
         host = position()
         reading |= {"host": host, "batch_size": recipe.batch_size // host[1], "epoch_steps": epoch_steps(recipe, data)}
@@ -55,15 +56,10 @@ def batches(recipe: Recipe, data: records.Data, state: Progress, steps: StepLess
     dataset = data.read(recipe.train, first_epoch=state.epoch, first_step=state.step, **reading)
 
     @tf.autograph.experimental.do_not_convert
-    def named(log_mel: tf.Tensor, target: Any) -> dict[str, tf.Tensor]:
-        return {"log_mel": log_mel, **(target if isinstance(target, dict) else {"label": target})}
+    def named(given: tf.Tensor, target: Any) -> dict[str, tf.Tensor]:
+        return {data.takes: given, **(target if isinstance(target, dict) else {"label": target})}
 
     return dataset.map(named).prefetch(tf.data.AUTOTUNE)
-
-
-def _dtype(recipe: Recipe, data: records.Data) -> str:
-    """What the log-mel travels to the device as: as it is stored, where that is float16, to be widened there."""
-    return "float16" if data.stored.kind == "float16" else "float32"
 
 
 class Feed:

@@ -12,10 +12,10 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from audiotag import models, progress, records, storage
+from audiotag import models, progress, records, storage, tokens
 from audiotag.errors import AudiotagError
 from audiotag.metrics.predictions import NotFiniteError
-from audiotag.run_folder import CHECKPOINTS, DRAWS, STUDENT, TAGGER, TRAIN, VALIDATION
+from audiotag.run_folder import CHECKPOINTS, DRAWS, STUDENT, TAGGER, TOKENIZER, TRAIN, VALIDATION
 from audiotag.startup import keras_defaults
 from audiotag.tensorboard import hparams
 from audiotag.training import live_teachers, views
@@ -62,8 +62,8 @@ def train(
 
     The run folder `out` then holds `recipe.toml` (everything resolved, versions, fingerprint of the data set),
     `train/` and `validation/` (TensorBoard), `checkpoints/`, `student.keras` (log-mel to logits, weights of the
-    best epoch) and `tagger.keras` (waveform to scores). On a CPU a run that was killed and resumed ends with the
-    same weights, bit for bit, as one that was not.
+    best epoch) and `tagger.keras` (waveform to scores); of tokens `tokenizer.npz` in place of the latter. On a CPU a
+    run that was killed and resumed ends with the same weights, bit for bit, as one that was not.
 
     Several devices share each batch. Of several hosts every one is given the same recipe and reads shards of its own;
     the first one alone reads and writes `out` and prints lines, all validate and call `callbacks`.
@@ -105,7 +105,7 @@ def _train(
     devices: Devices,
 ) -> Run:
     """Train into a folder of this machine; `kept` is called whenever what lies in it is worth keeping."""
-    data = records.open(recipe.data)
+    data = tokens.open_data(recipe.data)
     recipe = resolve(recipe, data)
     devices.check(recipe, data)
     described = describe(recipe, data, out)
@@ -151,9 +151,9 @@ class Training:
     """What is trained, as a resolved recipe says, and where the run is kept.
 
     Args:
-        network: uncompiled, log-mel (batch, frames, mels, 1) to logits (batch, classes). What is trained of it are
-            its trainable variables.
-        data: the open data set.
+        network: uncompiled, log-mel (batch, frames, mels, 1) to logits (batch, classes), or tokens (batch, steps) to
+            logits (batch, steps, classes). What is trained of it are its trainable variables.
+        data: the open data set, or open tokens.
         recipe: resolved for this data set.
         out: run folder.
         lesson: what is taught beside the labels. Default: what the recipe says, without live teachers.
@@ -170,6 +170,11 @@ class Training:
     devices: Devices = field(default_factory=Devices)
     callbacks: Sequence[keras.callbacks.Callback] = ()
     kept: Callable[[], None] = lambda: None
+
+    @property
+    def last_file(self) -> str:
+        """What is written last: the tagger, or the network where it tags nothing."""
+        return STUDENT if self.data.task.of_tokens else TAGGER
 
 
 def fit(training: Training) -> Run:
@@ -202,7 +207,7 @@ def fit(training: Training) -> Run:
             if frozen := counts(network):
                 progress.say(frozen)
             if is_first():
-                (out / TAGGER).unlink(missing_ok=True)
+                (out / training.last_file).unlink(missing_ok=True)
             try:
                 _fit(training, model, _Keeping(checkpoints, variables, state, interruption))
             except (DivergedError, NotFiniteError) as error:
@@ -215,8 +220,7 @@ def fit(training: Training) -> Run:
             best = f"the weights of epoch {state.best_epoch}, the best so far, are in {out / STUDENT}"
         remedy = f"Try a lower learning_rate than {recipe.learning_rate}"
         raise DivergedError(f"{where}{diverged}; {best}. {remedy}") from diverged
-    # The tagger is the last file to be written.
-    on_first(lambda: (out / TAGGER).exists() or _finish(training, checkpoints, state))
+    on_first(lambda: (out / training.last_file).exists() or _finish(training, checkpoints, state))
     return Run(out, recipe, state.epoch, state.best_epoch, state.best_value, tuple(state.history))
 
 
@@ -252,7 +256,7 @@ def _fit(training: Training, model: Trainee, keeping: _Keeping) -> None:
         if state.step:
             own.append(RestoreSums(sums))
         try:
-            if is_first() and not (state.epoch or state.step):
+            if is_first() and not (state.epoch or state.step) and not data.task.of_tokens:
                 _show_views(training, model.steps)
             with devices.training():
                 model.fit(
@@ -309,12 +313,16 @@ def _callbacks(
         callbacks.append(AverageEpochs(average, recipe.swa_start, recipe.swa_every))
     if recipe.validates:
         from audiotag.tensorboard import PerClassMetrics
+        from audiotag.training.token_bits import TokenBits
 
         kept = network if average is None else average.network
         watched = keras.Model(kept.input, kept.output)
         logdir = out / VALIDATION if is_first() else None
         settings = {"logdir": logdir, "batch_size": recipe.batch_size, "model": watched}
-        callbacks.append(PerClassMetrics((data, recipe.validation), **settings))
+        if data.task.of_tokens:
+            callbacks.append(TokenBits(watched, data, recipe.validation, recipe.batch_size))
+        else:
+            callbacks.append(PerClassMetrics((data, recipe.validation), **settings))
     if is_first():
         callbacks.append(EpochScalars(out / TRAIN, out / VALIDATION if recipe.validates else None, throughput))
     return [
@@ -333,7 +341,7 @@ def _callbacks(
 
 
 def _finish(training: Training, checkpoints: Checkpoints, state: Progress) -> None:
-    """Write `student.keras` and `tagger.keras` with the weights of the best epoch."""
+    """Write `student.keras` with the weights of the best epoch, and `tagger.keras`; of tokens the tokenizer instead."""
     from audiotag import tagging
 
     network, data, out = training.network, training.data, training.out
@@ -342,5 +350,9 @@ def _finish(training: Training, checkpoints: Checkpoints, state: Progress) -> No
     checkpoints.load_weights(state.best_epoch, network)
     thaw(network)  # what was frozen is a matter of the run, not of the student
     card = models.ModelCard(out.resolve().name, data.clip_format, data.name, data.fingerprint)
+    if data.task.of_tokens:
+        data.tokenizer.write(out / TOKENIZER)
+        models.save(network, out / STUDENT, card)
+        return
     models.save(network, out / STUDENT, card)
     models.save(tagging.AudioTagger(network, **vars(data.clip_format)), out / TAGGER)

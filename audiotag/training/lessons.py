@@ -59,4 +59,5 @@ def lesson_for(
         features=compared,
         feature_weight=recipe.feature_weight,
         average=Average(network, recipe.ema) if averaged else None,
+        takes=data.takes,
     )

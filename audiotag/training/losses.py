@@ -14,7 +14,7 @@ def loss_for(data: Any) -> keras.losses.Loss:
     """The loss that a data set's task asks for, from logits and with soft targets.
 
     Args:
-        data: an open data set (`records.open`), or its task: "multilabel" or "multiclass".
+        data: an open data set (`records.open`) or tokens, or its task: "multilabel" or "multiclass".
 
     Returns:
         See `Task.loss`; of a data set with classes that nobody judged `KnownCrossentropy`.

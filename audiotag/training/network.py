@@ -47,6 +47,11 @@ def starting_network(recipe: Recipe, data: records.Data) -> tuple[keras.Model, s
     network = models.build(
         recipe.model, classes=len(data.labels), weights=recipe.weights, new_head=new_head, **settings
     )
+    if (takes := network.inputs[0].name) != data.takes:
+        raise AudiotagError(
+            f"{data.name} holds {data.takes}, {recipe.model} takes {takes}: the model of tokens is decoder, of "
+            "log-mel any other"
+        )
     note = ""
     if new_head:
         pairs, note = _carried(known, data, recipe)

@@ -28,8 +28,9 @@ class Recipe:
     text "none" takes back weights, freeze, teacher, live_teacher or features of a preset.
 
     Args:
-        data: folder of the built data set, or its address.
-        model: architecture, as `models.build` names it: mn01 … mn40, dymn10, passt_s, crnn …
+        data: folder of the built data set, or its address; or of tokens (`audiotag tokens`).
+        model: architecture, as `models.build` names it: mn01 … mn40, dymn10, passt_s, crnn …; decoder, of
+            tokens.
         model_options: keyword arguments of the architecture.
         weights: weights to start from: published ("audioset" or a name), a .pt, .safetensors or .keras file, a run.
             Default, and "none" against a preset's: from scratch.
@@ -77,7 +78,7 @@ class Recipe:
         ramp_start: epoch at which the ramp-down begins. Default: the end of the warm-up.
         ramp_epochs: length of the ramp-down in epochs. Default: four fifths of the epochs.
         last: learning rate at the end, as a fraction of the peak.
-        mixup: alpha of log-mel mixup, 0 for none. Default: 0.3, of a data set of speech 0.
+        mixup: alpha of log-mel mixup, 0 for none. Default: 0.3, of a data set of speech and of tokens 0.
         augment: further augmentation of batches: name -> value or settings, see `augment.batches`.
         precision: "float32", "bfloat16" or "float16" (with a scaled loss), of the computation; files are float32.
         balance: draw rare classes more often.
@@ -85,7 +86,7 @@ class Recipe:
         monitor: "val_mAP", "val_accuracy" or "val_loss", by which the best epoch is kept, or "last" to keep the last
             one. Default: last without validation, and with a fold (which is reported on) unless patience is given;
             else val_mAP where the task is multilabel, val_accuracy where it is multiclass, last where it is notes or
-            speech.
+            speech, val_loss where it is tokens.
         patience: stop after this many epochs without a better one, at least 1. Default: never.
 
     Raises:
@@ -232,6 +233,8 @@ def resolve(recipe: Recipe, data: records.Data) -> Recipe:
     Raises:
         AudiotagError: unknown splits or teacher, no split to train or validate on, or no such schedule.
     """
+    if data.task.of_tokens:
+        _check_tokens(recipe, data)
     train, validation = _splits(recipe, data)
     warmup = recipe.epochs // 8 if recipe.warmup is None else recipe.warmup
     reported_on = recipe.fold is not None and recipe.patience is None
@@ -264,6 +267,22 @@ def resolve(recipe: Recipe, data: records.Data) -> Recipe:
     resolved = dataclasses.replace(recipe, **files, **splits, **implied | choices)
     resolved.schedule(0)  # a rate or a length out of range shows here, before anything is written
     return resolved
+
+
+_NOT_OF_TOKENS = ("weights", "teacher", "live_teacher", "strong_weight", "balance", "augment")
+
+
+def _check_tokens(recipe: Recipe, data: records.Data) -> None:
+    """Refuse what means nothing for tokens; freeze, features … need weights or a teacher and are refused with them."""
+    defaults = {field.name: field.default for field in dataclasses.fields(Recipe)} | {"augment": {}}
+    stated = {name: value for name in _NOT_OF_TOKENS if (value := getattr(recipe, name)) != defaults[name]}
+    if recipe.mixup:
+        stated["mixup"] = recipe.mixup
+    if stated:
+        received = ", ".join(f"{name}={value!r}" for name, value in stated.items())
+        raise AudiotagError(f"{data.name} holds tokens, of which {received} means nothing: leave it out")
+    if recipe.monitor in ("val_mAP", "val_accuracy"):
+        raise AudiotagError(f"{data.name} holds tokens: monitor 'val_loss' or {LAST!r}, received {recipe.monitor!r}")
 
 
 def _splits(recipe: Recipe, data: records.Data) -> tuple[str, str]:

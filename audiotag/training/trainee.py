@@ -18,9 +18,10 @@ from audiotag.training.live_teachers import LiveTeachers, listed
 from audiotag.training.steps import StepLesson
 
 Batch = Mapping[str, Any]
-"""`log_mel` (batch, frames, mels, 1) of any float dtype, `label` (batch, classes) float32, NaN where nobody judged, and
-`distillation`, a teacher's stored probabilities, where there is one; `steps` and `steps_distillation` say the same of
-the steps of time, (batch, steps, …) float32, where these are taught."""
+"""`log_mel` (batch, frames, mels, 1) of any float dtype, or whatever else `Lesson.takes` names; `label` (batch,
+classes) float32, of tokens (batch, steps, classes), NaN where nobody judged; and `distillation`, a teacher's stored
+probabilities, where there is one; `steps` and `steps_distillation` say the same of the steps of time, (batch, steps, …)
+float32, where these are taught."""
 
 
 STEPS, STEPS_DISTILLATION = "steps", "steps_distillation"
@@ -39,6 +40,7 @@ class Lesson:
         features: compared with the first teacher's. None: none are.
         feature_weight: of that.
         average: of the network's weights. None: none is kept.
+        takes: name of what the network is given, in a batch.
     """
 
     augmentation: keras.layers.Layer | None = None
@@ -49,6 +51,7 @@ class Lesson:
     features: FeatureLoss | None = None
     feature_weight: float = 1.0
     average: Average | None = None
+    takes: str = "log_mel"
     weights: dict[str, float] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -79,7 +82,8 @@ class Trainee(keras.Model):
     `finite_steps` counts the steps whose loss was finite, `drawn` (classes,) the examples of each class.
 
     Args:
-        network: log-mel (batch, frames, mels, 1) to logits (batch, classes); it stays uncompiled.
+        network: log-mel (batch, frames, mels, 1) to logits (batch, classes), or tokens (batch, steps) to logits (batch,
+            steps, classes); it stays uncompiled.
         loss: from targets and logits; see `loss_for`.
         optimizer: a fresh optimizer.
         lesson: what is taught beside the labels. Default: nothing.
@@ -95,7 +99,7 @@ class Trainee(keras.Model):
         super().__init__(name=f"{network.name}_trainee", autocast=False)
         lesson = Lesson() if lesson is None else lesson
         self.weights_of_terms = lesson.weights
-        self.augmentation, self.teachers = lesson.augmentation, lesson.teachers
+        self.augmentation, self.teachers, self.takes = lesson.augmentation, lesson.teachers, lesson.takes
         self.features, self.average, self.steps = lesson.features, lesson.average, lesson.steps
         further = [] if self.steps is None else [self.steps.network.output]
         if self.features is not None:
@@ -129,10 +133,11 @@ class Trainee(keras.Model):
             self.average.update()
         views = dict(batch)
         if training:
-            self.drawn.assign(self.drawn + ops.sum(ops.cast(views["label"] > 0.5, "float32"), axis=0))
+            drawn = ops.cast(views["label"] > 0.5, "float32")
+            self.drawn.assign(self.drawn + ops.sum(drawn, axis=tuple(range(len(drawn.shape) - 1))))
         if self.augmentation is not None:
             views = self.augmentation(views, training=training)
-        given = views["log_mel"]
+        given = views[self.takes]
         if self.teachers is not None:
             views["distillation"], theirs = self.teachers(views["log_mel"], views["label"])
             if self.features is not None and self.features.blockwise:

@@ -42,7 +42,7 @@ def test_a_score_that_is_not_finite_is_refused_naming_the_clip(bad: float) -> No
         ([[1, 1]], [[0.1, 0.2]], "multiclass", "exactly one label, clip 'clip 0' has 2"),
         ([[1, 0]], [[0.1, 0.2, 0.3]], "multiclass", r"\(1, 2\) and \(1, 3\)"),
         (np.zeros((0, 2)), np.zeros((0, 2)), "multilabel", "at least one clip"),
-        ([[1, 0]], [[0.1, 0.2]], "ranking", "must be multiclass, multilabel, notes or speech, received 'ranking'"),
+        ([[1, 0]], [[0.1, 0.2]], "ranking", "multilabel, notes, speech or tokens, received 'ranking'"),
         ([[1, 0, 0]], [[0.1, 0.2, 0.3]], "multiclass", r"1 ids and 2 labels for \(1, 3\)"),
     ],
 )

@@ -106,7 +106,7 @@ def test_code_inside_a_model_file_is_refused(tmp_path, card):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"task": "multi"}, "must be multiclass, multilabel, notes or speech, received 'multi'"),
+        ({"task": "multi"}, "must be multiclass, multilabel, notes, speech or tokens, received 'multi'"),
         ({"pad": "reflect"}, "is named 'reflect'"),
         ({"seconds": 0}, "must be positive, received 0"),
         ({"colour": "red"}, "unknown colour"),

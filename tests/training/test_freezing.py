@@ -90,7 +90,7 @@ def test_layers_between_the_blocks_and_what_follows_belong_to_what_they_lead_to(
     assert list(layers) == [*blocks, "encoder1", "encoder2", "gru1", "gru2", "head"]
     assert layers["encoder1"][:2] == ["tokens", "place"]
     assert layers["gru1"] == ["encoder_normalization", "gru1"]
-    assert layers["head"] == ["frame_logits"]
+    assert layers["head"] == ["gates", "frame_logits"]
     with keras.StatelessScope(initialize_variables=False):
         cnn = stages(models.build("cnn14", classes=3))
     assert [layer.name for layer in cnn["stem"] if layer.weights] == ["mel_normalization"]

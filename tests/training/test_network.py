@@ -27,7 +27,9 @@ array = keras.ops.convert_to_numpy
 
 def a_data_set(*names: str, task: str = "multilabel", ids: tuple[str, ...] = (), mels: int = 32) -> Any:
     front_end = dataclasses.replace(FRONT_END, mels=mels)
-    return SimpleNamespace(name="farm", labels=Labels(names, ids), task=Task(task), front_end=front_end, frames=50)
+    return SimpleNamespace(
+        takes="log_mel", name="farm", labels=Labels(names, ids), task=Task(task), front_end=front_end, frames=50
+    )
 
 
 @pytest.fixture(scope="module")
