@@ -58,7 +58,10 @@ def test_the_texts_stand_in_the_table_and_their_normalisation_in_the_data_set(sp
 
 @pytest.fixture(scope="module")
 def run(spoken_tones: Data, tmp_path_factory: pytest.TempPathFactory):
-    choices = {"model": "speech", "model_options": OPTIONS, "epochs": 14, "batch_size": 6, "learning_rate": 0.01}
+    import keras
+
+    keras.utils.set_random_seed(0)  # of the weights: an unlucky start needs more epochs
+    choices = {"model": "speech", "model_options": OPTIONS, "epochs": 20, "batch_size": 5, "learning_rate": 0.008}
     recipe = resolve(Recipe(spoken_tones.path, validation="none", warmup=2, **choices), spoken_tones)
     assert (recipe.strong_weight, recipe.monitor, recipe.mixup) == (1.0, "last", 0.0)
     out = tmp_path_factory.mktemp("speech") / "run"
