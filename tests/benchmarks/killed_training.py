@@ -68,17 +68,18 @@ def main(data: str, times: int, name: str, options: list[str]) -> None:
         for number in range(times):
             out = Path(folder) / f"killed-{number}"
             moments = [(epoch, draws.random()) for epoch in sorted(draws.sample(range(epochs), 2))]
+            told = ""
             for epoch, share in moments:
                 process = start(data, out, options)
                 kill_in(process, out, epoch, share * seconds, name)
-                process.communicate()
+                told += process.communicate()[0]
             process = start(data, out, options)
             printed, _ = process.communicate()
-            again = re.findall(r"after (epoch \d+(?: and \d+ steps)?)", printed) or ["nothing"]
+            again = re.findall(r"after (epoch \d+(?: and \d+ steps)?)", told + printed) or ["nothing"]
             received = weights_of(out) if not process.returncode else printed
             same += received == expected
-            row = (" and ".join(f"{1 + epoch + share:.2f}" for epoch, share in moments), again[0], received[:16])
-            print("| " + " | ".join(row) + " |", flush=True)
+            killed = " and ".join(f"{1 + epoch + share:.2f}" for epoch, share in moments)
+            print(f"| {killed} | {' and '.join(again)} | {received[:16]} |", flush=True)
         print(f"{same} of {times} are the same, bit for bit")
         if same < times:
             sys.exit(1)
