@@ -59,10 +59,12 @@ def listen(
     import numpy as np
 
     from audiotag import progress
+    from audiotag.clip_format import describe_speed
     from audiotag.errors import AudiotagError
     from audiotag.listening import events as following
     from audiotag.listening import listening
     from audiotag.listening import sources as listened
+    from audiotag.listening.screen import line
     from audiotag.tagging import tags
 
     if seconds is not None and not seconds > 0:
@@ -74,6 +76,11 @@ def listen(
         least = np.full(len(opened.labels), THRESHOLD)
     among = tags.kept(opened.labels, only or (), without or ())
     followed = following.Events(opened.labels, np.where(among, least, np.inf))
+    if opened.speed not in (1, None):
+        raise AudiotagError(
+            f"listen hears sounds at their own speed, {opened.name} was trained on recordings played at "
+            f"{describe_speed(opened.speed)}: tag files of them, or take another model"
+        )
     raw = {"device": device, "rate": rate, "channels": channels, "format": format}
     heard_from, account = listened.opened(source, opened.sample_rate, **raw), listening.Account()
     if heard_from.sample_rate < opened.sample_rate:
@@ -92,13 +99,12 @@ def listen(
                 _write(heard.ended, begun, written)
         except KeyboardInterrupt:
             pass
-        left = followed.close()
-        _write(left, begun, written)
-        if not sys.stdout.isatty():
-            from audiotag.listening.screen import line
-
-            for event in left:
-                typer.echo(line(event))
+        finally:  # what was heard until then counts, whatever ended it
+            left = followed.close()
+            _write(left, begun, written)
+            if not sys.stdout.isatty():
+                for event in left:
+                    typer.echo(line(event))
     progress.say(str(account))
 
 

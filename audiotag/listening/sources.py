@@ -161,9 +161,13 @@ class Microphone:
         self.sample_rate = int(found["default_samplerate"]) if sample_rate is None else sample_rate
 
     def pieces(self) -> Iterator[Piece]:
-        """The sound until nobody asks any more. What is lost, by overruns or unplugging, is told with what follows."""
+        """The sound until nobody asks any more. What is lost, by overruns or unplugging, is told with what follows.
+
+        Raises:
+            AudiotagError: it cannot be opened to begin with, as at a rate that it does not have.
+        """
         waiting: queue.Queue[tuple[np.ndarray, float, bool]] = queue.Queue(round(WAITING / PIECE))
-        dropped, size = 0, round(PIECE * self.sample_rate)
+        dropped, size, opened = 0, round(PIECE * self.sample_rate), False
 
         def take(block: np.ndarray, frames: int, moment: Any, status: Any) -> None:
             nonlocal dropped
@@ -178,6 +182,7 @@ class Microphone:
                 with self._module.InputStream(
                     self.sample_rate, size, self._device, dtype="float32", callback=take
                 ) as stream:
+                    opened = True
                     while stream.active:
                         try:
                             samples, arrived, overflow = waiting.get(timeout=2.0)
@@ -191,6 +196,11 @@ class Microphone:
                         yield Piece(samples.astype(np.float32), arrived, lost + missed * PIECE)
             except self._module.PortAudioError as error:
                 reason = _line(error)
+                if not opened:
+                    raise AudiotagError(
+                        f"{self.name} cannot be listened to at {self.sample_rate} Hz ({reason}): choose another --rate "
+                        "or --device"
+                    ) from error
             else:
                 reason = "nothing comes from it"
             if lost_since is None:

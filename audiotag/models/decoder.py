@@ -11,7 +11,7 @@ from keras import layers, ops
 
 from audiotag.errors import AudiotagError
 from audiotag.models.blocks import Architecture, dense
-from audiotag.models.layers import DEVIATION, SettingsLayer, Shape
+from audiotag.models.layers import DEVIATION, SelfAttention
 from audiotag.models.sequence_models import RotaryPositions
 
 HIDDEN_SCALE = 4  # channels of a feed-forward layer over those of a step
@@ -85,31 +85,18 @@ class Decoder(Architecture):
 
 
 @keras.saving.register_keras_serializable(package="audiotag")
-class CausalAttention(SettingsLayer):
-    """Scaled dot-product attention of a step to itself and earlier ones; the projections are layers of their own.
-
-    Args:
-        heads: number of heads; it divides the width.
-    """
-
-    def __init__(self, heads: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.heads = heads
+class CausalAttention(SelfAttention):
+    """`SelfAttention` of a step to itself and earlier ones alone."""
 
     def call(self, projected: Any) -> Any:
         """(batch, steps, 3 width), [queries | keys | values] of heads x head width each -> (batch, steps, width)."""
-        query, key, value = self.split(projected)
-        return attend(query, key, value, 0)
+        return attend(*self.split(projected), 0)
 
     def split(self, projected: Any) -> tuple[Any, Any, Any]:
         """Queries, keys and values, (batch, steps, heads, head width) each."""
         batch, steps, tripled = ops.shape(projected)
         parts = ops.reshape(projected, (batch, steps, 3, self.heads, tripled // 3 // self.heads))
         return parts[:, :, 0], parts[:, :, 1], parts[:, :, 2]
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Shape of the output for a shape of the input."""
-        return (*input_shape[:-1], input_shape[-1] // 3)
 
 
 def attend(query: Any, key: Any, value: Any, first: int) -> Any:

@@ -101,7 +101,8 @@ def plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value):
         value = _fields(value, *(field.name for field in dataclasses.fields(value)))
     elif isinstance(value, pandas.DataFrame):
-        value = value.to_dict("records")
+        named = value.index.name is not None and not pandas.api.types.is_numeric_dtype(value.index)
+        value = (value.reset_index() if named else value).to_dict("records")
     elif isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
     if isinstance(value, Mapping):

@@ -180,7 +180,7 @@ def from_model(model: keras.Model, name: str, path: Path, outputs: Outputs | Non
         about={"architecture": model.name, "parameters": f"{model.count_params():,}"},
         network=network,
         task=_TASKS.get(activation),
-        outputs="logits" if activation and outputs is None else None,
+        outputs="logits" if activation else None,
         notes=notes,
         checksum=lambda: _checksum(network),
     )

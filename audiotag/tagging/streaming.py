@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import soxr
 
-from audiotag import audio
 from audiotag.audio.waveforms import SHORTEST_REST
 from audiotag.errors import AudioError, AudiotagError
 from audiotag.frontend import LogMelConfig, log_mel
 from audiotag.tagging.waveform_model import WaveformModel, window_and_hop
-
-if TYPE_CHECKING:
-    import keras
+from audiotag.tagging.windows import filled
 
 HOP = 1.0
 """Seconds from one answer to the next, where neither they nor a shorter window are asked for."""
@@ -102,6 +98,8 @@ class StreamingTagger:
         if self.sample_rate != rate:
             self._resampler = soxr.ResampleStream(self.sample_rate, rate, 1, dtype="float32", quality="HQ")
         self._signal = np.empty(0, np.float32)  # from the sample `_first` on
+        self._waiting: list[np.ndarray] = []  # what follows it: joined once there is enough for a window
+        self._end = 0
         self._first = self._next = self._ended = 0
         self._closed = False
 
@@ -143,26 +141,26 @@ class StreamingTagger:
             return []
         left = list(self._take(np.empty(0, np.float32), last=True))
         self._closed = True
-        end = self._first + len(self._signal)
+        end = self._end
         if not end or (self._ended and end - self._ended < SHORTEST_REST * self._window):
             return left
         start = max(end - self._window, 0)
-        window = self._signal[start - self._first :]
-        if len(window) < self._window:
-            policy = self.model.pad
-            if policy == "zero_under_1s":
-                policy = "zero" if len(window) < self.model.sample_rate else "none"
-            if self.model.limits.shortest == self.model.limits.longest and policy == "none":
-                policy = "repeat"
-            window = window if policy == "none" else audio.fit(window, self._window, policy)
+        limits = self.model.limits
+        fixed = limits.shortest == limits.longest
+        window = filled(
+            self._signal[start - self._first :], self._window, self.model.pad, self.model.sample_rate, fixed
+        )
         features = window if self._frames is None else log_mel(window, self.model.front_end)
         return [*left, self._scored(start, end, features)]
 
     def _take(self, piece: np.ndarray, *, last: bool) -> Iterator[StreamScores]:
         if self._resampler is not None:
             piece = self._resampler.resample_chunk(piece, last=last)
-        self._signal = np.concatenate([self._signal, piece])
-        while self._first + len(self._signal) >= self._next + self._window:
+        self._waiting.append(piece)
+        self._end += len(piece)
+        if last or self._end >= self._next + self._window:
+            self._signal, self._waiting = np.concatenate([self._signal, *self._waiting]), []
+        while self._end >= self._next + self._window:
             start, self._next = self._next, self._next + self._hop
             self._ended = start + self._window
             window = self._signal[start - self._first :][: self._window]
@@ -230,13 +228,12 @@ def _of_windows(model: WaveformModel) -> Callable[[np.ndarray], np.ndarray]:
 
 def _of_log_mel(model: WaveformModel) -> Callable[[np.ndarray], np.ndarray]:
     """(batch, frames, mels) to scores (batch, classes), by a model of log-mel."""
-    network: keras.Model | None = getattr(model, "network", None)
-    if network is None:  # an exported file
+    if hasattr(model, "raw"):  # a scorer, which knows whether its network gives logits
         return lambda features: model.scores(features[..., None])
     import keras
 
     # A model of its own, which shares the weights: how it is compiled is not the tagger's matter.
-    network = keras.Model(network.input, network.output, name=network.name)
+    network = keras.Model(model.network.input, model.network.output, name=model.network.name)
     if keras.config.backend() == "tensorflow":
         network.jit_compile = False  # XLA would compile for seconds before the first answer
     calibration, task = model.calibration, model.task

@@ -58,16 +58,16 @@ def windows_of(
     for starts, waveform in blocks:
         for group in _groups(starts, largest):
             rows = [waveform[start - starts[0] :][:window] for start in group]
-            filled = [_filled(row, window, pad, sample_rate, whole) for row in rows]
+            filled_rows = [filled(row, window, pad, sample_rate, whole) for row in rows]
             yield Windows(
                 starts=np.array(group),
                 ends=np.array([start + len(row) for start, row in zip(group, rows, strict=True)]),
-                waveforms=np.stack(filled),
+                waveforms=np.stack(filled_rows),
             )
 
 
-def _filled(row: np.ndarray, window: int, pad: Pad, sample_rate: int, whole: bool) -> np.ndarray:
-    """A window of which the signal may give only a part."""
+def filled(row: np.ndarray, window: int, pad: Pad, sample_rate: int, whole: bool) -> np.ndarray:
+    """A window of which the signal may give only a part; arguments as of `windows_of`."""
     if len(row) == window:
         return row
     if pad == "none" or (pad == "zero_under_1s" and len(row) >= sample_rate):

@@ -139,6 +139,26 @@ def test_samples_of_another_process_become_lines_and_events(saved, tmp_path):
     assert b"heard 4.0 s, 8 windows" in done.stderr
 
 
+def test_what_was_heard_before_the_samples_broke_off_is_written(saved, tmp_path):
+    noise = (np.random.default_rng(0).uniform(-0.5, 0.5, RATE) * 2**15).astype("<i2").tobytes()
+    options = ["--model", saved, "--hop", "0.5", "--rate", str(RATE), "--only", "loud", "--events", "events.jsonl"]
+    command = [sys.executable, "-m", "audiotag", "listen", "-", *map(str, options)]
+    done = subprocess.run(command, input=noise + b"\0", capture_output=True, cwd=tmp_path)
+    assert done.returncode == 2 and b"in the middle of a sample" in done.stderr
+    (event,) = map(json.loads, (tmp_path / "events.jsonl").read_text().splitlines())
+    assert (event["label"], event["start"], event["end"]) == ("loud", 0.0, 1.0)
+
+
+def test_a_model_of_slowed_recordings_is_refused(tagger, tmp_path, capsys):
+    from audiotag import cli
+    from audiotag.cli.app import app
+
+    slow = AudioTagger(tagger.network, LABELS, tagger.front_end, seconds=0.5, speed=0.1)
+    path = models.save(slow, tmp_path / "bats.keras")
+    assert cli.run(app, ["listen", "-", "--rate", "16000", "--model", str(path)]) == 2
+    assert "played at speed 0.1" in capsys.readouterr().err
+
+
 def test_a_file_is_listened_to_as_it_sounds(saved, tmp_path, capsys):
     from audiotag import cli
     from audiotag.cli.app import app

@@ -147,6 +147,13 @@ def test_what_waits_too_long_is_dropped_and_counted(device, monkeypatch):
     assert sum(piece.lost for piece in pieces) == pytest.approx(5 * sources.PIECE)
 
 
+def test_a_microphone_that_cannot_be_opened_to_begin_with_is_not_waited_for(device):
+    device += ["refuses"]
+    with pytest.raises(AudiotagError, match="cannot be listened to at 8 Hz") as raised:
+        next(Microphone(sample_rate=8).pieces())
+    assert "\n" not in str(raised.value)
+
+
 def test_a_microphone_that_is_not_there_is_one_line(device):
     with pytest.raises(AudiotagError, match="no microphone is named 'none'") as raised:
         Microphone("none")

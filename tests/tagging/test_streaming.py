@@ -141,3 +141,19 @@ def test_settings_out_of_range_are_refused_in_one_line(make, options, message):
     with pytest.raises(AudiotagError, match=message) as raised:
         StreamingTagger(make(), **options)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(("ending", "outputs"), [("linear", "logits"), ("sigmoid", None), ("hard_sigmoid", "scores")])
+def test_a_scorer_s_own_outputs_are_taken_for_what_they_are(make, tmp_path, ending, outputs):
+    from audiotag import scorers
+
+    network = make().network
+    network = keras.Model(network.input, keras.layers.Activation(ending)(network.output))
+    network.save(tmp_path / "foreign.keras")
+    (tmp_path / "labels.txt").write_text("low\nhigh\n")
+    stated = {"labels": tmp_path / "labels.txt", "front_end": "efficientat", "outputs": outputs}
+    scorer = scorers.open(tmp_path / "foreign.keras", **stated)
+    waveform = sound(1.0, 32000)
+    _, wanted = tags.scores(scorer, waveform, window=0.5, hop=0.1)
+    found = streamed(StreamingTagger(scorer, window=0.5, hop=0.1), waveform, 0, 3000)
+    np.testing.assert_allclose([window.scores for window in found], wanted, atol=1e-5)
