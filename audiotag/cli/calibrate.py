@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,8 @@ from audiotag.startup import import_tensorflow_quietly
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from audiotag.evaluation.event_tuning import TunedEvents
+    from audiotag.evaluation.note_tuning import TunedNotes
     from audiotag.evaluation.tuning import Tuned
 
 _ALL_SHOWN = 60
@@ -47,13 +50,16 @@ def calibrate(
     calibration.
 
     Where the clips have strong labels and the network keeps time, every class gets a threshold and a running median of
-    steps too, by event-based F1: `audiotag tag --frames` uses them.
+    steps too, by event-based F1: `audiotag tag --frames` uses them. A model of notes gets thresholds of their onsets
+    and of what lasts, for `audiotag transcribe`.
     """
     import_tensorflow_quietly()
     from rich.console import Console
     from rich.text import Text
 
     from audiotag import evaluation
+    from audiotag.evaluation.event_tuning import TunedEvents
+    from audiotag.evaluation.note_tuning import TunedNotes
 
     stated = {"labels": labels, "front_end": front_end, "sample_rate": sample_rate, "outputs": outputs}
     tuned = evaluation.calibrate(model, method, aim, noise=noise, data=data, split=split, **stated)
@@ -69,8 +75,10 @@ def calibrate(
         console.print(_thresholds(tuned))
         for line in _undecided(tuned):
             console.print(Text(line, style="yellow"))
-    if tuned.events is not None:
-        console.print(_events(tuned))
+    if isinstance(tuned.steps, TunedEvents):
+        console.print(_events(tuned.steps, tuned.after.labels.names))
+    if isinstance(tuned.steps, TunedNotes):
+        console.print(_notes(tuned.steps))
     for line in tuned.notes:
         console.print(Text(line, style="yellow"), soft_wrap=True)
     fitted = "none" if tuned.calibration is None else tuned.calibration.method
@@ -114,13 +122,12 @@ def _thresholds(tuned: Tuned) -> Table:
     return table
 
 
-def _events(tuned: Tuned) -> Table:
+def _events(events: TunedEvents, names: Sequence[str]) -> Table:
     """A row a class with events, or of more than 60 those of the least F1."""
     import numpy as np
     from rich.table import Table
     from rich.text import Text
 
-    events, names = tuned.events, tuned.after.labels.names
     title = "Steps: best event F1"
     rows = [index for index in range(len(names)) if np.isfinite(events.usual_F1[index])]
     if len(rows) > _ALL_SHOWN:
@@ -134,6 +141,24 @@ def _events(tuned: Tuned) -> Table:
         figures = (formats.figure(events.F1[index]), formats.figure(events.usual_F1[index]))
         kept = " (too few events)" if index in events.undecided else ""
         table.add_row(Text(names[index] + kept), f"{chosen[0]:.4f}", f"{chosen[1]:g}", *figures)
+    return table
+
+
+def _notes(notes: TunedNotes) -> Table:
+    """The thresholds of notes, and what is gained by them."""
+    from rich.table import Table
+
+    from audiotag.tagging.note_decoding import NoteDecoding
+
+    decoding, usual = notes.decoding, NoteDecoding()
+    table = Table(box=None, pad_edge=False, title="Notes: best F1", title_justify="left")
+    for heading in ("onset threshold", "frame threshold", "onset F1", "onset and offset F1"):
+        table.add_column(heading, justify="right")
+    rows = ((usual, notes.usual), (decoding, (notes.onset_F1, notes.note_F1)))
+    for thresholds, figures in rows:
+        table.add_row(
+            f"{thresholds.onset_threshold:g}", f"{thresholds.frame_threshold:g}", *map(formats.figure, figures)
+        )
     return table
 
 

@@ -42,10 +42,10 @@ def transcribe(
         typer.Option(help="Notes: a piano roll too: .png, .svg or .pdf.", parser=storage.here, metavar="<path>"),
     ] = None,
     onset_threshold: Annotated[
-        float | None, typer.Option(help="Notes: from which score a note begins. Default: 0.5.")
+        float | None, typer.Option(help="Notes: from which score one begins. Default: as calibrated, else 0.5.")
     ] = None,
     frame_threshold: Annotated[
-        float | None, typer.Option(help="Notes: from which score a note lasts. Default: 0.5.")
+        float | None, typer.Option(help="Notes: from which score one lasts. Default: likewise.")
     ] = None,
     shortest: Annotated[
         float | None, typer.Option(help="Notes: shorter ones are left out, seconds. Default: 0.05.")

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from audiotag import records, run_folder, scorers, storage
 from audiotag.errors import AudiotagError, suggest
-from audiotag.evaluation import calibrating, event_tuning
+from audiotag.evaluation import calibrating, event_tuning, note_tuning
 from audiotag.evaluation.event_tuning import TunedEvents
+from audiotag.evaluation.note_tuning import TunedNotes
 from audiotag.evaluation.sections.noise import scores_of_noise
 from audiotag.metrics import thresholds
 from audiotag.metrics.predictions import Predictions
@@ -42,8 +43,9 @@ class Tuned:
         before: truth and uncalibrated scores of the clips it was fitted on; None where everything was removed.
         after: the same, calibrated.
         noise_hours: how much noise was heard, hours; 0 where the aim needs none.
-        events: thresholds and medians of steps; None: the clips have no strong labels, or the model no steps.
-        notes: why events were not tuned although the clips have strong labels.
+        steps: thresholds and medians of steps, or thresholds of notes; None: the clips have no strong labels, or the
+            model no steps.
+        notes: why nothing was chosen for steps although the clips have strong labels.
     """
 
     tagger: Path
@@ -53,7 +55,7 @@ class Tuned:
     before: Predictions | None = None
     after: Predictions | None = None
     noise_hours: float = 0.0
-    events: TunedEvents | None = None
+    steps: TunedEvents | TunedNotes | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -72,7 +74,8 @@ def calibrate(
     Those of a run are written into its `tagger.keras`, those of a tagger's file into that file, those of any other
     model into `<name>.calibration.json` beside it (of published weights, a function or an ensemble: in the current
     folder). Where the clips have strong labels and a run or a tagger's file keeps time, thresholds and medians of steps
-    are chosen too (`event_tuning.choose`), for `AudioTagger.events`.
+    are chosen too (`event_tuning.choose`), for `AudioTagger.events`; of notes thresholds of their onsets and of what
+    lasts (`note_tuning.choose`), for `AudioTagger.transcribe`.
 
     Args:
         model: whatever `scorers.open` takes, or a scorer that it gave.
@@ -102,7 +105,7 @@ def calibrate(
     scorer = scorers.open(model, data, **stated)
     if not isinstance(scorer, scorers.Scorer):
         raise AudiotagError(f"{scorer.path} is a table of scores, which cannot be changed: calibrate the model")
-    decoding = None if scorer.tagger is None else scorer.tagger.event_decoding
+    decoding = None if scorer.tagger is None else scorer.tagger.step_decoding
     scorer = calibrations.with_calibration(scorer, None)
     if method == aim == NONE:
         return Tuned(_written(scorer))
@@ -117,9 +120,9 @@ def calibrate(
     source = calibrating.source(data, split, len(before.clip_ids))
     calibration = None if method == NONE else calibrating.fit(before, method, source)
     after = before if calibration is None else calibrating.calibrated(before, calibration)
-    events, notes = _events(scorer, data, split, source)
-    decoding = decoding if events is None else events.decoding
-    fitted = partial(calibrations.with_calibration, scorer, calibration, event_decoding=decoding)
+    steps, notes = _steps(scorer, data, split, source)
+    decoding = decoding if steps is None else steps.decoding
+    fitted = partial(calibrations.with_calibration, scorer, calibration, step_decoding=decoding)
     calibrated, chosen, hours = fitted(), None, 0.0
     if quiet:
         folder = None if noise is None else Path(noise)
@@ -131,19 +134,22 @@ def calibrate(
     if chosen is not None:
         origin = f"{chosen.aim} on {source}"
         calibrated = fitted(chosen.values.tolist(), origin)
-    return Tuned(_written(calibrated), source, calibration, chosen, before, after, hours, events, notes)
+    return Tuned(_written(calibrated), source, calibration, chosen, before, after, hours, steps, notes)
 
 
-def _events(scorer: Scorer, data: Data, split: str, source: str) -> tuple[TunedEvents | None, tuple[str, ...]]:
+def _steps(
+    scorer: Scorer, data: Data, split: str, source: str
+) -> tuple[TunedEvents | TunedNotes | None, tuple[str, ...]]:
     """What is chosen for steps, and why nothing is although the clips have strong labels."""
-    if scorer.tagger is None or data.task.of_notes or not has_strong_labels(data, split):
+    if scorer.tagger is None or not has_strong_labels(data, split):
         return None, ()
     if scorer.calibration_file is None:
         return None, ("thresholds of steps are kept in a run or a tagger's file: none were chosen",)
     if difference := scorer.input.front_end.difference(data.front_end):
         return None, (f"thresholds of steps were not chosen, the log-mel of {data.name} is another: {difference}",)
     try:
-        return event_tuning.choose(scorer.network, data, split, source), ()
+        choose = note_tuning.choose if data.task.of_notes else event_tuning.choose
+        return choose(scorer.network, data, split, source), ()
     except AudiotagError as error:
         return None, (f"thresholds of steps were not chosen: {error}",)
 

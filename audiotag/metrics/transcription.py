@@ -22,6 +22,7 @@ KINDS = ("onset", "onset_offset", "frame")
 """What is counted: notes whose pitch and onset are right; whose offset is right too; pitches in frames of 10 ms."""
 
 RATES = ("F1", "precision", "recall")
+_SHARES = {"onset": None, "onset_offset": OFFSET_SHARE}
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,27 @@ def compare(
     )
 
 
+def mean_F1(truth: Mapping[str, Sequence[Note]], found: Mapping[str, Sequence[Note]], kind: str) -> float:
+    """The mean over recordings of one F1 that `compare` gives, quicker where nothing else is asked.
+
+    Args:
+        truth: as of `compare`.
+        found: likewise.
+        kind: "onset" or "onset_offset".
+
+    Raises:
+        AudiotagError: no recording has a note, or mir_eval is not there.
+    """
+    package = _mir_eval()
+    rates = [
+        _rates(_matches(truth[name], found[name], _SHARES[kind], package), len(found[name]), len(truth[name]))[0]
+        for name in truth
+    ]
+    if np.isnan(rates).all():
+        raise AudiotagError("notes are compared where there are some, received none: name another split")
+    return float(np.nanmean(rates))
+
+
 def count(truth: Sequence[Note], found: Sequence[Note], package: ModuleType) -> dict[str, tuple[int, int, int]]:
     """Of each kind, how much is right, was found and was to be found.
 
@@ -109,22 +131,24 @@ def count(truth: Sequence[Note], found: Sequence[Note], package: ModuleType) -> 
         found: those transcribed.
         package: mir_eval.
     """
-    counts = {}
-    for kind, share in (("onset", None), ("onset_offset", OFFSET_SHARE)):
-        hits = 0
-        if truth and found:
-            matched = package.transcription.match_notes(
-                *(_intervals_and_pitches(truth) + _intervals_and_pitches(found)),
-                onset_tolerance=ONSET_TOLERANCE,
-                offset_ratio=share,
-                offset_min_tolerance=OFFSET_TOLERANCE,
-            )
-            hits = len(matched)
-        counts[kind] = (hits, len(found), len(truth))
+    counts = {kind: (_matches(truth, found, share, package), len(found), len(truth)) for kind, share in _SHARES.items()}
     seconds = max((note.offset for note in (*truth, *found)), default=0.0)
     grid = Grid(int(seconds / FRAME_SECONDS) + 2, FRAME_SECONDS)
     true, other = (draw(rows_of(notes), grid)[..., FRAME] > 0 for notes in (truth, found))
     return counts | {"frame": (int((true & other).sum()), int(other.sum()), int(true.sum()))}
+
+
+def _matches(truth: Sequence[Note], found: Sequence[Note], share: float | None, package: ModuleType) -> int:
+    """How many notes are right; share: of a note's length that its offset may be off, None: offsets do not count."""
+    if not truth or not found:
+        return 0
+    matched = package.transcription.match_notes(
+        *(_intervals_and_pitches(truth) + _intervals_and_pitches(found)),
+        onset_tolerance=ONSET_TOLERANCE,
+        offset_ratio=share,
+        offset_min_tolerance=OFFSET_TOLERANCE,
+    )
+    return len(matched)
 
 
 def _intervals_and_pitches(notes: Sequence[Note]) -> tuple[np.ndarray, np.ndarray]:

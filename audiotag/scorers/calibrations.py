@@ -13,6 +13,7 @@ from audiotag.errors import AudiotagError
 from audiotag.scorers.scorer import Scorer
 from audiotag.tagging.calibration import Calibration
 from audiotag.tagging.event_decoding import EventDecoding
+from audiotag.tagging.note_decoding import NoteDecoding
 
 SUFFIX = ".calibration.json"
 
@@ -32,17 +33,17 @@ def with_calibration(
     calibration: Calibration | None,
     thresholds: Sequence[float] | None = None,
     thresholds_from: str = "",
-    event_decoding: EventDecoding | None = None,
+    step_decoding: EventDecoding | NoteDecoding | None = None,
 ) -> Scorer:
-    """The same scorer with this calibration, these thresholds and this decoding of events, instead of its own.
+    """The same scorer with this calibration, these thresholds and this decoding of steps, instead of its own.
 
-    Events are decoded by its tagger, where it has one.
+    Events and notes are decoded by its tagger, where it has one.
     """
     tagger, changes = scorer.tagger, {"calibration": calibration, "thresholds_from": thresholds_from}
     if tagger is not None:
         form = tagger.clip_format
         parts = (tagger.network, form.labels, form.front_end, form.task, form.seconds, form.pad)
-        own = {"speed": form.speed, "event_decoding": event_decoding}
+        own = {"speed": form.speed, "step_decoding": step_decoding}
         tagger = type(tagger)(*parts, thresholds=thresholds, **own, **changes)
     values = None if thresholds is None else np.array(thresholds, np.float64)
     return replace(scorer, tagger=tagger, thresholds=values, **changes)

@@ -196,7 +196,7 @@ def events(
 def _decoding(model: WaveformModel, threshold: float | None, smooth: float | None) -> tuple[np.ndarray, np.ndarray]:
     """Thresholds and medians (seconds) of all classes: those that are asked for, the tagger's own, or the usual."""
     tagger = getattr(model, "tagger", model)
-    own: EventDecoding | None = getattr(tagger, "event_decoding", None)
+    own: EventDecoding | None = getattr(tagger, "step_decoding", None)
     usual = (THRESHOLD, 0.0) if own is None else (own.thresholds, own.smooth)
     asked = (threshold, smooth)
     chosen = (usual if value is None else value for value, usual in zip(asked, usual, strict=True))

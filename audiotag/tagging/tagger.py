@@ -19,6 +19,7 @@ from audiotag.models.frames import longest_frames, shortest_frames
 from audiotag.tagging import embeddings, events, tags, transcribing, words
 from audiotag.tagging.calibration import Calibration
 from audiotag.tagging.event_decoding import EventDecoding
+from audiotag.tagging.note_decoding import NoteDecoding
 from audiotag.tagging.waveform_model import Limits
 from audiotag.task import Task
 
@@ -41,7 +42,8 @@ class AudioTagger(keras.Model, HoldsClipFormat):
         calibration: what comes before sigmoid or softmax, or in their place; in the graph and in every export.
         thresholds: score from which each label counts as found, (classes,) in (0, 1], fitted on whole clips.
         thresholds_from: where they come from, for people: "best F1 on fold1 of esc10 …".
-        event_decoding: thresholds and medians of steps, by which `events` finds when a sound begins and ends.
+        step_decoding: thresholds and medians of steps, by which `events` finds when a sound begins and ends; of notes
+            the thresholds by which `transcribe` finds them.
         name: name of the Keras model.
 
     Input: (batch, samples), float32 in [-1, 1], at `sample_rate` Hz. Output: (batch, classes), float32 in [0, 1].
@@ -63,7 +65,7 @@ class AudioTagger(keras.Model, HoldsClipFormat):
         calibration: Calibration | None = None,
         thresholds: Sequence[float] | None = None,
         thresholds_from: str = "",
-        event_decoding: EventDecoding | None = None,
+        step_decoding: EventDecoding | NoteDecoding | None = None,
         name: str = "audio_tagger",
     ) -> None:
         # float32 whatever the global policy: Keras would round the waveform to half precision on its way in.
@@ -73,7 +75,7 @@ class AudioTagger(keras.Model, HoldsClipFormat):
         self.calibration = calibration
         self.thresholds = None if thresholds is None else tuple(float(threshold) for threshold in thresholds)
         self.thresholds_from = thresholds_from
-        self.event_decoding = event_decoding
+        self.step_decoding = step_decoding
         self._check()
         self.log_mel = LogMel(self.front_end)
         if keras.config.backend() == "tensorflow":
@@ -107,10 +109,13 @@ class AudioTagger(keras.Model, HoldsClipFormat):
                 f"a tagger needs {len(self.labels)} thresholds above 0 and at most 1, one a label, received "
                 f"{len(thresholds)} from {min(thresholds, default=None)} to {max(thresholds, default=None)}"
             )
-        if self.event_decoding is not None and len(self.event_decoding.thresholds) != len(self.labels):
+        decoding = self.step_decoding
+        if decoding is not None and isinstance(decoding, NoteDecoding) != self.task.of_notes:
+            raise AudiotagError(f"steps of {self.task} are not decoded as {type(decoding).__name__}: leave it out")
+        if isinstance(decoding, EventDecoding) and len(decoding.thresholds) != len(self.labels):
             raise AudiotagError(
                 f"a decoding of events must be for {len(self.labels)} classes, received one for "
-                f"{len(self.event_decoding.thresholds)}"
+                f"{len(decoding.thresholds)}"
             )
 
     @cached_property
@@ -140,17 +145,19 @@ class AudioTagger(keras.Model, HoldsClipFormat):
             "calibration": self.calibration and self.calibration.to_dict(),
             "thresholds": self.thresholds and list(self.thresholds),
             "thresholds_from": self.thresholds_from,
-            "event_decoding": self.event_decoding and self.event_decoding.to_dict(),
+            "step_decoding": self.step_decoding and self.step_decoding.to_dict(),
         }
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> AudioTagger:
         """The tagger that `get_config` described, its weights not yet loaded."""
+        form = ClipFormat.from_dict(config)
+        decoding = NoteDecoding if form.task.of_notes else EventDecoding
         own = {
-            **vars(ClipFormat.from_dict(config)),
+            **vars(form),
             "network": keras.saving.deserialize_keras_object(config["network"], custom_objects=custom_objects),
             "calibration": config.get("calibration") and Calibration.from_dict(config["calibration"]),
-            "event_decoding": config.get("event_decoding") and EventDecoding.from_dict(config["event_decoding"]),
+            "step_decoding": config.get("step_decoding") and decoding.from_dict(config["step_decoding"]),
         }
         return cls(**(config | own))
 

@@ -10,7 +10,8 @@ from audiotag import audio
 from audiotag.errors import AudiotagError
 from audiotag.models.notes import note_level
 from audiotag.notes import Grid, Note, decode, labels
-from audiotag.notes.rolls import SHORTEST, THRESHOLD, check_options
+from audiotag.notes.rolls import SHORTEST, check_options
+from audiotag.tagging.note_decoding import NoteDecoding
 from audiotag.tagging.step_outputs import network_of, step_outputs
 from audiotag.tagging.waveform_model import WaveformModel
 
@@ -33,8 +34,8 @@ class Transcription:
 def transcribe(
     model: WaveformModel,
     source: audio.Source | np.ndarray,
-    onset_threshold: float = THRESHOLD,
-    frame_threshold: float = THRESHOLD,
+    onset_threshold: float | None = None,
+    frame_threshold: float | None = None,
     shortest: float = SHORTEST,
     sample_rate: int | None = None,
 ) -> Transcription:
@@ -46,8 +47,9 @@ def transcribe(
     Args:
         model: what was trained on notes: an `AudioTagger`, whose method this is, or a scorer of one.
         source: sound file, an `audio.Recording` of it, or mono waveform (samples,) in [-1, 1].
-        onset_threshold: from which score a step may begin a note, 0 to 1; see `notes.decode`.
-        frame_threshold: from which score a note lasts, 0 to 1.
+        onset_threshold: from which score a step may begin a note, 0 to 1; see `notes.decode`. Default: as calibrated,
+            else 0.5.
+        frame_threshold: from which score a note lasts, 0 to 1. Default: likewise.
         shortest: notes that last less, by more than half a step, are left out, seconds.
         sample_rate: rate of the waveform, Hz; None: the model's. A file states its own.
 
@@ -59,6 +61,9 @@ def transcribe(
         >>> audiotag.load("runs/piano").transcribe("sonata.wav").notes[0]
         Note(onset=0.24, offset=1.02, pitch=60, velocity=71)
     """
+    own = getattr(getattr(model, "tagger", model), "step_decoding", None) or NoteDecoding()
+    onset_threshold = own.onset_threshold if onset_threshold is None else onset_threshold
+    frame_threshold = own.frame_threshold if frame_threshold is None else frame_threshold
     check_options(onset_threshold, frame_threshold, shortest)
     roll, grid, seconds = note_scores(model, source, sample_rate)
     found = decode(roll, grid, onset_threshold, frame_threshold, shortest)

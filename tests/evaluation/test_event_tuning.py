@@ -62,13 +62,13 @@ def tagger(strong_data, listener, tmp_path):
 def test_calibrate_writes_it_into_the_tagger_and_none_removes_it(package, strong_data, tagger, monkeypatch):
     monkeypatch.setattr("audiotag.evaluation.tuning.HELD_OUT", ())
     tuned = evaluation.calibrate(tagger, data=strong_data, split="test")
-    kept = keras.saving.load_model(tagger).event_decoding
-    assert kept == tuned.events.decoding and kept.fitted_on.startswith("test of noise, 17 clips, data ")
+    kept = keras.saving.load_model(tagger).step_decoding
+    assert kept == tuned.steps.decoding and kept.fitted_on.startswith("test of noise, 17 clips, data ")
     # Clips without strong labels choose nothing and take nothing away.
-    assert evaluation.calibrate(tagger, data=strong_data, split="validation").events is None
-    assert keras.saving.load_model(tagger).event_decoding == kept
+    assert evaluation.calibrate(tagger, data=strong_data, split="validation").steps is None
+    assert keras.saving.load_model(tagger).step_decoding == kept
     report = evaluation.evaluate(tagger, data=strong_data, split="test", out=tagger.parent / "report", resamples=0)
     text = (report.out / "report.html").read_text(encoding="utf-8")
     assert "chosen on test, measured here" in text
     evaluation.calibrate(tagger, "none")
-    assert keras.saving.load_model(tagger).event_decoding is None
+    assert keras.saving.load_model(tagger).step_decoding is None

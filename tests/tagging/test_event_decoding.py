@@ -42,7 +42,7 @@ def listener(labels, decoding):
     inputs = keras.Input((None, 64, 1))
     logits = keras.layers.Dense(2, name="frame_logits")(keras.layers.Reshape((-1, 64))(inputs))
     network = keras.Model(inputs, keras.layers.GlobalAveragePooling1D()(logits))
-    return AudioTagger(network, labels, "yamnet", event_decoding=decoding)
+    return AudioTagger(network, labels, "yamnet", step_decoding=decoding)
 
 
 def test_a_tagger_keeps_its_decoding_and_events_take_it_unless_others_are_asked_for(tmp_path, monkeypatch):
@@ -51,7 +51,7 @@ def test_a_tagger_keeps_its_decoding_and_events_take_it_unless_others_are_asked_
     labels = Labels(("bark", "hum"))
     models.save(listener(labels, EventDecoding((0.6, 0.2), (0.0, 0.3), "validation of x")), tmp_path / "tagger.keras")
     tagger = keras.saving.load_model(tmp_path / "tagger.keras")
-    assert tagger.event_decoding == EventDecoding((0.6, 0.2), (0.0, 0.3), "validation of x")
+    assert tagger.step_decoding == EventDecoding((0.6, 0.2), (0.0, 0.3), "validation of x")
     # Steps of 10 ms. Of "bark" one reaches 0.6; "hum" is torn apart by steps that a median of 0.3 s does not see.
     scores = np.zeros((400, 2), np.float32)
     scores[10:20, 0], scores[50:60, 0] = 0.7, 0.5

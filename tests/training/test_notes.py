@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from audiotag import audio, notes, records, scorers
+import audiotag
+from audiotag import audio, evaluation, notes, records, scorers
 from audiotag.augment import policy
 from audiotag.clips.pieces import clips_of_piece
 from audiotag.errors import AudiotagError
+from audiotag.evaluation import note_scores, note_tuning
 from audiotag.evaluation.sections import notes as section_of_notes
 from audiotag.evaluation.sections import sound_events
 from audiotag.frontend import LogMelConfig
@@ -20,10 +23,13 @@ from audiotag.notes import Grid, Note, draw
 from audiotag.notes.rolls import rows_of
 from audiotag.records import Clip, Declaration, Event
 from audiotag.records.recorded_notes import recorded_notes
+from audiotag.tagging.event_decoding import EventDecoding
+from audiotag.tagging.note_decoding import NoteDecoding
 from audiotag.training import Recipe
 from audiotag.training.fitting import Training, fit
 from audiotag.training.network import starting_network
 from audiotag.training.recipe import resolve
+from audiotag.training.run import Run
 from tests.in_process import ThisProcess
 
 RATE, SECONDS = 8000, 2.0
@@ -93,7 +99,8 @@ def test_a_batch_holds_the_roll_of_every_clip(tones: records.Data) -> None:
         np.testing.assert_array_equal(rolls[f"piece{number}#2.000"][1:100, :, :2], whole[101:200, :, :2])
 
 
-def test_a_small_run_hears_when_tones_begin(tones: records.Data, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def run(tones: records.Data, tmp_path_factory: pytest.TempPathFactory) -> Run:
     import keras
 
     choices = {"model": "notes", "model_options": {"width": 0.5, "units": 16, "dropout": 0.0, "context": "convolution"}}
@@ -101,17 +108,95 @@ def test_a_small_run_hears_when_tones_begin(tones: records.Data, tmp_path: Path)
     recipe = resolve(Recipe(tones.path, **choices), tones)
     assert (recipe.strong_weight, recipe.monitor) == (1.0, "last")
     keras.utils.set_random_seed(0)  # of the weights
-    run = fit(Training(starting_network(recipe, tones)[0], tones, recipe, tmp_path / "run"))
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    return fit(Training(starting_network(recipe, tones)[0], tones, recipe, folder))
+
+
+def test_a_small_run_hears_when_tones_begin(tones: records.Data, run: Run) -> None:
     scorer = scorers.open(run.tagger)
-    scored = SimpleNamespace(network=scorer.network, data=tones, split="test")
-    evaluation = SimpleNamespace(scored=(scored,))
-    section = section_of_notes.measure(evaluation)
+    scored = SimpleNamespace(scorer=scorer, network=scorer.network, data=tones, split="test")
+    given = SimpleNamespace(scored=(scored,))
+    section = section_of_notes.measure(given)
     assert section.scalars["onset_F1"] > 0.8
     assert section.conclusions[0].startswith("notes, F1: onsets ")
     assert (section.facts["recordings"], section.facts["intervals"]) == ("5", "95%, of 1,000 draws of recordings")
     low, high = section.values["notes"].intervals["onset_F1"]
     assert 0 <= low <= section.scalars["onset_F1"] <= high <= 1
-    assert sound_events.measure(evaluation) is None
+    assert sound_events.measure(given) is None
+
+
+def test_the_thresholds_of_notes_are_those_of_the_best_f1(tones: records.Data, run: Run) -> None:
+    transcription = pytest.importorskip("mir_eval").transcription
+    network = scorers.open(run.tagger).network
+    truth = note_scores.true_notes(tones, "test")
+    rolls = note_scores.rolls(network, tones, "test")
+
+    def of_package(onset: float, frame: float, share: float | None) -> float:
+        scores = []
+        for name, (roll, grid) in rolls.items():
+            spans = [
+                (
+                    np.array([[n.onset, n.offset] for n in own]),
+                    np.array([440 * 2 ** ((n.pitch - 69) / 12) for n in own]),
+                )
+                for own in (truth[name], notes.decode(roll, grid, onset, frame))
+            ]
+            if not len(spans[1][0]):
+                scores.append(0.0)
+                continue
+            scores.append(transcription.precision_recall_f1_overlap(*spans[0], *spans[1], offset_ratio=share)[2])
+        return float(np.mean(scores))
+
+    tuned = note_tuning.choose(network, tones, "test", "test of tones")
+    onset, frame = tuned.decoding.onset_threshold, tuned.decoding.frame_threshold
+    assert tuned.decoding.fitted_on == "test of tones"
+    assert of_package(onset, 0.5, None) == pytest.approx(tuned.onset_F1, abs=1e-9)
+    assert of_package(onset, frame, 0.2) == pytest.approx(tuned.note_F1, abs=1e-9)
+    assert tuned.usual == pytest.approx((of_package(0.5, 0.5, None), of_package(0.5, 0.5, 0.2)), abs=1e-9)
+    assert max(of_package(tried, 0.5, None) for tried in note_tuning.TRIED) == pytest.approx(tuned.onset_F1)
+    assert max(of_package(onset, tried, 0.2) for tried in note_tuning.TRIED) == pytest.approx(tuned.note_F1)
+
+
+def test_calibrate_keeps_them_in_the_tagger_and_transcribe_and_evaluate_use_them(
+    tones: records.Data, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("mir_eval")
+    monkeypatch.setattr("audiotag.evaluation.tuning.HELD_OUT", ())
+    file = Path(shutil.copy(run.tagger, tmp_path / "tagger.keras"))
+    tuned = evaluation.calibrate(file, data=tones, split="test")
+    tagger = audiotag.load(file)
+    assert tagger.step_decoding == tuned.steps.decoding
+    chosen = (tagger.step_decoding.onset_threshold, tagger.step_decoding.frame_threshold)
+    waveform = sound(piece(8))
+    assert tagger.transcribe(waveform) == tagger.transcribe(waveform, *chosen)
+    deaf = NoteDecoding(1.0, 1.0)
+    strict = type(tagger)(tagger.network, **vars(tagger.clip_format), step_decoding=deaf)
+    assert strict.transcribe(waveform).notes == ()
+    report = evaluation.evaluate(file, data=tones, split="test", out=tmp_path / "report", resamples=0)
+    text = (report.out / "report.html").read_text(encoding="utf-8")
+    assert f"{chosen[0]:g} of onsets, {chosen[1]:g} of frames" in text and "chosen on test, measured here" in text
+    evaluation.calibrate(file, "none")
+    assert audiotag.load(file).step_decoding is None
+
+
+@pytest.mark.parametrize(
+    ("task", "decoding", "message"),
+    [
+        ("notes", EventDecoding((0.5,) * 88, (0.0,) * 88), "EventDecoding"),
+        ("multilabel", NoteDecoding(), "NoteDecoding"),
+    ],
+)
+def test_a_decoding_of_another_kind_is_refused(run: Run, task: str, decoding: object, message: str) -> None:
+    tagger = scorers.open(run.tagger).tagger
+    with pytest.raises(AudiotagError, match=message):
+        type(tagger)(tagger.network, **(vars(tagger.clip_format) | {"task": task}), step_decoding=decoding)
+
+
+def test_a_threshold_of_notes_out_of_range_and_unknown_fields_are_refused() -> None:
+    with pytest.raises(AudiotagError, match=r"frame_threshold lies in 0 to 1, received 1\.5"):
+        NoteDecoding(0.5, 1.5)
+    with pytest.raises(AudiotagError, match="unknown smooth"):
+        NoteDecoding.from_dict({"smooth": 1.0})
 
 
 def test_the_section_is_that_of_notes_alone(multilabel_data: records.Data) -> None:

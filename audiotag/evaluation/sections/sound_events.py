@@ -39,7 +39,7 @@ def measure(evaluation: Evaluation) -> Section | None:
         return None
     if reason := note(network, data, scored.split):
         return Section(_TITLE, notes=(reason,), values={"sound_events": None})
-    decoding = None if scored.scorer.tagger is None else scored.scorer.tagger.event_decoding
+    decoding = None if scored.scorer.tagger is None else scored.scorer.tagger.step_decoding
     result = compare(network, data, scored.split, decoding=decoding)
     if result is None:
         return None
