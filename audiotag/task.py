@@ -83,6 +83,11 @@ class Task(StrEnum):
         return "notes" if self.of_notes else "characters" if self.of_speech else "active classes"
 
     @property
+    def step_activation(self) -> str:
+        """What makes scores of a step's logits, by its name in Keras; each tells exactly one character, or the blank."""
+        return "softmax" if self.of_speech else self.activation
+
+    @property
     def strong_weight(self) -> float:
         """The share of the loss that is about steps where a recipe asks for none."""
         return 1.0 if self.of_notes or self.of_speech else 0.0

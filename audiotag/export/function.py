@@ -12,7 +12,8 @@ import numpy as np
 
 from audiotag.errors import AudiotagError
 from audiotag.models import embedding_network
-from audiotag.models.frames import frame_level, frame_steps
+from audiotag.models.frames import frame_steps
+from audiotag.models.step_level import step_level
 from audiotag.scorers.exported import EMBEDDING, FRAMES, SCORES, Takes
 from audiotag.tagging.tagger import AudioTagger
 from audiotag.tagging.waveform_model import window_and_hop
@@ -38,7 +39,7 @@ class Function:
         takes: "waveform", (batch, samples) float32 in [-1, 1] at the tagger's rate; or "log-mel", (batch, frames, mels,
             1) float32.
         seconds: length of what it takes; None: any.
-        frames: whether the scores of every step of time are an output.
+        frames: whether the scores of every step of time are an output, shaped as of `models.step_level`.
         embedding: layers, as of `models.embedding_network`, whose averages are an output; None: none.
 
     Raises:
@@ -94,7 +95,7 @@ class Function:
         """Distance of two steps of the output "frames" and the centre of the first, seconds; None without it."""
         if not self.frames:
             return None
-        return frame_steps(frame_level(self.tagger.network)).seconds(self.tagger.front_end)
+        return frame_steps(step_level(self.tagger.network)).seconds(self.tagger.front_end)
 
     @cached_property
     def network(self) -> keras.Model:
@@ -102,7 +103,7 @@ class Function:
         network = self.tagger.network
         outputs = {_LOGITS: network.output}
         if self.frames:
-            outputs[_FRAME_LOGITS] = _on_input(frame_level(network), network)
+            outputs[_FRAME_LOGITS] = _on_input(step_level(network), network)
         if self.embedding is not None:
             chosen = [name.strip() for name in self.embedding.split(",")]
             outputs[EMBEDDING] = _on_input(embedding_network(network, chosen), network)
@@ -114,7 +115,8 @@ class Function:
         activation = keras.activations.get(task.activation)
         of_clip = keras.ops.cast(logits[_LOGITS], "float32")
         scores = {SCORES: activation(of_clip) if calibration is None else calibration.apply(of_clip, task)}
-        return scores | ({FRAMES: activation(logits[_FRAME_LOGITS])} if self.frames else {})
+        of_step = keras.activations.get(task.step_activation)
+        return scores | ({FRAMES: of_step(logits[_FRAME_LOGITS])} if self.frames else {})
 
     def spec(self, name: str, batch: int | None) -> tf.TensorSpec:
         """Shape and type of the waveform or the log-mel.

@@ -43,7 +43,8 @@ class Card(HoldsClipFormat):
         length: samples or frames that it takes; None: any.
         precision: "float32", "float16", "dynamic" or "int8".
         outputs: names of the outputs in their order: "scores" (batch, classes), calibrated probabilities; where they
-            were asked for "frames" (batch, steps, classes) and "embedding" (batch, dim).
+            were asked for "frames" (batch, steps, classes), of notes (batch, steps, 88, 4) and of speech (batch, steps,
+            1 + classes), and "embedding" (batch, dim).
         sha256: checksum of the weights that were exported, as of `Scorer.sha256`.
         version: of audiotag that wrote it.
         calibration: what the scores have gone through, for people; "": nothing.

@@ -51,15 +51,14 @@ class StepOutputs:
 
 
 def network_of(
-    model: WaveformModel, what: str, level: Callable[[keras.Model], keras.Model], activation: str
+    model: WaveformModel, what: str, level: Callable[[keras.Model], keras.Model]
 ) -> tuple[keras.Model, FrameSteps]:
-    """A model's network from log-mel to what it says of every step, and where its steps lie; made once.
+    """A model's network from log-mel to the scores of every step, and where its steps lie; made once.
 
     Args:
         model: an `AudioTagger`, or a scorer.
         what: is transcribed, for messages: "notes".
         level: from the network to the one up to logits of steps.
-        activation: of these, by its name in Keras.
 
     Raises:
         AudiotagError: it has no network of log-mel, or one that says no such thing.
@@ -71,7 +70,7 @@ def network_of(
         if network is None or model.front_end is None:
             raise AudiotagError(f"{what} are transcribed by a Keras network of log-mel, {model.limits.name} is none")
         logits = level(network)
-        scores = keras.layers.Activation(activation, dtype="float32", name="scores")(logits.output)
+        scores = keras.layers.Activation(model.task.step_activation, dtype="float32", name="scores")(logits.output)
         network = keras.Model(logits.input, scores, name=logits.name)
         if keras.config.backend() == "tensorflow":
             network.jit_compile = False  # as of the tagger: XLA would compile at every new length

@@ -89,7 +89,7 @@ def note_scores(
     Raises:
         AudiotagError: the model has no network of log-mel, or one that was not trained on notes.
     """
-    network, steps = network_of(model, "notes", note_level, "sigmoid")
+    network, steps = network_of(model, "notes", note_level)
     if model.labels.names != labels().names:
         raise AudiotagError(
             f"notes are transcribed by a network of the 88 pitches, {network.name} has the classes "

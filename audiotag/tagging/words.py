@@ -91,5 +91,5 @@ def character_scores(
     Raises:
         AudiotagError: the model has no network of log-mel, or one that was not trained on speech.
     """
-    network, steps = network_of(model, "texts", character_level, "softmax")
+    network, steps = network_of(model, "texts", character_level)
     return step_outputs(model, network, steps, source, sample_rate, window)

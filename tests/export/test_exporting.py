@@ -11,12 +11,15 @@ import keras
 import numpy as np
 import pytest
 
-from audiotag import AudiotagError, audio, models, scorers
+from audiotag import AudiotagError, audio, models, notes, scorers, speech
 from audiotag.export import Form, export, formats, parity
 from audiotag.frontend import log_mel
 from audiotag.tagging import AudioTagger
 from audiotag.tagging.calibration import Calibration
-from tests.export.conftest import FRONT_END, LABELS
+from audiotag.tagging.transcribing import note_scores
+from audiotag.tagging.words import character_scores
+from tests.export.conftest import FRONT_END, LABELS, SECONDS
+from tests.export.test_hard_swish import stirred
 
 CALIBRATED = {
     "calibration": Calibration("platt", scale=(2.0, 0.5, 1.0), shift=(0.3, 0.0, -1.0), fitted_on="validation"),
@@ -57,6 +60,26 @@ def saved_model(path: Path, inputs: np.ndarray) -> dict[str, np.ndarray]:
 
 
 RUNTIMES = {"litert": litert, "onnx": onnx, "savedmodel": saved_model}
+
+
+@pytest.mark.parametrize(("to", "task"), [("litert", "notes"), ("onnx", "speech")])
+def test_the_steps_of_notes_and_of_characters_are_those_that_are_transcribed(waveforms, tmp_path, to, task) -> None:
+    keras.utils.set_random_seed(0)
+    options = {"notes": {"context": "convolution", "units": 4}, "speech": {"units": 4, "depth": 1}}[task]
+    labels = {"notes": notes.labels(), "speech": speech.labels("ab")}[task]
+    network = stirred(models.build(task, classes=len(labels), mels=FRONT_END.mels, width=0.25, **options))
+    tagger = AudioTagger(network, labels, FRONT_END, task, SECONDS, "zero")
+    path = export(
+        models.save(tagger, tmp_path / "tagger.keras"), Form(to, frames=True), tmp_path / f"x{suffix(to)}"
+    ).path
+    given = RUNTIMES[to](path, waveforms)["frames"]
+    expected = [
+        note_scores(tagger, each)[0] if task == "notes" else character_scores(tagger, each).values for each in waveforms
+    ]
+    assert given.shape[2:] == ((88, 4) if task == "notes" else (1 + len(labels),))
+    for own, other in zip(given, expected, strict=True):
+        np.testing.assert_allclose(own[: len(other)], other, atol=1e-4)
+        assert np.ptp(other, axis=0).max() > 1e-3
 
 
 @pytest.mark.parametrize("to", RUNTIMES)
