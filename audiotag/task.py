@@ -84,7 +84,7 @@ class Task(StrEnum):
 
     @property
     def step_activation(self) -> str:
-        """What makes scores of a step's logits, by its name in Keras; each tells exactly one character, or the blank."""
+        """What makes scores of a step's logits, by its name in Keras; each tells one character alone, or the blank."""
         return "softmax" if self.of_speech else self.activation
 
     @property
