@@ -1,4 +1,4 @@
-"""What a network says of the notes of every recording of a split, and how well notes decoded from it are right."""
+"""What a network says of the notes of every recording of a split, and the true ones."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import keras
 import numpy as np
 
 from audiotag import progress
-from audiotag.metrics.transcription import Transcriptions, compare
 from audiotag.models.frames import frame_steps
 from audiotag.models.notes import note_level
 from audiotag.notes import Grid, Note, decode
@@ -54,26 +53,12 @@ def true_notes(data: Data, split: str) -> dict[str, tuple[Note, ...]]:
     return {name: own.notes for name, own in recorded_notes(data, split).items()}
 
 
-def transcriptions(
-    network: keras.Model, data: Data, split: str, decoding: NoteDecoding | None = None
-) -> Transcriptions:
-    """Transcribe the recordings of a split and compare them with the true notes.
-
-    Args:
-        network: as of `rolls`.
-        data: an open data set of notes.
-        split: expression of splits.
-        decoding: thresholds; None: the usual ones.
-
-    Raises:
-        AudiotagError: a network that transcribes no notes, or mir_eval is not there.
-    """
-    chosen = decoding or NoteDecoding()
-    found = {
-        name: decode(roll, grid, chosen.onset_threshold, chosen.frame_threshold)
+def found_notes(network: keras.Model, data: Data, split: str, decoding: NoteDecoding) -> dict[str, list[Note]]:
+    """The notes that a network finds in every recording of a split; arguments as of `rolls`, and its thresholds."""
+    return {
+        name: decode(roll, grid, decoding.onset_threshold, decoding.frame_threshold)
         for name, (roll, grid) in rolls(network, data, split).items()
     }
-    return compare(true_notes(data, split), found)
 
 
 def _joined(parts: dict[float, np.ndarray], distance: float, first: float) -> tuple[np.ndarray, Grid]:

@@ -115,7 +115,7 @@ def mean_F1(truth: Mapping[str, Sequence[Note]], found: Mapping[str, Sequence[No
     """
     package = _mir_eval()
     rates = [
-        _rates(_matches(truth[name], found[name], _SHARES[kind], package), len(found[name]), len(truth[name]))[0]
+        _rates(len(_matches(truth[name], found[name], _SHARES[kind], package)), len(found[name]), len(truth[name]))[0]
         for name in truth
     ]
     if np.isnan(rates).all():
@@ -131,24 +131,32 @@ def count(truth: Sequence[Note], found: Sequence[Note], package: ModuleType) -> 
         found: those transcribed.
         package: mir_eval.
     """
-    counts = {kind: (_matches(truth, found, share, package), len(found), len(truth)) for kind, share in _SHARES.items()}
+    counts = {
+        kind: (len(_matches(truth, found, share, package)), len(found), len(truth)) for kind, share in _SHARES.items()
+    }
     seconds = max((note.offset for note in (*truth, *found)), default=0.0)
     grid = Grid(int(seconds / FRAME_SECONDS) + 2, FRAME_SECONDS)
     true, other = (draw(rows_of(notes), grid)[..., FRAME] > 0 for notes in (truth, found))
     return counts | {"frame": (int((true & other).sum()), int(other.sum()), int(true.sum()))}
 
 
-def _matches(truth: Sequence[Note], found: Sequence[Note], share: float | None, package: ModuleType) -> int:
-    """How many notes are right; share: of a note's length that its offset may be off, None: offsets do not count."""
+def matches(truth: Sequence[Note], found: Sequence[Note]) -> list[tuple[int, int]]:
+    """Which notes are right in pitch and onset: pairs of places in both; raises where mir_eval is not there."""
+    return _matches(truth, found, None, _mir_eval())
+
+
+def _matches(
+    truth: Sequence[Note], found: Sequence[Note], share: float | None, package: ModuleType
+) -> list[tuple[int, int]]:
+    """Pairs of notes that are the same; share: of a note's length that its offset may be off, None: any is right."""
     if not truth or not found:
-        return 0
-    matched = package.transcription.match_notes(
+        return []
+    return package.transcription.match_notes(
         *(_intervals_and_pitches(truth) + _intervals_and_pitches(found)),
         onset_tolerance=ONSET_TOLERANCE,
         offset_ratio=share,
         offset_min_tolerance=OFFSET_TOLERANCE,
     )
-    return len(matched)
 
 
 def _intervals_and_pitches(notes: Sequence[Note]) -> tuple[np.ndarray, np.ndarray]:

@@ -59,7 +59,7 @@ class Axis:
 
 @dataclass(frozen=True)
 class Plot:
-    """Lines, or a log-mel, within two axes.
+    """Lines, or an image such as a log-mel, within two axes.
 
     Args:
         name: short, of letters and underscores: TensorBoard's tag.
@@ -68,7 +68,8 @@ class Plot:
         y: the axis at the left.
         lines: drawn in their order.
         caption: how to read it.
-        log_mel: (frames, mels) float that fills the axes, behind the lines; None: nothing does.
+        image: (columns, rows) float that fills the axes, behind the lines, such as the frames and mels of a log-mel;
+            None: nothing does.
     """
 
     name: str
@@ -77,7 +78,7 @@ class Plot:
     y: Axis
     lines: tuple[Line, ...] = ()
     caption: str = ""
-    log_mel: np.ndarray | None = None
+    image: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ class Exhibit:
         if names:
             bands = Axis("kHz", 0, mels, tuple(self.frequencies.values()), names)
         title = f"log-mel of clip {self.clip_id}: time to the right, frequency upwards, brighter is louder"
-        return Plot("picture", title, time, bands, log_mel=self.log_mel)
+        return Plot("picture", title, time, bands, image=self.log_mel)
 
 
 @dataclass(frozen=True)

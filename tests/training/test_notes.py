@@ -119,6 +119,13 @@ def test_a_small_run_hears_when_tones_begin(tones: records.Data, run: Run) -> No
     section = section_of_notes.measure(given)
     assert section.scalars["onset_F1"] > 0.8
     assert section.conclusions[0].startswith("notes, F1: onsets ")
+    true, found = section.figures
+    worst = section.values["notes"].recordings["onset_F1"].idxmin()
+    assert worst in true.title and "true notes" in true.title and "found notes" in found.title
+    for note in piece(int(worst.removesuffix(".wav"))):
+        column, row = round((note.onset + 0.1) / 0.02), note.pitch - 21
+        assert true.image[column, row] in (np.float32(0.45), 1.0)
+    assert np.count_nonzero(true.image == 1.0) and true.image.shape == found.image.shape == (1000, 88)
     assert (section.facts["recordings"], section.facts["intervals"]) == ("5", "95%, of 1,000 draws of recordings")
     low, high = section.values["notes"].intervals["onset_F1"]
     assert 0 <= low <= section.scalars["onset_F1"] <= high <= 1

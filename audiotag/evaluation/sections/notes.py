@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from audiotag.errors import AudiotagError
 from audiotag.evaluation.calibrating import shared_splits
 from audiotag.evaluation.evaluated import Evaluation
-from audiotag.evaluation.note_scores import transcriptions
+from audiotag.evaluation.note_scores import found_notes, true_notes
 from audiotag.metrics.transcription import (
     FRAME_SECONDS,
     KINDS,
@@ -17,13 +18,19 @@ from audiotag.metrics.transcription import (
     OFFSET_TOLERANCE,
     ONSET_TOLERANCE,
     Transcriptions,
+    compare,
+    matches,
 )
-from audiotag.notes.rolls import SHORTEST
+from audiotag.notes import Grid, Note, draw
+from audiotag.notes.note import HIGHEST, LOWEST, PITCHES, name_of
+from audiotag.notes.rolls import FRAME, SHORTEST, rows_of
+from audiotag.report.chart import Axis, Plot, nice_ticks
 from audiotag.report.formats import count, figure, percent
 from audiotag.report.section import Section, Table
 from audiotag.tagging.note_decoding import NoteDecoding
 
 _TITLE = "Notes"
+_SHOWN, _COLUMN, _DIM = 20.0, 0.02, 0.45  # seconds of a picture, and of a column of it; of a note that is wrong
 _SPOKEN = {"onset": "onsets", "onset_offset": "onsets with offsets", "frame": "frames"}
 
 
@@ -36,10 +43,11 @@ def measure(evaluation: Evaluation) -> Section | None:
     tagger = scored.scorer.tagger
     decoding = (tagger and tagger.step_decoding) or NoteDecoding()
     try:
-        result = transcriptions(network, data, scored.split, decoding)
+        truth, found = true_notes(data, scored.split), found_notes(network, data, scored.split, decoding)
+        result = compare(truth, found)
     except AudiotagError as error:
         return Section(_TITLE, notes=(f"notes were not measured: {error}",), values={"notes": None})
-    made = section(result, decoding)
+    made = replace(section(result, decoding), figures=pictures(result, truth, found))
     if shared := shared_splits(decoding.fitted_on, data, scored.split):
         seen = f"thresholds of notes were chosen on {', '.join(shared)}, measured here: new recordings will fare worse"
         made = replace(made, notes=(*made.notes, seen))
@@ -70,6 +78,40 @@ def section(result: Transcriptions, decoding: NoteDecoding) -> Section:
         },
         values={"notes": result},
     )
+
+
+def pictures(
+    result: Transcriptions, truth: Mapping[str, Sequence[Note]], found: Mapping[str, Sequence[Note]]
+) -> tuple[Plot, ...]:
+    """The true notes above the found ones, of the recording of the least F1 of onsets; those that are wrong are dimmer.
+
+    Args:
+        result: of their comparison.
+        truth: notes by recording.
+        found: likewise.
+    """
+    scores = result.recordings["onset_F1"].dropna()
+    if scores.empty:
+        return ()
+    name = str(scores.idxmin())
+    pairs = matches(truth[name], found[name])
+    shown = (
+        ("true_notes", "true", truth[name], {true for true, _ in pairs}, "not found"),
+        ("found_notes", "found", found[name], {other for _, other in pairs}, "not there"),
+    )
+    title = f"{name}, F1 of onsets {figure(scores.min())}: {{}} notes of its first seconds; dimmer ones are {{}}"
+    return tuple(_roll(kind, title.format(what, dim), own, right) for kind, what, own, right, dim in shown)
+
+
+def _roll(kind: str, title: str, notes: Sequence[Note], right: set[int]) -> Plot:
+    """Time to the right, pitch upwards."""
+    image = np.zeros((round(_SHOWN / _COLUMN), PITCHES), np.float32)
+    for place, note in enumerate(notes):
+        drawn = draw(rows_of([note]), Grid(len(image), _COLUMN))[..., FRAME]
+        image = np.maximum(image, drawn * (1.0 if place in right else _DIM))
+    cs = [pitch for pitch in range(LOWEST, HIGHEST + 1) if pitch % 12 == 0]
+    pitches = Axis("pitch", 0, PITCHES, [pitch - LOWEST + 0.5 for pitch in cs], [name_of(pitch) for pitch in cs])
+    return Plot(kind, title, Axis("seconds", 0, _SHOWN, nice_ticks(_SHOWN)), pitches, image=image)
 
 
 def _with_interval(result: Transcriptions, name: str) -> str:

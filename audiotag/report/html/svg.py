@@ -20,9 +20,9 @@ def draw(chart: Chart) -> Markup:
 
 
 def _plot(plot: Plot) -> Markup:
-    height = _HEIGHT if plot.log_mel is None else _PICTURE_HEIGHT
+    height = _HEIGHT if plot.image is None else _PICTURE_HEIGHT
     frame = _Frame(plot.x, plot.y, height)
-    parts = [frame.axes()] if plot.log_mel is None else [frame.image(plot.log_mel), frame.axes(grid=False)]
+    parts = [frame.axes()] if plot.image is None else [frame.image(plot.image), frame.axes(grid=False)]
     parts += [frame.line(line) for line in plot.lines]
     return Markup('<svg class="plot" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
         WIDTH, height, plot.title, Markup("").join(parts)

@@ -64,15 +64,15 @@ def draw(chart: Chart) -> bytes:
 
 
 def _plot(plot: Plot) -> Figure:
-    figure = new(figsize=(5.4, 4.4) if plot.log_mel is None else (6.4, 3.4))
-    if plot.log_mel is None:
+    figure = new(figsize=(5.4, 4.4) if plot.image is None else (6.4, 3.4))
+    if plot.image is None:
         axes = axes_of(figure, plot.title)
     else:
         # Axes at a fixed place draw in half the time of a layout that must first measure its texts.
         figure.set_layout_engine(None)
         axes = figure.add_axes((0.085, 0.15, 0.895, 0.8))
         extent = (plot.x.low, plot.x.high, plot.y.low, plot.y.high)
-        axes.imshow(plot.log_mel.T.astype(np.float32), "magma", aspect="auto", origin="lower", extent=extent)
+        axes.imshow(plot.image.T.astype(np.float32), "magma", aspect="auto", origin="lower", extent=extent)
         axes.tick_params(labelsize=8)
     for line in plot.lines:
         axes.plot(line.x, line.y, label=short(line.name) or "_", **_STYLES[line.kind])

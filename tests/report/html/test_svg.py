@@ -43,7 +43,7 @@ def test_what_is_not_finite_is_not_drawn() -> None:
 def test_words_are_words() -> None:
     hostile = '"><script>alert(1)</script>&'
     picture = np.arange(6.0).reshape(3, 2)
-    root = ElementTree.fromstring(draw(Plot(hostile, hostile, Axis(hostile), Axis(hostile), log_mel=picture)))
+    root = ElementTree.fromstring(draw(Plot(hostile, hostile, Axis(hostile), Axis(hostile), image=picture)))
     assert root.get("aria-label") == hostile
     assert [element.text for element in root.iter("text")].count(hostile) == 2
     assert {element.tag for element in root.iter()} == {"svg", "path", "text", "image"}
