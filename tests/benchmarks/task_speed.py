@@ -37,7 +37,8 @@ def task_of(source: str, waveform_at: Callable[[int], object]) -> tuple[str, int
         return "surprise", models.parameters(model.network), lambda: surprise(model, heard)
     scorer = scorers.open_model(source)
     heard, asked = waveform_at(scorer.sample_rate), scorer.task.asked_of_steps
-    of_steps = run_folder.recipe(Path(source))["strong_weight"] > 0 if Path(source).is_dir() else False
+    recipe = run_folder.recipe(Path(source)) if Path(source).is_dir() else {}
+    of_steps = recipe.get("strong_weight", scorer.task.strong_weight) > 0
     what, ask = (asked, OF_STEPS[asked]) if of_steps else ("tags", tag)
     return what, models.parameters(scorer.network), lambda: ask(scorer, heard)
 
