@@ -27,7 +27,7 @@ FLOORS = (
     "tensorboard",
     "report",
     "distill training export evaluation inspection",
-    "sweeps",
+    "sweeps serving",
     "hear",
     "cli",
     "__main__",

@@ -21,6 +21,7 @@ from audiotag.cli import (
     listen,
     presets,
     runs,
+    serve,
     sweep,
     tag,
     teach,
@@ -64,7 +65,7 @@ for command in (data.verify, data.inspect):
 for command in (
     *(teach.teach, train.train, sweep.sweep, runs.runs),
     *(calibrate.calibrate, evaluate.evaluate, compare.compare, export.export),
-    *(tag.tag, found.summary, found.cut, listen.listen, transcribe.transcribe),
+    *(tag.tag, found.summary, found.cut, listen.listen, serve.serve, transcribe.transcribe),
     *(tokens.tokens, tokens.surprise),
 ):
     app.command()(silenceable(command))

@@ -30,6 +30,7 @@ COMMANDS = (
     "summary",
     "cut",
     "listen",
+    "serve",
     "transcribe",
     "tokens",
     "surprise",
