@@ -29,7 +29,8 @@ SHORTER = {
     "train ": "--epochs 1",
     "sweep ": "--epochs 1 --trials 2",
 }
-NEEDS_SHARED = ("mn04", "audioset", "esc10", "runs/mine", "data/mine", "runs runs")
+NEEDS_SHARED = ("mn04", "audioset", "esc10", "runs/mine", "data/mine", "runs runs", "summary results", "cut results")
+NEEDS_SHARED += ("picked.csv", "sounds.npz")
 
 
 def blocks(text: str) -> list[tuple[str, str]]:
@@ -93,6 +94,7 @@ def main() -> int:
         "docs/records.md",
         "docs/recipes.md",
         "docs/sweeps.md",
+        "docs/tagging.md",
         "docs/tokens.md",
     )
     texts = [(ROOT / file).read_text(encoding="utf-8") for file in files]

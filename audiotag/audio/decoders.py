@@ -23,6 +23,7 @@ _BLOCK_VALUES = 1 << 20  # values decoded at once: memory follows what a file ho
 _UNKNOWN = 1 << 48  # libsndfile says a number near 2^63 where it knows none
 _LONGEST_BYTE = 0.2  # seconds of the most compressed sound, near silence; longer claims are believed once decoded
 _SLACK = {"MP3": 4 * 1152}  # samples that a decoder may give fewer than frames hold: the first ones lack what is before
+_RUN_UP = 10 * 1152  # samples of MP3 that are decoded and dropped before a part: its frames borrow bits of those before
 INSTALL = 'install PyAV (pip install "audiotag[formats]"), or convert it to WAV or FLAC'
 
 
@@ -42,7 +43,7 @@ class SoundfileDecoder:
     """
 
     def __init__(self, path: Path, links: tuple[Link, ...]) -> None:
-        self._name = path.name
+        self._name, self._path, self._links = path.name, path, links
         self._files: list[soundfile.SoundFile] = []
         by_name = not _has_resource_fork(path)
         try:
@@ -73,17 +74,38 @@ class SoundfileDecoder:
             AudioError: samples are missing of those that the file holds by what it says itself.
         """
         begin = 0
-        for file, length in zip(self._files, self._lengths, strict=True):
+        for index, length in enumerate(self._lengths):
             end = length if last is None else min(last - begin, length)
             if first - begin < end:
-                yield from self._blocks_of(file, max(first - begin, 0), end)
+                with self._placed(index, max(first - begin, 0)) as (file, position):
+                    yield from self._blocks_of(file, position, max(first - begin, 0), end, length)
             begin += length
 
-    def _blocks_of(self, file: soundfile.SoundFile, first: int, last: int) -> Iterator[np.ndarray]:
-        # libsndfile's seek can miss in Ogg (its issue 885): there, the way to the part is decoded and dropped.
-        position = 0 if file.format == "OGG" or file.frames >= _UNKNOWN else first
+    @contextmanager
+    def _placed(self, index: int, first: int) -> Iterator[tuple[soundfile.SoundFile, int]]:
+        """A link's file and where it stands: at a sample, or before it where a decoder must run up to it."""
+        file, link = self._files[index], self._links[index]
+        # libsndfile's seek can miss in Ogg (its issue 885): there, decoding begins at a page, or with the first one.
+        rests = [entry for entry in link.entries if file.frames - entry[0] + ogg.LONGEST_BLOCK <= first]
+        if rests:
+            with self._path.open("rb") as stored:
+                stored.seek(link.begin)
+                head = stored.read(link.head - link.begin)
+            shown = View(self._path, Link(rests[-1][1], link.end, head))
+            with soundfile.SoundFile(shown) as late:
+                if (position := file.frames - late.frames) <= first:
+                    yield late, position
+                    return
+        position = max(first - _RUN_UP, 0) if file.format == "MP3" else first
+        if file.format == "OGG" or file.frames >= _UNKNOWN:
+            position = 0
         if file.tell() != position:
             file.seek(position)
+        yield file, position
+
+    def _blocks_of(
+        self, file: soundfile.SoundFile, position: int, first: int, last: int, promised: int
+    ) -> Iterator[np.ndarray]:
         step = max(_BLOCK_VALUES // file.channels, 1)
         while position < last:
             block = file.read(min(step, last - position), dtype="float32", always_2d=True)
@@ -93,7 +115,6 @@ class SoundfileDecoder:
                 yield wanted
             position += len(block)
         if position + _SLACK.get(file.format, 0) < last < _UNKNOWN:
-            promised = self._lengths[self._files.index(file)]
             raise AudioError(
                 f"{self._name} is truncated: its header promises {promised} samples, {position} can be decoded; "
                 "copy it again"

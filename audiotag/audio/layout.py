@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+import mmap
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -19,6 +20,8 @@ class Link:
         patches: (offset in the file, bytes) that the decoder is shown in place of what is there.
         suffix: number of zero bytes that the decoder is shown after it, where that is the end of the file.
         samples: of one channel, where the decoder cannot be shown how many there are. None: the decoder says it.
+        head: offset after the bytes without which nothing of it is decoded, where it has `entries`.
+        entries: where decoding can begin on the way: (samples from about there to the end, offset in the file).
     """
 
     begin: int = 0
@@ -27,10 +30,27 @@ class Link:
     patches: tuple[tuple[int, bytes], ...] = ()
     suffix: int = 0
     samples: int | None = None
+    head: int = field(default=0, compare=False)
+    entries: tuple[tuple[int, int], ...] = field(default=(), compare=False)
 
 
 WHOLE = (Link(),)
 """A file that a decoder reads rightly as it is."""
+
+
+_WALKED = 64 << 20  # bytes of a mapped file that may be in memory at once
+
+
+def forget(content: mmap.mmap, before: int, now: int) -> None:
+    """Give back the memory of a mapped file on the way through it, so that a long file takes no more than a short one.
+
+    Args:
+        content: of the file.
+        before: an offset on the way.
+        now: the next one.
+    """
+    if before // _WALKED != now // _WALKED and hasattr(content, "madvise"):  # which Windows lacks
+        content.madvise(mmap.MADV_DONTNEED)
 
 
 class View(io.RawIOBase):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import mmap
 from typing import NamedTuple
 
-from audiotag.audio.layout import WHOLE, Link
+from audiotag.audio.layout import WHOLE, Link, forget
 from audiotag.errors import AudioError
 
 _V1, _V2, _V25 = 3, 2, 0
@@ -115,6 +115,7 @@ def _walk(content: mmap.mmap, at: int, kind: tuple[int, int, int]) -> tuple[int,
         if frame is not None and frame.kind == kind:
             if at + frame.length > size:
                 return count, True
+            forget(content, at, at + frame.length)
             count, at = count + 1, at + frame.length
         elif (after := skip_tags(content, at)) > at:
             at = after

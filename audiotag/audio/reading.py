@@ -112,7 +112,7 @@ def read(source: Source, sample_rate: int, *, start: float = 0.0, end: float | N
     """Read a sound file, or a part of it, as mono at the given rate.
 
     Channels are averaged (see `Recording`); another rate is converted with soxr (HQ). Of a part, only the part and the
-    filter's context are decoded (in Ogg and by PyAV, everything before it too); the result is the one that reading
+    filter's context are decoded (in Opus and by PyAV, everything before it too); the result is the one that reading
     everything and cutting would give.
 
     Args:

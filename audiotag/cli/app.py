@@ -19,6 +19,7 @@ from audiotag.cli import (
     export,
     found,
     listen,
+    pick,
     presets,
     runs,
     serve,
@@ -65,7 +66,7 @@ for command in (data.verify, data.inspect):
 for command in (
     *(teach.teach, train.train, sweep.sweep, runs.runs),
     *(calibrate.calibrate, evaluate.evaluate, compare.compare, export.export),
-    *(tag.tag, found.summary, found.cut, listen.listen, serve.serve, transcribe.transcribe),
+    *(tag.tag, found.summary, found.cut, pick.pick, listen.listen, serve.serve, transcribe.transcribe),
     *(tokens.tokens, tokens.surprise),
 ):
     app.command()(silenceable(command))

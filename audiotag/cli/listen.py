@@ -33,6 +33,9 @@ def listen(
     threshold: Annotated[
         float | None, typer.Option(help="Score from which a sound begins. Default: the model's, else 0.3.")
     ] = None,
+    end_threshold: Annotated[
+        float | None, typer.Option(help="Score below which it ends. Default: 0.7 of the one from which it begins.")
+    ] = None,
     top: Annotated[int, typer.Option(help="Labels on the screen.")] = 8,
     only: Annotated[list[str] | None, typer.Option(help="A label that is looked for; repeat it.")] = None,
     without: Annotated[list[str] | None, typer.Option(help="A label that is not.")] = None,
@@ -75,7 +78,13 @@ def listen(
     if threshold is None and opened.thresholds is None:
         least = np.full(len(opened.labels), THRESHOLD)
     among = tags.kept(opened.labels, only or (), without or ())
-    followed = following.Events(opened.labels, np.where(among, least, np.inf))
+    if end_threshold is not None and not 0 <= end_threshold <= least[among].max():
+        raise AudiotagError(
+            f"a sound ends below the score from which it begins, {least[among].max():g} at most: --end-threshold must "
+            f"be from 0 to that, received {end_threshold}"
+        )
+    ends = None if end_threshold is None else np.minimum(least, end_threshold)
+    followed = following.Events(opened.labels, np.where(among, least, np.inf), ends)
     if opened.speed not in (1, None):
         raise AudiotagError(
             f"listen hears sounds at their own speed, {opened.name} was trained on recordings played at "

@@ -9,7 +9,6 @@ import typer
 
 from audiotag import storage
 from audiotag.cli import sources
-from audiotag.errors import AudiotagError
 from audiotag.startup import import_tensorflow_quietly
 
 
@@ -24,6 +23,9 @@ def tag(
     smooth: Annotated[
         float | None, typer.Option(help="With --frames: running median, seconds. Default: as calibrated, else none.")
     ] = None,
+    end_threshold: Annotated[
+        float | None, typer.Option(help="With --frames: score below which an event ends. Default: the threshold.")
+    ] = None,
     min_duration: Annotated[float | None, typer.Option(help="With --frames: shortest event, seconds.")] = None,
     gap: Annotated[float | None, typer.Option(help="With --frames: join events this near, seconds.")] = None,
     channel: sources.Channel = None,
@@ -32,6 +34,13 @@ def tag(
         list[str] | None, typer.Option(help="A label that is kept, or a text file with one a line; repeat it.")
     ] = None,
     without: Annotated[list[str] | None, typer.Option(help="A label, or a file of them, that is left out.")] = None,
+    group: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Labels as one more: NAME=FILE of labels, or a table of label and group; repeat it.",
+            metavar="NAME=FILE|TABLE",
+        ),
+    ] = None,
     format: Annotated[
         str | None, typer.Option(help="table, csv, jsonl, audacity or raven. Default: table; with --out csv.")
     ] = None,
@@ -54,10 +63,12 @@ def tag(
     score that `audiotag calibrate` has found for it, from 0 where none was; with --frames from 0.25 where none was. A
     bad file never stops the others; it makes the exit code 1.
 
+    A --group scores what the highest of its labels does, whether these are shown or not.
+
     With --out every recording has a file of its own, and the same command again tags only what is new or was changed.
     """
     from audiotag import audio
-    from audiotag.tagging import files, formats, writing
+    from audiotag.tagging import files, formats, groups, writing
 
     format = format or ("table" if out is None else "csv")
     sounds = files.sound_files(paths)
@@ -73,9 +84,10 @@ def tag(
     for note in tagger.notes:
         progress.say(note)
     top = top if top is not None or frames else 5
-    options = {"smooth": smooth, "min_duration": min_duration, "gap": gap}
+    options = {"smooth": smooth, "end_threshold": end_threshold, "min_duration": min_duration, "gap": gap}
     options |= {"window": window, "hop": hop, "channel": channel, "speed": speed, "top": top, "threshold": threshold}
     options |= {"frames": frames, "only": _labels(only), "without": _labels(without)}
+    options |= {"groups": groups.read(group or [])}
     if out is None:
         results = tagging.tag_files(tagger, sounds, **options)
         return int(writing.write(results, format, several=len(sounds) > 1) > 0)
@@ -90,15 +102,6 @@ def tag(
 
 def _labels(given: list[str] | None) -> list[str]:
     """Names of labels: themselves, or the lines of files that are named."""
-    names = []
-    for text in given or []:
-        lines = _lines(Path(text)) if Path(text).is_file() else [text]
-        names += [line.strip() for line in lines if line.strip()]
-    return names
+    from audiotag.tagging.groups import names_in
 
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise AudiotagError(f"a list of labels is text in UTF-8, {path} is none: save it as such") from error
+    return [name for text in given or [] for name in (names_in(Path(text)) if Path(text).is_file() else [text])]

@@ -29,6 +29,9 @@ COLUMNS = {
     "split": "split",
     "fold": "split",
 }
+NO_SLIPS = ("score",)
+"""Further columns that are often there, however near their names are to those with a meaning."""
+
 # Columns of strong labels, where a table has both.
 EVENT = ("onset", "offset")
 _COMMA = re.compile(r"^(\d+),(\d+)$")  # as a spreadsheet writes 0,5 in half of Europe
@@ -92,7 +95,7 @@ def _header(columns: list[str], table: Path, one_hot: Sequence[str]) -> dict[str
     for column in columns:
         folded = column.strip().casefold()
         near = get_close_matches(folded, COLUMNS, n=1, cutoff=0.75)
-        if column not in COLUMNS and column not in one_hot and near:
+        if near and column not in (*COLUMNS, *one_hot) and folded not in NO_SLIPS:
             raise AudiotagError(
                 f"{table} has the column {column!r}, did you mean {near[0]!r}? Rename or remove it (known: "
                 f"{', '.join(COLUMNS)}; a column of any other name is kept)"

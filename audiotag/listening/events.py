@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from audiotag.labels import Labels
+from audiotag.tagging.event_decoding import sounding
 from audiotag.tagging.streaming import StreamScores
 
 STAYS = 0.7
@@ -37,10 +38,12 @@ class Events:
     Args:
         labels: of the model.
         thresholds: score from which a sound begins, (classes,).
+        ends: score below which it ends, (classes,), at most that. None: `STAYS` of it.
     """
 
     labels: Labels
     thresholds: np.ndarray
+    ends: np.ndarray | None = None
     _open: dict[int, Event] = field(default_factory=dict)
     _last: float = 0.0  # end of the window before
 
@@ -52,13 +55,15 @@ class Events:
     def take(self, heard: StreamScores) -> tuple[list[Event], list[Event]]:
         """The events that begin and those that end with a window."""
         begun, ended = [], []
+        ends = STAYS * self.thresholds if self.ends is None else self.ends
+        before = np.isin(np.arange(len(self.labels)), list(self._open))
+        now = sounding(heard.scores[None], self.thresholds, ends, before)[0]
         for index, event in list(self._open.items()):
-            score = float(heard.scores[index])
-            if score < STAYS * self.thresholds[index]:
-                ended.append(replace(self._open.pop(index), end=self._last))
+            if now[index]:
+                self._open[index] = replace(event, score=max(event.score, float(heard.scores[index])))
             else:
-                self._open[index] = replace(event, score=max(event.score, score))
-        for index in np.flatnonzero(heard.scores >= self.thresholds).tolist():
+                ended.append(replace(self._open.pop(index), end=self._last))
+        for index in np.flatnonzero(now).tolist():
             if index not in self._open:
                 start = max(self._last, heard.start)
                 self._open[index] = Event(self.labels.names[index], start, None, float(heard.scores[index]))

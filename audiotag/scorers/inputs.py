@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import soxr
 
-from audiotag import audio
+from audiotag import audio, frontend
 from audiotag.clip_format import Pad
-from audiotag.frontend import LogMelConfig, log_mel
+from audiotag.frontend import LogMelConfig
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class LogMelInput:
     def of_waveforms(self, waveforms: np.ndarray, sample_rate: int) -> np.ndarray:
         """Log-mel (batch, frames, mels, 1) float32 of waveforms (batch, samples)."""
         waveforms = _resampled(waveforms, sample_rate, self.sample_rate)
-        return np.stack([log_mel(row, self.front_end) for row in waveforms])[..., None]
+        return np.stack([frontend.log_mel(row, self.front_end) for row in waveforms])[..., None]
 
     def arrange(self, batch: np.ndarray) -> tuple[np.ndarray, int]:
         """Log-mel (batch, frames, mels, 1) in the model's layout, and the inputs a clip: 1."""

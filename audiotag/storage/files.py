@@ -17,12 +17,14 @@ from audiotag.storage.remote import downloaded, read_bytes, upload
 
 
 @contextmanager
-def write_atomically(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
+def write_atomically(path: Path, mode: str = "w", *, durable: bool = True) -> Iterator[IO[Any]]:
     """Open a file that appears under `path` only when the block ends well: a torn write is never seen.
 
     Args:
         path: the file to write; its folder is made if missing. A remote one is sent when the block has ended well.
         mode: "w" (UTF-8 text, newlines as given) or "wb".
+        durable: wait until it is on the disk, which takes some milliseconds. Without it a power cut soon after, not a
+            killed process, may leave an empty file: for many small ones of which it is known whether they are empty.
     """
     text = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
     if is_remote(path):
@@ -36,7 +38,8 @@ def write_atomically(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
         with temporary.open(mode, **text) as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
         if error.errno is None or error.filename not in (None, str(temporary)):

@@ -58,6 +58,28 @@ class EventDecoding:
         return cls(tuple(fields["thresholds"]), tuple(fields["smooth"]), fields.get("fitted_on", ""))
 
 
+def sounding(scores: np.ndarray, begins: np.ndarray, ends: np.ndarray, before: np.ndarray | bool = False) -> np.ndarray:
+    """In which steps sounds last: one begins with a score that reaches its threshold, and ends with one below a lower.
+
+    Two thresholds keep whole what flickers about one of them (a Schmitt trigger).
+
+    Args:
+        scores: (steps, …).
+        begins: smallest score with which a sound begins, (…).
+        ends: smallest score with which it lasts, (…), at most `begins`.
+        before: whether it lasts already before the first step, (…) bool.
+
+    Returns:
+        (steps, …), bool.
+    """
+    first = np.broadcast_to(np.asarray(before), (1, *scores.shape[1:]))
+    loud = np.concatenate([first, scores >= begins])
+    decided = np.concatenate([np.ones_like(first), (scores >= begins) | (scores < ends)])
+    steps = np.arange(len(loud)).reshape(-1, *[1] * (scores.ndim - 1))
+    latest = np.maximum.accumulate(np.where(decided, steps, 0), axis=0)
+    return np.take_along_axis(loud, latest, axis=0)[1:]
+
+
 def smoothed(scores: np.ndarray, seconds: float | Sequence[float], distance: float) -> np.ndarray:
     """The running median of every class over steps of time, by `scipy.ndimage.median_filter`.
 

@@ -13,7 +13,8 @@ from keras import layers
 from audiotag import audio
 from audiotag.errors import AudiotagError
 from audiotag.models.frames import FrameSteps, frame_level, frame_steps
-from audiotag.tagging.event_decoding import EventDecoding, smoothed
+from audiotag.tagging.event_decoding import EventDecoding, smoothed, sounding
+from audiotag.tagging.groups import NONE, Groups
 from audiotag.tagging.tags import Tag, check_top
 from audiotag.tagging.waveform_model import (
     WaveformModel,
@@ -141,18 +142,21 @@ def events(
     hop: float | None = None,
     sample_rate: int | None = None,
     among: np.ndarray | None = None,
+    groups: Groups = NONE,
+    end_threshold: float | None = None,
 ) -> list[Tag]:
     """Name the sounds of a file or waveform of any length, each with its beginning and end.
 
     The network scores every step of time (`audiotag.models.frames.frame_level`; 0.32 s for an MN, 0.04 s for a crnn).
-    An event is a run of steps whose score of a label reaches the threshold. Thresholds and medians are those that
+    An event begins with a step whose score of a label reaches the threshold, and lasts while scores reach
+    `end_threshold`. Thresholds and medians are those that
     `audiotag calibrate` has chosen on strong labels, where it has; the tagger's calibration and its thresholds of
     whole clips are not used: a step hears less than a clip.
 
     Args:
         model: what names the sounds: an `AudioTagger`, whose method this is, or a scorer of one.
         source: sound file, an `audio.Recording` of it, or mono waveform (samples,) in [-1, 1].
-        threshold: smallest score of a step that belongs to an event, 0 to 1. None: those of the tagger's own decoding
+        threshold: smallest score of a step with which an event begins, 0 to 1. None: those of the tagger's own decoding
             of events, else 0.25.
         smooth: length of a running median over the scores, seconds, taken as the nearest odd number of steps; 0, as
             all below two steps: none. None: those of the tagger's own decoding, else 0.
@@ -162,7 +166,10 @@ def events(
         window: seconds; None: the model's own length.
         hop: seconds from window to window; None: the longest by which windows join without a gap.
         sample_rate: rate of the waveform, Hz; None: the model's. A file states its own.
-        among: labels that may be given back, (classes,) bool; None: all.
+        among: labels that may be given back, (classes and groups,) bool; None: all.
+        groups: labels that are one together, as of `Groups`; their thresholds and medians are the least of theirs.
+        end_threshold: smallest score of a step with which an event lasts, 0 to 1; of labels whose threshold is lower,
+            this. None: the threshold.
 
     Returns:
         Events in the order of their beginning; `score` is the largest score of a step in the event.
@@ -175,16 +182,20 @@ def events(
         >>> audiotag.load("mn04_as").events("street.wav", min_duration=0.5)
         [Tag(label='Dog', score=0.83, start=1.44, end=2.08)]
     """
-    check_options(threshold, smooth, min_duration, gap, top)
+    check_options(threshold, smooth, min_duration, gap, top, end_threshold)
+    thresholds, ends, medians = (
+        groups.joined(each, np.min) for each in decoding(model, threshold, smooth, end_threshold)
+    )
+    names = groups.labels(model.labels).names
     frames = frame_scores(model, source, window=window, hop=hop, sample_rate=sample_rate)
     distance, _ = network_of(model)[1].seconds(model.front_end)
-    thresholds, medians = _decoding(model, threshold, smooth)
-    scores = smoothed(frames.scores, medians, distance * speed_of(model, source))
+    joined = groups.joined(frames.scores, np.max)
+    scores = smoothed(joined, medians, distance * speed_of(model, source))
     best: dict[str, list[Tag]] = {}
     reached = scores.max(axis=0) >= thresholds
     for index in np.flatnonzero(reached if among is None else reached & among):
-        name = model.labels.names[index]
-        for first, last in _runs(scores[:, index] >= thresholds[index], frames, gap):
+        name = names[index]
+        for first, last in _runs(sounding(scores[:, index], thresholds[index], ends[index]), frames, gap):
             start, end = float(frames.starts[first]), float(frames.ends[last])
             if end - start >= min_duration - _ROUNDING:
                 tag = Tag(name, float(scores[first : last + 1, index].max()), start, end)
@@ -193,15 +204,30 @@ def events(
     return sorted((tag for name in labels for tag in best[name]), key=lambda tag: (tag.start, -tag.score))
 
 
-def _decoding(model: WaveformModel, threshold: float | None, smooth: float | None) -> tuple[np.ndarray, np.ndarray]:
-    """Thresholds and medians (seconds) of all classes: those that are asked for, the tagger's own, or the usual."""
+def decoding(
+    model: WaveformModel, threshold: float | None, smooth: float | None, end_threshold: float | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Thresholds with which events begin and last, and medians (seconds), of all classes; arguments as of `events`.
+
+    They are those that are asked for, the tagger's own, or the usual.
+
+    Raises:
+        AudiotagError: events would end above every threshold with which they begin.
+    """
     tagger = getattr(model, "tagger", model)
     own: EventDecoding | None = getattr(tagger, "step_decoding", None)
     usual = (THRESHOLD, 0.0) if own is None else (own.thresholds, own.smooth)
     asked = (threshold, smooth)
     chosen = (usual if value is None else value for value, usual in zip(asked, usual, strict=True))
     thresholds, medians = (np.broadcast_to(np.float32(value), len(model.labels)) for value in chosen)
-    return thresholds, medians
+    if end_threshold is None:
+        return thresholds, thresholds, medians
+    if end_threshold > thresholds.max():
+        raise AudiotagError(
+            f"an event ends below the score with which it begins, which is {thresholds.max():g} at most: end_threshold "
+            f"must be at most that, received {end_threshold}"
+        )
+    return thresholds, np.minimum(thresholds, np.float32(end_threshold)), medians
 
 
 def check_options(
@@ -210,10 +236,12 @@ def check_options(
     min_duration: float = 0.0,
     gap: float = 0.0,
     top: int | None = None,
+    end_threshold: float | None = None,
 ) -> None:
     """Refuse options of `events` that are out of range."""
-    if threshold is not None and not 0 <= threshold <= 1:
-        raise AudiotagError(f"threshold must be a score from 0 to 1, received {threshold}")
+    for name, score in (("threshold", threshold), ("end_threshold", end_threshold)):
+        if score is not None and not 0 <= score <= 1:
+            raise AudiotagError(f"{name} must be a score from 0 to 1, received {score}")
     for name, seconds in (("smooth", smooth or 0.0), ("min_duration", min_duration), ("gap", gap)):
         if not 0 <= seconds < float("inf"):
             raise AudiotagError(f"{name} must be seconds, 0 or more, received {seconds}")

@@ -6,7 +6,7 @@ import sys
 import threading
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -19,6 +19,7 @@ from audiotag.clip_format import describe_speed
 from audiotag.errors import AudiotagError, AudioWarning
 from audiotag.startup import processors
 from audiotag.tagging import tags
+from audiotag.tagging.groups import Groups
 from audiotag.tagging.tags import Tag
 from audiotag.tagging.waveform_model import WaveformModel, window_and_hop
 
@@ -82,6 +83,7 @@ def tag_files(
     speed: float | None = None,
     only: Sequence[str] = (),
     without: Sequence[str] = (),
+    groups: Mapping[str, Sequence[str]] | None = None,
     **of_events: float | None,
 ) -> Iterator[FileTags]:
     """Tag files and folders, in their order, with a progress bar.
@@ -98,7 +100,8 @@ def tag_files(
         speed: how fast recordings are played; None: as of `speed_of_files`.
         only: names of the labels that may be given back; none: all.
         without: names of labels that are not.
-        of_events: smooth, min_duration and gap, as of `AudioTagger.events`. None: its default.
+        groups: names of labels by the name of their group, which becomes a label as well, as of `Groups`.
+        of_events: smooth, min_duration, gap and end_threshold, as of `AudioTagger.events`. None: its default.
 
     Yields:
         The result of each file as soon as it is there; for a bad one, the reason.
@@ -114,6 +117,7 @@ def tag_files(
 
         events.check_options(threshold, top=top, **of_events)
         events.network_of(tagger)
+        events.decoding(tagger, threshold, of_events.get("smooth"), of_events.get("end_threshold"))
         tag = partial(events.events, tagger, **of_events)
     elif of_events:
         raise AudiotagError(f"only events have {' and '.join(of_events)}, received without frames: add --frames")
@@ -121,8 +125,9 @@ def tag_files(
         tags.check_top(top)
         tags.least_scores(tagger, threshold)
         tag = partial(tags.tag, tagger)
-    among = tags.kept(tagger.labels, only, without) if only or without else None
-    tag = partial(tag, top=top, threshold=threshold, window=window, hop=hop, among=among)
+    joined = Groups.of(groups or {}, tagger.labels)
+    among = tags.kept(joined.labels(tagger.labels), only, without) if only or without else None
+    tag = partial(tag, top=top, threshold=threshold, window=window, hop=hop, among=among, groups=joined)
     for path, result, reason in results_of("Tagging", paths, tag, channel, speed):
         yield FileTags(path, tuple(result or ()), reason, None if reason else audio.recorded_at(path))
 
@@ -176,9 +181,9 @@ def results_of(
 
         def one(path: Path) -> tuple[Path, Any, str]:
             try:
-                before = path.stat().st_size if path.exists() else None
+                before = stamp(path)
                 result = work(audio.Recording(path, channel, speed, on_read=on_read))
-                if path.stat().st_size != before:
+                if stamp(path) != before:
                     return path, None, f"{path.name} was written while it was read: tag it when it is whole"
                 return path, result, ""
             except (AudiotagError, OSError) as error:
@@ -203,6 +208,15 @@ def _seconds(path: Path) -> float:
         return audio.info(path).seconds or 0.0
     except AudiotagError:
         return 0.0
+
+
+def stamp(path: Path) -> tuple[int, int] | None:
+    """By which a file is known to be the same: its size and when it was changed; None where it is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
 
 
 def report_failure(path: Path, reason: str, errors: IO[str] | None) -> None:

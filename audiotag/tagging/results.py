@@ -15,6 +15,7 @@ from audiotag.errors import AudiotagError
 from audiotag.storage.locks import locked
 from audiotag.tagging import formats
 from audiotag.tagging.files import FileTags, shown_path
+from audiotag.tagging.files import stamp as stamp_of
 
 if TYPE_CHECKING:
     import pandas
@@ -41,7 +42,7 @@ class Results:
     settings: Mapping[str, Any]
     suffix: str
     root: Path
-    _finished: dict[str, tuple[int, int]] = field(default_factory=dict)
+    _finished: dict[str, tuple[int, int, int | None]] = field(default_factory=dict)
     _seen: dict[str, tuple[int, int] | None] = field(default_factory=dict)
 
     @classmethod
@@ -93,25 +94,29 @@ class Results:
         return [path for path in files if not self._has(path)]
 
     def _has(self, recording: Path) -> bool:
-        stamp = self._seen[self._name(recording)] = _stamp(recording)
-        same = stamp is not None and self._finished.get(self._name(recording)) == stamp
-        return same and self.path_of(recording).exists()
+        stamp = self._seen[self._name(recording)] = stamp_of(recording)
+        entry = self._finished.get(self._name(recording))
+        written = stamp_of(self.path_of(recording))
+        if stamp is None or written is None or entry is None or entry[:2] != stamp:
+            return False
+        return written[0] > 0 or not entry[2]  # what a power cut has emptied is done again; what people edit stays
 
     def add(self, result: FileTags, text: str) -> None:
-        """Write a recording's results; once they are on the disk, they are entered.
+        """Write a recording's results, then enter them.
 
         The recording is entered as `missing` saw it: what is changed from then on is another one.
         """
         name = self._name(result.path)
-        with storage.write_atomically(self.path_of(result.path)) as file:
+        with storage.write_atomically(self.path_of(result.path), durable=False) as file:
             file.write(text)
-        stamp = self._seen.get(name) or _stamp(result.path)
+        size = self.path_of(result.path).stat().st_size
+        stamp = self._seen.get(name) or stamp_of(result.path)
         if stamp is None:
             return
-        entry = {"file": name, "bytes": stamp[0], "changed_ns": stamp[1]}
+        entry = {"file": name, "bytes": stamp[0], "changed_ns": stamp[1], "written": size}
         with (self.folder / JOURNAL).open("a", encoding="utf-8") as journal:
             journal.write(json.dumps(entry, ensure_ascii=False) + "\n")
-        self._finished[name] = stamp
+        self._finished[name] = (*stamp, size)
 
     def _name(self, recording: Path) -> str:
         return shown_path(recording.absolute().relative_to(self.root))
@@ -188,17 +193,11 @@ def write_table(found: pandas.DataFrame, path: Path) -> None:
             file.write(found.to_csv(index=False, lineterminator="\n").encode())
 
 
-def _stamp(path: Path) -> tuple[int, int] | None:
-    """By which a file is known to be the same: its size and when it was changed; None where it is none."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_size, status.st_mtime_ns
+def _read_journal(path: Path) -> dict[str, tuple[int, int, int | None]]:
+    """Size and time of change by the recording's name, and the size of its results (None: not noted).
 
-
-def _read_journal(path: Path) -> dict[str, tuple[int, int]]:
-    """Size and time of change by the recording's name; a line that a crash has torn counts as none."""
+    A line that a crash has torn counts as none.
+    """
     finished = {}
     if path.exists():
         content = path.read_bytes()
@@ -208,7 +207,7 @@ def _read_journal(path: Path) -> dict[str, tuple[int, int]]:
         for line in content.splitlines():
             try:
                 entry = json.loads(line)
-                finished[entry["file"]] = (entry["bytes"], entry["changed_ns"])
+                finished[entry["file"]] = (entry["bytes"], entry["changed_ns"], entry.get("written"))
             except (ValueError, KeyError, TypeError):
                 continue
     return finished

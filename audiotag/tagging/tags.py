@@ -10,6 +10,7 @@ import numpy as np
 from audiotag import audio
 from audiotag.errors import AudiotagError, suggest
 from audiotag.labels import Labels
+from audiotag.tagging.groups import NONE, Groups
 from audiotag.tagging.waveform_model import WaveformModel, of_windows, speed_of, whole
 
 
@@ -57,6 +58,7 @@ def tag(
     sample_rate: int | None = None,
     threshold: float | None = None,
     among: np.ndarray | None = None,
+    groups: Groups = NONE,
 ) -> list[Tag]:
     """Name the sounds of a file or waveform of any length.
 
@@ -73,7 +75,8 @@ def tag(
         sample_rate: rate of the waveform, Hz; None: the model's. A file states its own.
         threshold: smallest score that is given back, 0 to 1. None: for each label the model's own threshold, or 0
             where it has none.
-        among: labels that may be given back, (classes,) bool, see `kept`; None: all.
+        among: labels that may be given back, (classes and groups,) bool, see `kept`; None: all.
+        groups: labels that are one together, as of `Groups`; the threshold of one is the least of theirs.
 
     Returns:
         Tags, window by window, best first in each.
@@ -87,14 +90,17 @@ def tag(
         [Tag(label='Dog', score=0.83, start=0.0, end=10.0)]
     """
     check_top(top)
-    least, tags = least_scores(model, threshold), []
+    least, tags = groups.joined(least_scores(model, threshold), np.min), []
+    names = groups.labels(model.labels).names
     least = least if among is None else np.where(among, least, np.inf)
     rate = model.sample_rate / speed_of(model, source)
     for starts, ends, rows in of_windows(model, model.predict_on_batch, source, window, hop, sample_rate):
-        for start, end, row in zip((starts / rate).tolist(), (ends / rate).tolist(), rows, strict=True):
+        for start, end, row in zip(
+            (starts / rate).tolist(), (ends / rate).tolist(), groups.joined(rows, np.max), strict=True
+        ):
             order = np.argsort(-row, kind="stable")
             best = order[row[order] >= least[order]][:top]
-            tags += [Tag(model.labels.names[index], float(row[index]), start, end) for index in best]
+            tags += [Tag(names[index], float(row[index]), start, end) for index in best]
     return tags
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -341,3 +343,31 @@ def test_the_known_files_are_whole(shared, name: str, seconds: float) -> None:
     np.testing.assert_array_equal(np.concatenate(list(audio.stream(path, rate))), received)
     assert audio.seconds(path) == len(received) / rate
     assert np.abs(received[-rate // 2 :]).max() > 0 or name.startswith("cbr")
+
+
+MEMORY = """
+import re, sys
+from pathlib import Path
+from audiotag.audio import layout
+from audiotag.audio.decoders import links_of
+layout._WALKED = 4 << 20
+def largest():
+    return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+before = largest()
+print(len(links_of(sys.argv[1], Path(sys.argv[1]).stat().st_size, 0)), largest() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the largest memory of a process is read from /proc")
+@pytest.mark.parametrize("suffix", ["ogg", "mp3"])
+def test_what_of_a_long_file_was_walked_is_not_kept_in_memory(tmp_path: Path, suffix: str) -> None:
+    noise = np.random.default_rng(0).normal(scale=0.1, size=(30 * 48_000, 2))
+    soundfile.write(tmp_path / f"sound.{suffix}", noise, 48_000, compression_level=0.0)
+    content = (tmp_path / f"sound.{suffix}").read_bytes()
+    times = (60 << 20) // len(content)
+    (tmp_path / f"long.{suffix}").write_bytes(times * content)
+    walk = [sys.executable, "-c", MEMORY, str(tmp_path / f"long.{suffix}")]
+    done = subprocess.run(walk, capture_output=True, text=True, check=True)
+    links, grown = map(int, done.stdout.split())
+    assert links == (times if suffix == "ogg" else 1)
+    assert grown < 30 << 10  # kB, of 60 MB

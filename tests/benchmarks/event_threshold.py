@@ -9,6 +9,7 @@ is louder than 30 dB below its loudest 50 ms. AudioSet's names of the ten classe
 from __future__ import annotations
 
 import csv
+import itertools
 import os
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import numpy as np
 import audiotag
 from audiotag import audio
 from audiotag.tagging import events
+from audiotag.tagging.event_decoding import sounding
 
 RATE, BLOCK, CLIPS = 32_000, 1600, 14
 NAMES = {
@@ -44,7 +46,7 @@ def recording(clip: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, i
 
 
 def main() -> None:
-    """Print F1, precision and recall of steps, clips found and false events, a line a threshold."""
+    """Print F1, precision and recall of steps, clips found, their events, and false ones, by both thresholds."""
     root = Path(os.environ["AUDIOTAG_TEST_DATA"]) / "esc10"
     tagger, rng = audiotag.load("mn04_as"), np.random.default_rng(0)
     columns = {kind: [tagger.labels.names.index(name) for name in names] for kind, names in NAMES.items()}
@@ -59,19 +61,22 @@ def main() -> None:
             block = ((found.starts + found.ends) / 2 * RATE - onset) // BLOCK
             truth = np.array([0 <= index < len(loud) and loud[int(index)] for index in block])
             heard.append((kind, truth, {name: found.scores[:, own].max(1) for name, own in columns.items()}))
-    print("threshold    F1  precision  recall  clips found  events of other classes")
-    for threshold in (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5):
-        hits = misses = alarms = clips_found = strangers = 0
+    print("threshold   end    F1  precision  recall  clips found  events of one found  events of other classes")
+    for threshold, share in itertools.product((0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5), (1.0, 0.7, 0.5, 0.3)):
+        hits = misses = alarms = clips_found = strangers = pieces = 0
         for kind, truth, scores in heard:
-            active = {name: values >= threshold for name, values in scores.items()}
+            bounds = np.float32(threshold), np.float32(share * threshold)
+            active = {name: sounding(values, *bounds) for name, values in scores.items()}
             own = active.pop(kind)
             hits, misses = hits + (own & truth).sum(), misses + (~own & truth).sum()
             alarms += (own & ~truth).sum() + sum(other.sum() for other in active.values())
             clips_found += (own & truth).any()
+            pieces += (np.diff(own.astype(int), prepend=0) > 0).sum()
             strangers += sum(other.any() for other in active.values())
         f1, precision, recall = 2 * hits / (2 * hits + misses + alarms), hits / (hits + alarms), hits / (hits + misses)
         print(
-            f"{threshold:9.2f}  {f1:.3f}  {precision:9.3f}  {recall:.3f}  {clips_found:5} / {len(heard)}  {strangers}"
+            f"{threshold:9.2f}  {share * threshold:4.2f}  {f1:.3f}  {precision:9.3f}  {recall:.3f}  {clips_found:5} / "
+            f"{len(heard)}  {pieces / clips_found:19.1f}  {strangers}"
         )
 
 

@@ -29,6 +29,7 @@ COMMANDS = (
     "tag",
     "summary",
     "cut",
+    "pick",
     "listen",
     "serve",
     "transcribe",

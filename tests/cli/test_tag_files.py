@@ -241,6 +241,37 @@ def test_a_run_that_was_killed_goes_on_and_the_folder_holds_the_same(
     assert {row["time"] for row in rows} == {"2021-05-03T06:00:00.000"}
 
 
+def test_a_full_disk_is_one_line_and_the_run_goes_on_when_there_is_room(
+    exported: Path, command: Command, refuse: Callable, tone: Callable, disk: Callable, tmp_path: Path
+) -> None:
+    for number in range(12):
+        tone(tmp_path / "in" / f"{number:02}.wav")
+    small = disk("size=24k")
+    tag = ("tag", tmp_path / "in", "--model", exported, "--threshold", "0")
+    line = refuse(*tag, "--out", small.path / "out")
+    assert "No space left on device" in line and "make room" in line
+    there = list((small.path / "out").glob("*.csv"))
+    assert 0 < len(there) < 12
+    small.remount("size=1m")
+    assert command(*tag, "--out", small.path / "out").code == 0
+    assert command(*tag, "--out", tmp_path / "whole").code == 0
+    names = sorted(path.name for path in (tmp_path / "whole").glob("*.csv"))
+    assert sorted(path.name for path in (small.path / "out").iterdir() if path.suffix == ".csv") == names
+    for name in names:
+        assert (small.path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_silence_and_what_is_shorter_than_a_window_have_tags(command: Command, exported: Path, tmp_path: Path) -> None:
+    for name, samples in (("silence", np.zeros(64_000)), ("short", np.full(320, 0.1)), ("one", np.full(1, 0.1))):
+        soundfile.write(tmp_path / f"{name}.wav", samples, 32_000)
+    outcome = command("tag", tmp_path, "--model", exported, "--threshold", "0", "--top", 1, "--format", "csv")
+    rows = list(csv.DictReader(outcome.out.splitlines()))
+    assert (outcome.code, outcome.err) == (0, "")
+    ends = {Path(row["file"]).stem: float(row["end"]) for row in rows}
+    assert ends == {"silence": 2.0, "short": 0.01, "one": 0.0}
+    assert np.isfinite([float(row["score"]) for row in rows]).all()
+
+
 def test_labels_are_kept_or_left_out(
     command: Command, refuse: Callable, exported: Path, tone: Callable, tmp_path
 ) -> None:
@@ -259,3 +290,33 @@ def test_labels_are_kept_or_left_out(
     (tmp_path / "sound.txt").write_bytes(b"\xff\xfe\x00")
     assert "sound.txt is none: save it as such" in refuse(*tag, "--only", tmp_path / "sound.txt")
     assert "no label is left" in refuse(*tag, "--only", CLASSES[0], "--without", CLASSES[0])
+
+
+def test_a_group_is_a_label_in_every_format(
+    command: Command, refuse: Callable, exported: Path, tone: Callable, tmp_path
+):
+    from tests.cli.conftest import CLASSES
+
+    tone(tmp_path / "a.wav")
+    (tmp_path / "two.txt").write_text(f"{CLASSES[1]}\n{CLASSES[2]}\n", encoding="utf-8")
+    with (tmp_path / "groups.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(
+            [("label", "group"), (CLASSES[0], "first"), (CLASSES[0], "ends"), (CLASSES[3], "ends")]
+        )
+    tag = ("tag", tmp_path / "a.wav", "--model", exported, "--threshold", "0", "--top", 9)
+    groups = ("--group", f"middle={tmp_path / 'two.txt'}", "--group", tmp_path / "groups.csv")
+    rows = list(csv.DictReader(command(*tag, *groups, "--format", "csv").out.splitlines()))
+    scores = {row["label"]: row["score"] for row in rows}
+    assert set(scores) == {*CLASSES, "middle", "first", "ends"}
+    assert scores["middle"] == max(scores[CLASSES[1]], scores[CLASSES[2]])
+    assert scores["ends"] == max(scores[CLASSES[0]], scores[CLASSES[3]])
+    assert scores["first"] == scores[CLASSES[0]]
+    only = command(*tag, *groups, "--only", "middle", "--only", CLASSES[0], "--format", "jsonl").out.splitlines()
+    shown = {json.loads(line)["label"]: json.loads(line)["score"] for line in only}
+    assert shown == {name: float(scores[name]) for name in ("middle", CLASSES[0])}
+    without = command(*tag, *groups, "--without", CLASSES[1], "--without", "ends", "--format", "audacity").out
+    assert {line.split("\t")[2] for line in without.splitlines()} == {CLASSES[0], *CLASSES[2:], "middle", "first"}
+    assert "no such file" in refuse(*tag, "--group", "middle=nowhere.txt")
+    (tmp_path / "wrong.txt").write_text("say hi\n", encoding="utf-8")
+    assert "group 'x': no label is named 'say hi'" in refuse(*tag, "--group", f"x={tmp_path / 'wrong.txt'}")
+    assert "'left/right' is a label" in refuse(*tag, "--group", f"left/right={tmp_path / 'two.txt'}")

@@ -56,6 +56,16 @@ def test_windows_have_these_formats_too_and_five_labels(command: Command, studen
     ]
 
 
+def test_an_event_lasts_until_its_end_threshold(command: Command, student: Path, street: Path) -> None:
+    tag = ("tag", street, "--model", student, "--frames", "--format", "csv", "--threshold")
+    rows = list(csv.DictReader(command(*tag, 0).out.splitlines()))
+    highest = {row["label"]: float(row["score"]) - 1e-5 for row in rows}
+    label = max(highest, key=lambda name: highest[name])
+    narrow = [row for row in csv.DictReader(command(*tag, highest[label]).out.splitlines()) if row["label"] == label]
+    wide = list(csv.DictReader(command(*tag, highest[label], "--end-threshold", 0).out.splitlines()))
+    assert [(row["label"], row["start"], row["end"]) for row in wide] == [(label, narrow[0]["start"], "1.500")]
+
+
 def test_options_that_make_no_sense_are_refused(refuse: Refuse, student: Path, street: Path) -> None:
     tag = ("tag", street, "--model", student)
     assert "only events have gap and" not in refuse(*tag, "--gap", 1)
@@ -63,6 +73,8 @@ def test_options_that_make_no_sense_are_refused(refuse: Refuse, student: Path, s
     assert "add --frames" in refuse(*tag, "--gap", 1)
     assert "threshold must be a score" in refuse(*tag, "--frames", "--threshold", 2)
     assert "gap must be seconds" in refuse(*tag, "--frames", "--gap=-1")
+    assert "add --frames" in refuse(*tag, "--end-threshold", 0.1)
+    assert "which is 0.3 at most" in refuse(*tag, "--frames", "--threshold", 0.3, "--end-threshold", 0.4)
     assert "did you mean 'audacity'" in refuse(*tag, "--format", "audicity")
     several = refuse("tag", street, street, "--model", student, "--format", "audacity")
     assert "audacity is that of one recording, received several: add --out FOLDER" in several

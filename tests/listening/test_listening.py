@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
 import time
+import types
 
 import numpy as np
 import pytest
@@ -50,6 +52,14 @@ def test_a_sound_begins_at_its_threshold_and_lasts_while_it_is_near_it():
         told += [("ends", event.label, event.start, event.end) for event in ended]
     assert told == [("begins", "loud", 2.0, None), ("ends", "loud", 2.0, 6.0)]
     assert events.open == [] and events.close() == []
+
+
+def test_a_sound_ends_below_the_score_that_is_asked_for():
+    events = Events(LABELS, np.array([np.inf, 0.5]), np.array([0.1, 0.1]))
+    for number, score in enumerate([0.6, 0.15, 0.4, 0.05]):
+        begun, ended = events.take(StreamScores(number * 1.0, number + 2.0, np.array([0.9, score], np.float32)))
+        assert (len(begun), len(ended)) == (number == 0, number == 3)
+    assert (ended[0].end, ended[0].score) == (4.0, pytest.approx(0.6))
 
 
 class Scripted:
@@ -139,6 +149,19 @@ def test_samples_of_another_process_become_lines_and_events(saved, tmp_path):
     assert b"heard 4.0 s, 8 windows" in done.stderr
 
 
+@pytest.mark.parametrize(("options", "end"), [((), "0:00:01.0"), (("--end-threshold", "0"), "0:00:02.0")])
+def test_a_sound_lasts_until_its_end_threshold(saved, monkeypatch, capsys, options, end):
+    from audiotag import cli
+    from audiotag.cli.app import app
+
+    sound = np.concatenate([np.random.default_rng(0).uniform(-0.5, 0.5, RATE), np.zeros(RATE)])
+    samples = io.BytesIO((sound * 2**15).astype("<i2").tobytes())
+    monkeypatch.setattr("sys.stdin", types.SimpleNamespace(buffer=samples))
+    listen = ["listen", "-", "--model", str(saved), "--hop", "0.5", "--rate", str(RATE), "--only", "loud", *options]
+    assert cli.run(app, listen) == 0
+    assert capsys.readouterr().out.splitlines()[1] == f"{end}  loud  1.00  ends, from 0:00:00.0"
+
+
 def test_what_was_heard_before_the_samples_broke_off_is_written(saved, tmp_path):
     noise = (np.random.default_rng(0).uniform(-0.5, 0.5, RATE) * 2**15).astype("<i2").tobytes()
     options = ["--model", saved, "--hop", "0.5", "--rate", str(RATE), "--only", "loud", "--events", "events.jsonl"]
@@ -178,6 +201,7 @@ def test_a_file_is_listened_to_as_it_sounds(saved, tmp_path, capsys):
         (["-", "--rate", "16000", "--seconds", "0"], "must be positive"),
         (["-", "--rate", "16000", "--only", "louder"], "no label is named 'louder'"),
         (["-", "--rate", "16000", "--hop", "9"], "without gaps"),
+        (["-", "--rate", "16000", "--threshold", "0.5", "--end-threshold", "0.6"], "--end-threshold must be from 0 to"),
     ],
 )
 def test_what_cannot_be_listened_to_is_one_line(saved, capsys, arguments, message, monkeypatch):

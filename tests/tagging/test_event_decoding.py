@@ -5,10 +5,12 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from audiotag import AudiotagError, models
 from audiotag.tagging import AudioTagger, events
-from audiotag.tagging.event_decoding import EventDecoding, smoothed
+from audiotag.tagging.event_decoding import EventDecoding, smoothed, sounding
 from audiotag.tagging.events import FrameScores
 
 
@@ -72,3 +74,17 @@ def test_a_decoding_of_other_classes_is_refused():
 
     with pytest.raises(AudiotagError, match="must be for 2 classes, received one for 1"):
         listener(Labels(("bark", "hum")), EventDecoding((0.5,), (0.0,)))
+
+
+@given(st.lists(st.integers(0, 10), min_size=1, max_size=40), st.integers(0, 10), st.integers(0, 10), st.booleans())
+def test_a_sound_begins_at_one_score_and_ends_below_a_lower(course, one, other, before):
+    begins, ends = max(one, other), min(one, other)
+    expected, lasts = [], before
+    for score in course:
+        lasts = score >= (ends if lasts else begins)
+        expected.append(lasts)
+    scores = np.array(course)
+    assert sounding(scores, np.array(begins), np.array(ends), before).tolist() == expected
+    both = np.stack([scores, 10 - scores], axis=1)
+    every = sounding(both, np.array([begins, 4]), np.array([ends, 4]), np.array([before, False]))
+    assert every.tolist() == [list(pair) for pair in zip(expected, (10 - scores >= 4).tolist(), strict=True)]

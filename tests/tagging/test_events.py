@@ -137,6 +137,9 @@ STEPS = [0.1, 0.9, 0.8, 0.1, 0.1, 0.6, 0.1, 0.1, 0.1, 0.7, 0.7, 0.7]
         ({"threshold": 0.65}, [(1, 3, 0.9), (9, 12, 0.7)]),
         ({"threshold": 0.0}, [(0, 12, 0.9)]),
         ({"threshold": 0.95}, []),
+        ({"end_threshold": 0.1}, [(1, 12, 0.9)]),
+        ({"threshold": 0.65, "end_threshold": 0.6}, [(1, 3, 0.9), (9, 12, 0.7)]),
+        ({"threshold": 0.55, "end_threshold": 0.1, "smooth": 0.12}, [(1, 12, 0.8)]),
         ({"gap": 0.08}, [(1, 6, 0.9), (9, 12, 0.7)]),
         ({"gap": 0.12}, [(1, 12, 0.9)]),
         ({"min_duration": 0.08}, [(1, 3, 0.9), (9, 12, 0.7)]),
@@ -166,10 +169,25 @@ def test_top_keeps_the_labels_of_the_best_events(loudness):
     assert loudness.events(waveform, top=1) == [tag for tag in every if tag.label == best]
 
 
+def test_events_of_a_group_are_those_of_all_its_labels(loudness, tmp_path):
+    waveform = sound(2.0, (300, 0.2, 0.6), (1100, 0.44, 1.0), (300, 1.4, 1.6), (2600, 1.7, 1.9))
+    soundfile.write(tmp_path / "sound.wav", waveform, RATE, subtype="FLOAT")
+    options = {"frames": True, "top": None, "threshold": 0.5, "groups": {"low": ["Dog", "rain, heavy"]}}
+    (result,) = tag_files(loudness, [tmp_path / "sound.wav"], **options)
+    spans = {name: [(tag.start, tag.end) for tag in result.tags if tag.label == name] for name in ("low", "Dog")}
+    rain = [(tag.start, tag.end) for tag in result.tags if tag.label == "rain, heavy"]
+    assert len(spans["Dog"]) == 2 and len(rain) == 1
+    assert spans["low"] == [(spans["Dog"][0][0], rain[0][1]), spans["Dog"][1]]
+    (only,) = tag_files(loudness, [tmp_path / "sound.wav"], only=["low"], **options)
+    assert list(only.tags) == [tag for tag in result.tags if tag.label == "low"]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"threshold": 1.5}, "threshold must be a score from 0 to 1, received 1.5"),
+        ({"end_threshold": 0.3}, "ends below the score with which it begins, which is 0.25 at most"),
+        ({"threshold": 0.5, "end_threshold": -0.1}, "end_threshold must be a score from 0 to 1, received -0.1"),
         ({"smooth": -1.0}, "smooth must be seconds, 0 or more, received -1.0"),
         ({"gap": float("nan")}, "gap must be seconds"),
         ({"min_duration": float("inf")}, "min_duration must be seconds"),

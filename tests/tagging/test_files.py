@@ -172,6 +172,44 @@ def test_a_folder_without_sounds_and_nothing_at_all_are_refused(tmp_path):
         sound_files([])
 
 
+def grow(path: Path) -> None:
+    with path.open("ab") as file:
+        file.write(bytes(1000))
+
+
+def replace(path: Path) -> None:
+    other = path.with_name("new.wav")
+    audio.write(other, np.full(RATE, -0.1, np.float32), RATE)  # as long as what it replaces
+    other.replace(path)
+
+
+@pytest.mark.parametrize("change", [grow, replace, Path.unlink])
+def test_a_file_that_changes_or_vanishes_while_it_is_read_is_named(tagger, tmp_path, monkeypatch, change):
+    for name in ("a.wav", "b.wav"):
+        audio.write(tmp_path / name, np.full(RATE, 0.1, np.float32), RATE)
+    predict, reached = tagger.predict_on_batch, []
+
+    def meanwhile(batch: np.ndarray) -> np.ndarray:
+        if not reached:
+            reached.append(change(tmp_path / "a.wav"))
+        return predict(batch)
+
+    monkeypatch.setattr(tagger, "predict_on_batch", meanwhile, raising=False)
+    monkeypatch.setattr("audiotag.tagging.files.processors", lambda: 1)  # a.wav is the first that is computed
+    changed, whole = tag_files(tagger, [tmp_path / "a.wav", tmp_path / "b.wav"])
+    assert changed.reason == "a.wav was written while it was read: tag it when it is whole"
+    assert (whole.reason, len(whole.tags)) == ("", 3)
+
+
+def test_a_file_that_vanishes_before_its_turn_is_named(tagger, tmp_path):
+    for name in ("a.wav", "b.wav"):
+        audio.write(tmp_path / name, np.full(RATE, 0.1, np.float32), RATE)
+    paths = sound_files([tmp_path])
+    paths[0].unlink()
+    gone, whole = tag_files(tagger, paths)
+    assert (gone.reason, whole.reason) == ("a.wav is missing: no such file", "")
+
+
 @pytest.mark.filterwarnings("ignore::audiotag.errors.AudioWarning")
 def test_a_bad_file_never_stops_the_others(tagger, folder):
     (folder / "b" / "0_text.wav").write_text("this is text")

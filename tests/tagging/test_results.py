@@ -50,6 +50,18 @@ def test_what_is_there_is_not_done_again_unless_the_recording_has_changed(tmp_pa
         assert results.missing(files) == files
 
 
+def test_results_that_a_power_cut_has_emptied_are_made_again(tmp_path: Path, files: list[Path]) -> None:
+    with opened(tmp_path, files) as results:
+        add(results, files[0])
+        add(results, files[2])
+        writing.write_each([FileTags(files[1])], results, "audacity")  # nothing was found there
+    os.truncate(tmp_path / "out/a.wav.csv", 0)
+    edited = tmp_path / "out/d.wav.csv"
+    edited.write_text(edited.read_text().splitlines()[0])
+    with opened(tmp_path, files) as results:
+        assert results.missing(files) == [files[0]]
+
+
 def test_a_torn_line_of_the_journal_costs_its_recording_alone(tmp_path: Path, files: list[Path]) -> None:
     with opened(tmp_path, files) as results:
         add(results, files[0])
