@@ -13,7 +13,8 @@ import keras
 from audiotag.errors import AudiotagError, suggest
 from audiotag.models import presets
 from audiotag.models.blocks import Architecture
-from audiotag.models.weights import resolve
+from audiotag.models.conversion import copy_body
+from audiotag.models.weights import Weights, resolve
 from audiotag.startup import keras_defaults
 
 _PASST_GRIDS = {
@@ -124,7 +125,7 @@ def build(
         classes: number of classes, at least 1.
         weights: None (random, as published), "audioset" (the published AudioSet weights of this architecture), the
             name of a preset ("mn04_as"), or a `.pt`, `.pth`, `.h5`, `.safetensors` or `.keras` file. Every tensor
-            must fit.
+            must fit; an FMN takes the body of the MN of its width (weights="mn04_as" of "fmn04+gru-128").
         mels: mel bands of the input. Default 128.
         frames: PaSST: longest input in frames, default 998; shorter input is welcome. MN takes any length and needs it
             only where `se_dims` has a "t".
@@ -146,9 +147,20 @@ def build(
     loaded = None if weights is None else resolve(name, weights)
     # No scope of TensorFlow may have a + in its name.
     network = chosen.network(name.replace("+", "_"), classes, mels, frames)
-    if loaded is not None:
+    if loaded is not None and loaded.body_alone:
+        _load_body(loaded, network, new_head)
+    elif loaded is not None:
         loaded.load(network, new_head)
     return network
+
+
+def _load_body(weights: Weights, network: keras.Model, new_head: bool | None) -> None:
+    """Load published weights of another architecture, as far as both are the same."""
+    preset = weights.preset
+    if new_head is False:
+        raise AudiotagError(f"{preset.name} has no head for {network.name}, received new_head=False: leave it out")
+    source = build(preset.architecture, classes=1, weights=preset.name, new_head=True, **preset.settings)
+    copy_body(source, network)
 
 
 def load_published(name: str) -> keras.Model:

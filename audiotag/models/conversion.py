@@ -67,6 +67,22 @@ def copy_weights(source: keras.Model, model: keras.Model, *, new_head: bool = Fa
         weight.assign(keras.ops.convert_to_numpy(theirs[path]))
 
 
+def copy_body(source: keras.Model, model: keras.Model) -> None:
+    """Copy the weights of all stages that two networks have in common, but of their heads.
+
+    Raises:
+        AudiotagError: one that does not fit.
+    """
+    theirs, ours = Parts(source), Parts(model)
+    common = [name for name in ours.stages if name in theirs.stages and name != HEAD]
+    layers = {layer.name for name in common for layer in ours.stages[name]}
+    weights = {path: weight for path, weight in ours.weights.items() if path.split("/")[0] in layers}
+    received = {path: tuple(theirs.weights[path].shape) for path in weights if path in theirs.weights}
+    _check_fit(model, {path: tuple(weight.shape) for path, weight in weights.items()}, received)
+    for path, weight in weights.items():
+        weight.assign(keras.ops.convert_to_numpy(theirs.weights[path]))
+
+
 def _below_head(parts: Parts, other: Parts) -> dict[str, keras.Variable]:
     """Weights without the last layer's, and where the heads are of another kind without what the other lacks."""
     below = {path: weight for path, weight in parts.weights.items() if path not in parts.class_weights}

@@ -27,10 +27,13 @@ class Weights:
     Args:
         preset: the published weights; None: those of a file.
         path: the file; None: that of the published weights, which is fetched where it is needed.
+        body_alone: whether they are those of an MN, for an FMN of its width: all that they have in common, convolutions
+            and batch normalisation, is loaded, sequence model and head stay as they are.
     """
 
     preset: Preset | None = None
     path: Path | None = None
+    body_alone: bool = False
 
     @property
     def card(self) -> files.ModelCard | None:
@@ -49,8 +52,8 @@ class Weights:
 
     @property
     def labels(self) -> Labels | None:
-        """The classes of their outputs; None where they do not say, or name no sounds."""
-        if not self.of_sounds:
+        """The classes of their outputs; None where they do not say, name no sounds, or are of a body alone."""
+        if not self.of_sounds or self.body_alone:
             return None
         return self.preset.vocabulary if self.preset else getattr(self.card, "labels", None)
 
@@ -60,7 +63,7 @@ class Weights:
         return getattr(self.preset or self.card, "front_end", None)
 
     def load(self, network: keras.Model, new_head: bool | None = None) -> None:
-        """Load them into a network of their architecture: all of them, or nothing is changed.
+        """Load them into a network of their own architecture: all of them, or nothing is changed.
 
         Args:
             network: the network.
@@ -88,7 +91,7 @@ class Weights:
 
 
 def resolve(architecture: str, weights: str | Path) -> Weights:
-    """What `weights` names.
+    """What `weights` names. An FMN takes those of the MN of its width too.
 
     Args:
         architecture: name of the network that they are for, as of `build`.
@@ -110,9 +113,10 @@ def resolve(architecture: str, weights: str | Path) -> Weights:
     if len(path.parts) > 1:
         raise AudiotagError(f"no such file or run folder: {weights}: name one, published weights or 'audioset'")
     preset = presets.for_architecture(architecture) if weights == "audioset" else presets.preset(str(weights))
-    if architecture not in (preset.architecture, "passt"):
+    is_body = preset.architecture == architecture.partition("+")[0].removeprefix("f")
+    if architecture not in (preset.architecture, "passt") and not is_body:
         raise AudiotagError(
             f"weights {preset.name!r} are those of {preset.architecture}, received the model {architecture!r}: "
             f"build {preset.architecture!r}, or take other weights"
         )
-    return Weights(preset)
+    return Weights(preset, body_alone=is_body and architecture != preset.architecture)

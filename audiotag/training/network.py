@@ -53,7 +53,9 @@ def starting_network(recipe: Recipe, data: records.Data) -> tuple[keras.Model, s
             "log-mel any other"
         )
     note = ""
-    if new_head:
+    if recipe.weights is not None and weights.body_alone:
+        note = f"Sequence model and head at random, what is below them from {recipe.weights}"
+    elif new_head:
         pairs, note = _carried(known, data, recipe)
         if pairs:
             # The network that the weights are those of, its head included.

@@ -51,6 +51,30 @@ def tcn() -> keras.Model:
     return models.build("fmn04+tcn-128", classes=40)
 
 
+def test_the_body_of_an_mn_is_a_start(shared, tmp_path, monkeypatch):
+    """What comes before the first stride of time that is taken away gives the same; all convolutions are the MN's."""
+    (tmp_path / "mn04_as_mAP_432.pt").symlink_to(shared("weights/mn04_as_mAP_432.pt"))
+    monkeypatch.setenv("AUDIOTAG_CACHE", str(tmp_path))
+    given = models.build("mn04", classes=527, weights="mn04_as")
+    built = models.build("fmn04+gru-32", classes=5, weights="mn04_as")
+    outputs = [keras.Model(each.input, Parts(each).blocks[1])(spectrogram()) for each in (given, built)]
+    assert float(keras.ops.max(keras.ops.abs(outputs[0]))) > 0.1
+    np.testing.assert_allclose(*map(array, outputs), atol=1e-6)
+    theirs, ours = Parts(given).weights, Parts(built).weights
+    other = {path for path in ours if path not in theirs or not np.array_equal(array(ours[path]), array(theirs[path]))}
+    assert {path.split("/")[0] for path in other} == {"gru1", "gru2", "frame_logits"}
+    for name, options, message in (
+        ("fmn10", {}, "build 'mn04'"),
+        ("fmn04", {"new_head": False}, "no head for fmn04"),
+    ):
+        with pytest.raises(AudiotagError, match=message):
+            models.build(name, classes=5, weights="mn04_as", **options)
+
+
+def spectrogram() -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(1, 100, 128, 1)).astype(np.float32)
+
+
 def test_a_step_is_four_frames_and_one_band_of_128_mels_is_left():
     built = models.build("fmn04", classes=40)
     assert built.get_layer("last_activation").output.shape == (None, None, 1, 384)

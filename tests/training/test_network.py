@@ -132,6 +132,17 @@ def test_published_weights_give_their_outputs_to_the_classes_of_audioset(shared:
         starting_network(Recipe("data", model="mn04", weights="mn04_as", new_head=False), data)
 
 
+@pytest.mark.usefixtures("published")
+def test_the_body_of_an_mn_starts_an_fmn_on_its_own_log_mel() -> None:
+    data = a_data_set("bird", "woof", mels=128)
+    network, note = starting_network(Recipe("data", model="fmn04", weights="mn04_as"), data)
+    assert network.output_shape == (None, 2)
+    assert note == "Sequence model and head at random, what is below them from mn04_as"
+    data.front_end = frontend.preset("efficientsed")
+    with pytest.raises(AudiotagError, match="front end"):
+        starting_network(Recipe("data", model="fmn04", weights="mn04_as"), data)
+
+
 def test_a_checkpoint_does_not_say_its_classes(shared: Any) -> None:
     file = str(shared("golden/mn04_as.safetensors"))
     network, note = starting_network(
