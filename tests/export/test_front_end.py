@@ -38,7 +38,10 @@ def test_it_equals_the_layer_at_any_length(waveforms: np.ndarray, config: LogMel
         np.testing.assert_allclose(received, expected, atol=2e-4)
 
 
-@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
+@pytest.mark.parametrize(
+    "config",
+    [pytest.param(config, id=name, marks=[pytest.mark.slow] * ("hop" in name)) for name, config in CONFIGS.items()],
+)
 def test_it_equals_the_layer_in_both_runtimes(waveforms: np.ndarray, config: LogMelConfig) -> None:
     part = waveforms[:, :9001]
     expected, function = LogMel(config)(part), log_mel(config, 9001)

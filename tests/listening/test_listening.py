@@ -162,12 +162,16 @@ def test_a_sound_lasts_until_its_end_threshold(saved, monkeypatch, capsys, optio
     assert capsys.readouterr().out.splitlines()[1] == f"{end}  loud  1.00  ends, from 0:00:00.0"
 
 
-def test_what_was_heard_before_the_samples_broke_off_is_written(saved, tmp_path):
+def test_what_was_heard_before_the_samples_broke_off_is_written(saved, tmp_path, monkeypatch, capsys):
+    from audiotag import cli
+    from audiotag.cli.app import app
+
     noise = (np.random.default_rng(0).uniform(-0.5, 0.5, RATE) * 2**15).astype("<i2").tobytes()
-    options = ["--model", saved, "--hop", "0.5", "--rate", str(RATE), "--only", "loud", "--events", "events.jsonl"]
-    command = [sys.executable, "-m", "audiotag", "listen", "-", *map(str, options)]
-    done = subprocess.run(command, input=noise + b"\0", capture_output=True, cwd=tmp_path)
-    assert done.returncode == 2 and b"in the middle of a sample" in done.stderr
+    monkeypatch.setattr("sys.stdin", types.SimpleNamespace(buffer=io.BytesIO(noise + b"\0")))
+    monkeypatch.chdir(tmp_path)
+    options = ["--model", str(saved), "--hop", "0.5", "--rate", str(RATE), "--only", "loud", "--events", "events.jsonl"]
+    assert cli.run(app, ["listen", "-", *options]) == 2
+    assert "in the middle of a sample" in capsys.readouterr().err
     (event,) = map(json.loads, (tmp_path / "events.jsonl").read_text().splitlines())
     assert (event["label"], event["start"], event["end"]) == ("loud", 0.0, 1.0)
 

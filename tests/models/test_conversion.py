@@ -75,8 +75,11 @@ def test_weights_of_another_architecture_are_refused(shared):
     ("name", "file", "options", "random"),
     [
         ("mn04", "mn04_as", {}, {"logits/kernel", "logits/bias"}),
-        ("mn01", "mn01_mhap", {"head": "multihead_attention_pooling"}, {"attention_projection/kernel"}),
-        ("mn01_fc_s2211", "mn01_fc_s2211", {}, {"logits_convolution/kernel"}),
+        pytest.param(
+            *("mn01", "mn01_mhap", {"head": "multihead_attention_pooling"}, {"attention_projection/kernel"}),
+            marks=pytest.mark.slow,
+        ),
+        pytest.param("mn01_fc_s2211", "mn01_fc_s2211", {}, {"logits_convolution/kernel"}, marks=pytest.mark.slow),
         ("passt", "passt_tiny", TINY_PASST, {"logits/kernel", "logits/bias"}),
     ],
 )

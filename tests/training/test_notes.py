@@ -179,9 +179,11 @@ def test_calibrate_keeps_them_in_the_tagger_and_transcribe_and_evaluate_use_them
     deaf = NoteDecoding(1.0, 1.0)
     strict = type(tagger)(tagger.network, **vars(tagger.clip_format), step_decoding=deaf)
     assert strict.transcribe(waveform).notes == ()
-    report = evaluation.evaluate(file, data=tones, split="test", out=tmp_path / "report", resamples=0)
-    text = (report.out / "report.html").read_text(encoding="utf-8")
-    assert f"{chosen[0]:g} of onsets, {chosen[1]:g} of frames" in text and "chosen on test, measured here" in text
+    scorer = scorers.open(file)
+    scored = SimpleNamespace(scorer=scorer, network=scorer.network, data=tones, split="test")
+    section = section_of_notes.measure(SimpleNamespace(scored=(scored,)))
+    assert section.facts["thresholds"].startswith(f"{chosen[0]:g} of onsets, {chosen[1]:g} of frames, chosen on test")
+    assert "chosen on test, measured here" in section.notes[0]
     evaluation.calibrate(file, "none")
     assert audiotag.load(file).step_decoding is None
 
