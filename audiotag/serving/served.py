@@ -112,9 +112,8 @@ class Served:
 
         self._check_steps()
         frames = events.frame_scores(self.scorer, sound.played(stop, self.speed))
-        decoding = getattr(self.scorer.tagger, "event_decoding", None)
-        thresholds = np.full(len(self.scorer.labels), events.THRESHOLD) if decoding is None else decoding.thresholds
-        return Scores(frames.starts, frames.ends, frames.scores, np.asarray(thresholds, np.float64))
+        thresholds, *_ = events.decoding(self.scorer, None, None)
+        return Scores(frames.starts, frames.ends, frames.scores, thresholds.astype(np.float64))
 
     def events(self, sound: Sound, stop: Stop, **options: Any) -> list[Tag]:
         """Events, as of `events.events`."""

@@ -215,8 +215,8 @@ def decoding(
         AudiotagError: events would end above every threshold with which they begin.
     """
     tagger = getattr(model, "tagger", model)
-    own: EventDecoding | None = getattr(tagger, "step_decoding", None)
-    usual = (THRESHOLD, 0.0) if own is None else (own.thresholds, own.smooth)
+    own = getattr(tagger, "step_decoding", None)
+    usual = (own.thresholds, own.smooth) if isinstance(own, EventDecoding) else (THRESHOLD, 0.0)
     asked = (threshold, smooth)
     chosen = (usual if value is None else value for value, usual in zip(asked, usual, strict=True))
     thresholds, medians = (np.broadcast_to(np.float32(value), len(model.labels)) for value in chosen)

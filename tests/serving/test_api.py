@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from audiotag import audio, frontend
+from audiotag import audio, frontend, models, scorers
+from audiotag.tagging.event_decoding import EventDecoding
 from tests.serving.conftest import HOSTILE, tone, wav
 from tests.small_data import FRONT_END, NAMES, RATE
 
@@ -47,6 +48,19 @@ def test_a_recording_is_named_once_it_was_sent(client, file):
     sent = client.post("/tag", content=file.read_bytes(), params={"label": ["high", HOSTILE]}).json()
     named = client.post("/tag", params={"label": ["high", HOSTILE], "sound": sent["sound"]}).json()
     assert named == sent and named["labels"] == ["high", HOSTILE]
+
+
+def test_the_thresholds_of_steps_are_those_that_were_chosen_for_them(make_service, tagger, file, tmp_path):
+    from fastapi.testclient import TestClient
+
+    from audiotag.serving.app import application
+
+    decoding = EventDecoding((0.3, 0.6, 0.7, 0.25), (0.0,) * 4, "validation")
+    chosen = type(tagger)(tagger.network, **vars(tagger.clip_format), step_decoding=decoding)
+    scorer = scorers.open_model(models.save(chosen, tmp_path / "chosen.keras"))
+    client = TestClient(application(make_service(tmp_path, scorer)), base_url="http://localhost")
+    answer = client.post("/tag", content=file.read_bytes(), params={"label": NAMES, "steps": True}).json()
+    assert answer["thresholds"] == pytest.approx([0.3, 0.6, 0.7])
 
 
 def test_steps_and_events_are_where_the_tones_are(client, tagger, file):

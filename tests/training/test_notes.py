@@ -176,6 +176,7 @@ def test_calibrate_keeps_them_in_the_tagger_and_transcribe_and_evaluate_use_them
     chosen = (tagger.step_decoding.onset_threshold, tagger.step_decoding.frame_threshold)
     waveform = sound(piece(8))
     assert tagger.transcribe(waveform) == tagger.transcribe(waveform, *chosen)
+    assert {event.label for event in tagger.events(waveform)} <= set(notes.labels().names)
     deaf = NoteDecoding(1.0, 1.0)
     strict = type(tagger)(tagger.network, **vars(tagger.clip_format), step_decoding=deaf)
     assert strict.transcribe(waveform).notes == ()
