@@ -89,9 +89,12 @@ def serve(scorers: Sequence[Scorer], data: str | None, corrections: Path, host: 
         service = Service(models, Uploads(Path(folder), limits), table, collection, limits)
 
         class Server(uvicorn.Server):
-            def handle_exit(self, *arguments: Any) -> None:
+            interrupted = False
+
+            def handle_exit(self, sig: int, frame: Any) -> None:
+                self.interrupted |= sig == signal.SIGINT
                 service.work.end()
-                super().handle_exit(*arguments)
+                super().handle_exit(sig, frame)
 
         settings = {"log_level": "critical", "server_header": False, "timeout_graceful_shutdown": 1, "ws": "none"}
         server = Server(uvicorn.Config(application(service, host), loop="asyncio", http="h11", **settings))
@@ -105,6 +108,9 @@ def serve(scorers: Sequence[Scorer], data: str | None, corrections: Path, host: 
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", AudioWarning)  # answers say them
                 server.run(sockets=[opened])
+            # Uvicorn raises the signal again, which comes to nothing where whoever has started us ignores it.
+            if server.interrupted:
+                raise KeyboardInterrupt
         except KeyboardInterrupt as stop:
             raise Stopped(
                 f"stopped; corrections are in {table.folder}" if table.table.exists() else "stopped"

@@ -23,6 +23,8 @@ from audiotag.tagging.note_decoding import NoteDecoding
 from audiotag.tagging.waveform_model import Limits
 from audiotag.task import Task
 
+_RENAMED = {"event_decoding": "step_decoding"}
+
 
 @keras.saving.register_keras_serializable(package="audiotag")
 class AudioTagger(keras.Model, HoldsClipFormat):
@@ -151,6 +153,8 @@ class AudioTagger(keras.Model, HoldsClipFormat):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> AudioTagger:
         """The tagger that `get_config` described, its weights not yet loaded."""
+        # Files of the first taggers that kept a decoding call it by the name of the only one that there was.
+        config = {_RENAMED.get(name, name): value for name, value in config.items()}
         form = ClipFormat.from_dict(config)
         decoding = NoteDecoding if form.task.of_notes else EventDecoding
         own = {

@@ -54,6 +54,9 @@ def test_a_tagger_keeps_its_decoding_and_events_take_it_unless_others_are_asked_
     models.save(listener(labels, EventDecoding((0.6, 0.2), (0.0, 0.3), "validation of x")), tmp_path / "tagger.keras")
     tagger = keras.saving.load_model(tmp_path / "tagger.keras")
     assert tagger.step_decoding == EventDecoding((0.6, 0.2), (0.0, 0.3), "validation of x")
+    older = tagger.get_config()
+    older["event_decoding"] = older.pop("step_decoding")
+    assert AudioTagger.from_config(older).step_decoding == tagger.step_decoding
     # Steps of 10 ms. Of "bark" one reaches 0.6; "hum" is torn apart by steps that a median of 0.3 s does not see.
     scores = np.zeros((400, 2), np.float32)
     scores[10:20, 0], scores[50:60, 0] = 0.7, 0.5
