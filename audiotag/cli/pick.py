@@ -82,7 +82,7 @@ def pick(
     The table has an empty column for labels; once that is filled in, `audiotag build FOLDER --table` makes a data set
     of it. What --labelled tables name is left out, with diversity what is like it too.
     """
-    from audiotag import audio, progress
+    from audiotag import progress
     from audiotag.tagging import embedding_table, pick_tables, picking
     from audiotag.tagging.pick_tables import as_csv
 
@@ -99,22 +99,14 @@ def pick(
     else:
         table, failed = _embeddings(sounds, embeddings, model)
         parts, vectors = table.within(sounds)
-        there = {part.path for part in parts}
-        without = [
-            path for path in audio.search(sounds).sounds if embedding_table.inside(str(path), sounds) not in there
-        ]
-        if without and not failed:
-            progress.say(
-                f"{embeddings} lacks {len(without)} recordings, which are not picked: delete it to make it anew"
-            )
+        if not failed:
+            _say_what_lacks(embeddings, sounds, {part.path for part in parts})
         if by == "diversity":
             ranked = picking.diverse(parts, vectors, most, known, seed or 0)
         else:
-            examples = _examples(table, like or [])
-            known |= {
-                name: [(0.0, math.inf)] for each in like or [] if (name := embedding_table.inside(str(each), sounds))
-            }
-            ranked = picking.similar(parts, vectors, [each.name for each in like or []], examples)
+            names = (embedding_table.inside(str(each), sounds) for each in like or [])
+            known |= {name: [(0.0, math.inf)] for name in names if name}
+            ranked = picking.similar(parts, vectors, [each.name for each in like or []], _examples(table, like or []))
     picks = picking.chosen(ranked, most, known, spread=spread)
     if format == "audacity" and out is not None:
         progress.say(f"{out}: label tracks of {pick_tables.write_tracks(picks, sounds, out)} recordings")
@@ -178,6 +170,16 @@ def _embeddings(sounds: Path, path: Path | None, model: str | None) -> tuple[Emb
     if model not in (None, table.model):
         raise AudiotagError(f"{path} holds embeddings of {table.model}, received --model {model}: leave it out")
     return table, failed
+
+
+def _say_what_lacks(embeddings: Path | None, sounds: Path, there: set[str]) -> None:
+    """A line about the recordings of a folder that a table of embeddings does not have."""
+    from audiotag import audio, progress
+    from audiotag.tagging.embedding_table import inside
+
+    without = [path for path in audio.search(sounds).sounds if inside(str(path), sounds) not in there]
+    if without:
+        progress.say(f"{embeddings} lacks {len(without)} recordings, which are not picked: delete it to make it anew")
 
 
 def _examples(table: EmbeddingTable, like: Sequence[Path]) -> np.ndarray:

@@ -54,7 +54,7 @@ def choose(network: keras.Model, data: Data, split: str, fitted_on: str = "") ->
     truth, heard = true_notes(data, split), rolls(network, data, split)
     usual = NoteDecoding(fitted_on=fitted_on)
 
-    with progress.bar("Choosing thresholds of notes", 2 * len(TRIED), "tried") as advance:
+    with progress.bar("Choosing thresholds of notes", 2 * len(TRIED) + 1, "tried") as advance:
 
         def score(decoding: NoteDecoding, kind: str) -> float:
             thresholds = (decoding.onset_threshold, decoding.frame_threshold)

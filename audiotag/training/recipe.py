@@ -33,8 +33,8 @@ class Recipe:
             tokens.
         model_options: keyword arguments of the architecture.
         weights: weights to start from: published ("audioset" or a name), a .pt, .safetensors or .keras file, a run;
-            of an FMN also those of the MN of its width, but for its head. Default, and "none" against a preset's: from
-            scratch.
+            of an FMN also the published ones of the MN of its width, but for its head. Default, and "none" against a
+            preset's: from scratch.
         new_head: put a new head on (True), or refuse weights of other classes (False). A new head keeps the outputs of
             classes that the weights know by the same id or name, where they say (published weights, .keras files):
             those of a multilabel data set that they know, those of a multiclass one where they know all; it is random

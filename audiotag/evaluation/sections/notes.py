@@ -105,10 +105,12 @@ def pictures(
 
 def _roll(kind: str, title: str, notes: Sequence[Note], right: set[int]) -> Plot:
     """Time to the right, pitch upwards."""
-    image = np.zeros((round(_SHOWN / _COLUMN), PITCHES), np.float32)
-    for place, note in enumerate(notes):
-        drawn = draw(rows_of([note]), Grid(len(image), _COLUMN))[..., FRAME]
-        image = np.maximum(image, drawn * (1.0 if place in right else _DIM))
+    grid = Grid(round(_SHOWN / _COLUMN), _COLUMN)
+    bright, dim = (
+        draw(rows_of(note for place, note in enumerate(notes) if (place in right) is shown), grid)[..., FRAME]
+        for shown in (True, False)
+    )
+    image = np.maximum(bright, _DIM * dim)
     cs = [pitch for pitch in range(LOWEST, HIGHEST + 1) if pitch % 12 == 0]
     pitches = Axis("pitch", 0, PITCHES, [pitch - LOWEST + 0.5 for pitch in cs], [name_of(pitch) for pitch in cs])
     return Plot(kind, title, Axis("seconds", 0, _SHOWN, nice_ticks(_SHOWN)), pitches, image=image)
