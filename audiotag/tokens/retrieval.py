@@ -10,12 +10,12 @@ import numpy as np
 from audiotag.errors import AudiotagError
 from audiotag.records import clips
 from audiotag.tokens.data import TokenData
-from audiotag.tokens.tokenizer import Tokenizer
 
 FADE = 0.03
 """Seconds of a cross-fade."""
 
-_NEAREST = 0.1  # of the clips
+NEAREST = 5
+"""Clips that the pieces of a continuation are cut from."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,8 @@ class Store:
 
     def __init__(self, data: TokenData, split: str) -> None:
         self.clip_ids, self.tokens = data.rows(split)
-        self._nearest = _nearest_stored(data.tokenizer, np.unique(self.tokens))
+        centroids = data.tokenizer.centroids.astype(np.float64)
+        self._distances = ((centroids[:, None] - centroids[None]) ** 2).sum(axis=-1)
         edge = np.full((len(self.tokens), 1), -1, np.int32)  # no piece goes on into the next clip
         self._flat = np.concatenate([edge, self.tokens, edge], axis=1).ravel()
         self._width = self.tokens.shape[1] + 2
@@ -51,17 +52,19 @@ class Store:
     def pieces(self, tokens: np.ndarray, before: np.ndarray) -> list[Piece]:
         """Pieces that have the tokens, the longest first: where one ends, the longest that goes on begins.
 
-        They are cut from the tenth of the clips whose tokens are most like those before; of a token that none of these
-        has, from any. Of equally long ones the one with the longest same past is taken, and of those the first. A token
-        that no clip has is replaced by the nearest that one has.
+        They are cut from the `NEAREST` clips whose tokens are most like those before, so that one place is heard and
+        not many. Of equally long ones the one with the longest same past is taken, and of those the first. A token
+        that none of these clips has is replaced by the nearest that one has.
 
         Args:
             tokens: (n,) int.
             before: those that come before them, (any,) int.
         """
-        wanted = self._nearest[np.concatenate([before, tokens]).astype(int)]
+        clips = self._near(before)
+        there = np.unique(self.tokens[clips])
+        wanted = there[self._distances[:, there].argmin(axis=1)][np.concatenate([before, tokens]).astype(int)]
         place, end, pieces = len(before), len(wanted), []
-        near = np.repeat(self._near(wanted[:place]), self._width)
+        near = np.repeat(clips, self._width)
         while place < end:
             found, length = self._longest(wanted[place:], near)
             begin = self._with_past(found, wanted[:place])
@@ -77,20 +80,19 @@ class Store:
 
     def _near(self, before: np.ndarray) -> np.ndarray:
         """Which clips are most like some tokens, (clips,) bool: by the cosine of counts, rare tokens counting more."""
-        size = len(self._nearest)
+        size = len(self._distances)
         counts = np.stack([np.bincount(row, minlength=size) for row in (before.astype(int), *self.tokens)])
         rarity = np.log((1 + len(self.tokens)) / (1 + (counts[1:] > 0).sum(axis=0)))
         weighed = np.sqrt(counts) * rarity
         lengths = np.linalg.norm(weighed, axis=1) + 1e-12
         likeness = weighed[1:] @ weighed[0] / (lengths[1:] * lengths[0])
-        most = max(round(len(likeness) * _NEAREST), 1)
-        return likeness >= np.sort(likeness)[-most]
+        near = np.zeros(len(likeness), bool)
+        near[np.argsort(-likeness, kind="stable")[:NEAREST]] = True
+        return near
 
     def _longest(self, tokens: np.ndarray, near: np.ndarray | None = None) -> tuple[np.ndarray, int]:
-        """Places where most of the first tokens stand in a row, and how many; `near` ones where there are any."""
-        found, length = np.flatnonzero(self._flat == tokens[0]), 1
-        if near is not None and near[found].any():
-            found = found[near[found]]
+        """Places, `near` ones if that is given, where most of the first tokens stand in a row, and how many do."""
+        found, length = np.flatnonzero((self._flat == tokens[0]) & (True if near is None else near)), 1
         while length < len(tokens):
             further = found[self._flat[found + length] == tokens[length]]
             if not len(further):
@@ -106,13 +108,6 @@ class Store:
                 break
             found = further
         return found[0]
-
-
-def _nearest_stored(tokenizer: Tokenizer, stored: np.ndarray) -> np.ndarray:
-    """Of every token itself, or the nearest one that is stored."""
-    centroids = tokenizer.centroids.astype(np.float64)
-    distances = ((centroids[:, None] - centroids[stored][None]) ** 2).sum(axis=-1)
-    return stored[distances.argmin(axis=1)]
 
 
 def sounds(data: TokenData, source: str | None = None) -> Callable[[str], np.ndarray]:
