@@ -142,13 +142,13 @@ def run(kind: str, command: str) -> int:
             command = f"{command} {options}"
     print(f"+ {command}", flush=True)
     words = shlex.split(command)
+    if words[0] == "tensorboard" or words[:2] == ["audiotag", "serve"]:
+        return serves(words)
     if words[0] == "audiotag":
         try:
             return cli.run(app, words[1:])
         except SystemExit as end:  # a recipe is a program of its own
             return end.code or 0
-    if words[0] == "tensorboard":
-        return serves(words)
     return subprocess.run(command, shell=True).returncode
 
 

@@ -23,6 +23,14 @@ def serve(
             "Repeat it: the page offers all of them. Default: mn04_as."
         ),
     ] = None,
+    surprise: Annotated[
+        str | None,
+        typer.Option(
+            help="Run of a language model of sounds (audiotag train TOKENS --model decoder): the page shows how "
+            "surprising each moment is to it.",
+            metavar="RUN",
+        ),
+    ] = None,
     port: Annotated[int, typer.Option(help="Where to listen; 0: any that is free.")] = 8000,
     host: Annotated[
         str, typer.Option(help="Address to listen at; any other than this machine's own is open to the network.")
@@ -45,9 +53,9 @@ def serve(
 ) -> None:
     """Show what is heard on a page of this machine.
 
-    Drop a sound file or record one: its waveform and log-mel, labels over time with a threshold each, similar clips of
-    a data set, labels to correct, saved as a table that `audiotag build folder --table` takes. Behind it is an API,
-    which /openapi.json describes. Needs pip install "audiotag[serve]".
+    Drop a sound file or record one: its waveform and log-mel, labels over time with a threshold each, surprise over
+    time, similar clips of a data set, labels to correct, saved as a table that `audiotag build folder --table` takes.
+    Behind it is an API, which /openapi.json describes. Needs pip install "audiotag[serve]".
     """
     from audiotag.serving import limits, server
 
@@ -55,4 +63,5 @@ def serve(
     bounds = limits.Limits(megabytes=max_megabytes, minutes=max_minutes)
     stated = {"labels": labels, "front_end": front_end, "sample_rate": sample_rate, "task": task, "outputs": outputs}
     scorers = [sources.open_model([name], None, **stated) for name in model or ["mn04_as"]]
-    server.serve(scorers, data, corrections or Path("corrections"), host, port, bounds)
+    contents = server.Contents(scorers, data, surprise, corrections or Path("corrections"))
+    server.serve(contents, host, port, bounds)

@@ -41,6 +41,7 @@ class Models(BaseModel):
     models: list[Model]
     clips: int = Field(description="Of the data set that is searched; 0: there is none.")
     data: str | None = Field(description="Its name.")
+    surprise: str | None = Field(description="Run of a language model that measures surprise; null: there is none.")
     labels: list[str] = Field(description="Classes by which recordings may be corrected.")
     megabytes: float = Field(description="Most of an upload, a million bytes each.")
     minutes: float = Field(description="Longest recording.")
@@ -97,6 +98,27 @@ class Picture(About):
     log_mel: str = Field(description="Base64 of mels x columns bytes, row by row, low bands first; 0 quiet, 255 loud.")
     lowest: float = Field(description="Frequency at the lower edge, Hz of the recording.")
     highest: float = Field(description="Frequency at the upper edge, Hz of the recording.")
+
+
+class Moment(BaseModel):
+    """A moment that was not to be expected."""
+
+    time: float = Field(description=f"Its middle, {_SECONDS}.")
+    bits: float = Field(description="Bits a token, the mean of the second around it.")
+
+
+class Surprise(About):
+    """How surprising every moment is to a language model: a value a token, in the order of time."""
+
+    model: str = Field(description="Name of its run.")
+    starts: list[float] = Field(description=f"Of each token, {_SECONDS}.")
+    ends: list[float] = Field(description=f"Of each token, {_SECONDS}. What fills no token at the end is left out.")
+    bits: list[float] = Field(description="Of each token, given those before it: -log2 of its probability, in bits.")
+    smoothed: list[float] = Field(description="The mean of the second around each token, bits a token.")
+    peak: float = Field(description=f"Where smoothed is highest after the first second, {_SECONDS}.")
+    moments: list[Moment] = Field(
+        description="Its highest tops, the highest first: at most 5, at least a second apart. The first is the peak."
+    )
 
 
 class Clip(BaseModel):

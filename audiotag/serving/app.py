@@ -12,8 +12,8 @@ from starlette.requests import ClientDisconnect
 
 from audiotag import __version__
 from audiotag.errors import AudiotagError
+from audiotag.serving import routes, surprise
 from audiotag.serving.limits import Refusal
-from audiotag.serving.routes import router
 from audiotag.serving.security import SameSite
 from audiotag.serving.service import Service
 from audiotag.serving.uploads import ID
@@ -23,7 +23,8 @@ FILES = {
     "/": ("page.html", "text/html"),
     "/page.css": ("page.css", "text/css"),
     **{
-        f"/{name}.js": (f"{name}.js", "text/javascript") for name in ("page", "drawing", "player", "recorder", "server")
+        f"/{name}.js": (f"{name}.js", "text/javascript")
+        for name in ("page", "drawing", "elements", "player", "recorder", "server", "surprise")
     },
 }
 """All files that are given out, by their addresses."""
@@ -46,7 +47,8 @@ def application(service: Service, host: str = "127.0.0.1") -> FastAPI:
     )
     app.state.service = service
     app.add_middleware(SameSite, host=host)
-    app.include_router(router)
+    app.include_router(routes.router)
+    app.include_router(surprise.router)
     for address, (name, kind) in FILES.items():
         content = (Path(__file__).parent / "page" / name).read_bytes()
         app.add_api_route(address, _sender(content, kind), include_in_schema=False)

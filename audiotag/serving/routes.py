@@ -15,7 +15,7 @@ from audiotag.errors import AudiotagError, suggest
 from audiotag.serving import answers, pictures
 from audiotag.serving.corrections import Correction
 from audiotag.serving.limits import Refusal
-from audiotag.serving.service import BODY, ERRORS, Model, Service, ServiceOfApp, SoundId
+from audiotag.serving.service import ABOUT_SOUND, ERRORS, Model, Service, ServiceOfApp, SoundId
 from audiotag.serving.similar import wav
 from audiotag.serving.uploads import Sound, measure, receive
 from audiotag.serving.work import Stop
@@ -25,7 +25,6 @@ _HIGHEST_RATE = 48_000  # Hz, of what a browser is given to play
 _MOST_OF_A_CORRECTION = 1.0  # megabytes, which FastAPI would read whole whatever they are
 _CORRECTION = {"required": True, "content": {"application/json": {"schema": answers.NewCorrection.model_json_schema()}}}
 
-_ABOUT_SOUND: dict[str, Any] = {"responses": ERRORS, "openapi_extra": {"requestBody": BODY}}
 _WAV: dict[str, Any] = {"responses": ERRORS | {200: {"content": {"audio/wav": {}}}}, "response_class": Response}
 
 Seconds = Annotated[float | None, Query(description="Seconds. Default: the model's own.")]
@@ -43,11 +42,12 @@ async def health(service: ServiceOfApp) -> answers.Health:
 @router.get("/models")
 def models(service: ServiceOfApp) -> answers.Models:
     """The models that are served, the usual one first, and the limits of requests."""
-    collection = service.collection
+    collection, language_model = service.collection, service.language_model
     return answers.Models(
         models=[_described(name, service) for name in service.models],
         clips=0 if collection is None else len(collection.clip_ids),
         data=None if collection is None else collection.data.name,
+        surprise=None if language_model is None else language_model.name,
         labels=service.labels,
         megabytes=service.limits.megabytes,
         minutes=service.limits.minutes,
@@ -72,7 +72,7 @@ def _described(name: str, service: Service) -> answers.Model:
     )
 
 
-@router.post("/tag", **_ABOUT_SOUND)
+@router.post("/tag", **ABOUT_SOUND)
 async def tag(
     request: Request,
     service: ServiceOfApp,
@@ -104,7 +104,7 @@ async def tag(
     return await service.answer(request, sound, work)
 
 
-@router.post("/events", **_ABOUT_SOUND)
+@router.post("/events", **ABOUT_SOUND)
 async def events(
     request: Request,
     service: ServiceOfApp,
@@ -127,7 +127,7 @@ async def events(
     return await service.answer(request, sound, work)
 
 
-@router.post("/embed", **_ABOUT_SOUND)
+@router.post("/embed", **ABOUT_SOUND)
 async def embed(request: Request, service: ServiceOfApp, model: Model, sound: SoundId = None) -> answers.Embedding:
     """One vector of a recording, as `audiotag embed` gives it."""
 
@@ -137,7 +137,7 @@ async def embed(request: Request, service: ServiceOfApp, model: Model, sound: So
     return await service.answer(request, sound, work)
 
 
-@router.post("/picture", **_ABOUT_SOUND)
+@router.post("/picture", **ABOUT_SOUND)
 async def picture(request: Request, service: ServiceOfApp, model: Model, sound: SoundId = None) -> answers.Picture:
     """The waveform's outline and the log-mel of a recording."""
 
@@ -157,7 +157,7 @@ async def picture(request: Request, service: ServiceOfApp, model: Model, sound: 
     return await service.answer(request, sound, work)
 
 
-@router.post("/similar", **_ABOUT_SOUND)
+@router.post("/similar", **ABOUT_SOUND)
 async def similar(
     request: Request,
     service: ServiceOfApp,

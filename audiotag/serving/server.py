@@ -10,6 +10,7 @@ import tempfile
 import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -52,13 +53,28 @@ def listening(host: str, port: int) -> socket.socket:
         ) from error
 
 
-def serve(scorers: Sequence[Scorer], data: str | None, corrections: Path, host: str, port: int, limits: Limits) -> None:
-    """Serve the page and the API until Ctrl-C.
+@dataclass(frozen=True, eq=False)
+class Contents:
+    """What is served.
 
     Args:
         scorers: the models, the usual one first.
         data: a built data set that is searched for similar clips. None: there is none.
+        surprise: run of a language model of sounds that measures surprise. None: there is none.
         corrections: folder of the labels that are corrected.
+    """
+
+    scorers: Sequence[Scorer]
+    data: str | None
+    surprise: str | None
+    corrections: Path
+
+
+def serve(contents: Contents, host: str, port: int, limits: Limits) -> None:
+    """Serve the page and the API until Ctrl-C.
+
+    Args:
+        contents: what is served.
         host: address to listen at.
         port: 0: any that is free.
         limits: of requests.
@@ -73,20 +89,22 @@ def serve(scorers: Sequence[Scorer], data: str | None, corrections: Path, host: 
     from audiotag.serving.corrections import Corrections
     from audiotag.serving.served import Served
     from audiotag.serving.similar import collect
+    from audiotag.serving.surprise import open_language_model
     from audiotag.serving.uploads import Uploads
 
     models: dict[str, Served] = {}
-    for scorer in scorers:
+    for scorer in contents.scorers:
         if scorer.name in models:
             raise AudiotagError(f"models are told apart by their names, two are named {scorer.name!r}: rename one")
         models[scorer.name] = Served(scorer, limits)
         _ = models[scorer.name].step  # the network of steps is made before anybody asks
-    table, local = Corrections(corrections), is_loopback(host)
+    table, local = Corrections(contents.corrections), is_loopback(host)
+    language_model = None if contents.surprise is None else open_language_model(contents.surprise)
     with ExitStack() as stack:
         opened = stack.enter_context(listening(host, port))
-        collection = None if data is None else collect(data, next(iter(models.values())))
+        collection = None if contents.data is None else collect(contents.data, next(iter(models.values())))
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="audiotag-"))
-        service = Service(models, Uploads(Path(folder), limits), table, collection, limits)
+        service = Service(models, Uploads(Path(folder), limits), table, collection, language_model, limits)
 
         class Server(uvicorn.Server):
             interrupted = False
@@ -101,7 +119,8 @@ def serve(scorers: Sequence[Scorer], data: str | None, corrections: Path, host: 
         # After an orderly end uvicorn raises the signal again, which would leave the folder behind.
         before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
         name = f"[{host}]" if ":" in host else host
-        progress.say(f"http://{name}:{opened.getsockname()[1]} shows {', '.join(models)}; Ctrl-C ends it")
+        shown = ", ".join(models) + (f" and surprise by {language_model.name}" if language_model else "")
+        progress.say(f"http://{name}:{opened.getsockname()[1]} shows {shown}; Ctrl-C ends it")
         if not local:
             progress.say(f"{host} is open to the network: whoever reaches it may send sounds and correct labels")
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Query, Request
 
@@ -17,6 +17,9 @@ from audiotag.serving.served import Served
 from audiotag.serving.similar import Collection
 from audiotag.serving.uploads import ID, Sound, Uploads, measure
 from audiotag.serving.work import RETRY_AFTER, Stop, Work
+
+if TYPE_CHECKING:
+    from audiotag.tokens import LanguageModel
 
 ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": answers.Error, "description": reason}
@@ -36,7 +39,9 @@ BODY = {
     "description": "The bytes of a sound file; nothing where `sound` names one that was sent.",
     "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
 }
-"""Of every POST about a recording."""
+
+ABOUT_SOUND: dict[str, Any] = {"responses": ERRORS, "openapi_extra": {"requestBody": BODY}}
+"""Of the description of every POST about a recording."""
 
 
 @dataclass
@@ -48,6 +53,7 @@ class Service:
         uploads: recordings that were sent.
         corrections: of them.
         collection: the clips that are searched; None: there are none.
+        language_model: that measures surprise; None: there is none.
         limits: of requests.
     """
 
@@ -55,6 +61,7 @@ class Service:
     uploads: Uploads
     corrections: Corrections
     collection: Collection | None
+    language_model: LanguageModel | None
     limits: Limits
     work: Work = field(init=False)
 

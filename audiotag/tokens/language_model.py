@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,13 +25,16 @@ if TYPE_CHECKING:
 _BATCH = 32
 
 
-def bits_of(network: keras.Model, tokens: np.ndarray, batch_size: int = _BATCH) -> np.ndarray:
+def bits_of(
+    network: keras.Model, tokens: np.ndarray, batch_size: int = _BATCH, check: Callable[[], object] = lambda: None
+) -> np.ndarray:
     """How many bits a network needs for every token, given those before it in its row: -log2 of its probability.
 
     Args:
         network: tokens (batch, steps) to logits of the next (batch, steps, classes).
         tokens: (rows, steps) int.
         batch_size: rows at a time.
+        check: called before each batch; what it raises ends the work.
 
     Returns:
         (rows, steps) float64, in bits.
@@ -40,6 +44,7 @@ def bits_of(network: keras.Model, tokens: np.ndarray, batch_size: int = _BATCH) 
     run = of_size(network.predict_on_batch, min(batch_size, len(tokens)))
 
     def bits(rows: np.ndarray, before: np.ndarray) -> np.ndarray:
+        check()
         logits = run(before).astype(np.float64)
         logits -= logits.max(axis=-1, keepdims=True)
         chosen = np.take_along_axis(logits, rows[..., None], axis=-1)[..., 0]
@@ -92,6 +97,11 @@ class LanguageModel:
     network: keras.Model
     tokenizer: Tokenizer
 
+    @property
+    def name(self) -> str:
+        """The name of its folder."""
+        return self.run.resolve().name
+
     @cached_property
     def vectors(self) -> StepVectors:
         """What makes the tokenizer's vectors."""
@@ -133,7 +143,7 @@ class LanguageModel:
         """A recording as the front end hears it, (samples,) float32."""
         return audio.read(source, self.tokenizer.clip_format.front_end.sample_rate)
 
-    def tokens_of(self, waveform: np.ndarray) -> np.ndarray:
+    def tokens_of(self, waveform: np.ndarray, check: Callable[[], object] = lambda: None) -> np.ndarray:
         """The tokens of a sound of any length, (tokens,) int32.
 
         It is cut into clips as long as those of the training, so that every token is made as theirs were; what fills
@@ -141,6 +151,7 @@ class LanguageModel:
 
         Args:
             waveform: (samples,) float32, at the front end's rate.
+            check: called before each clip; what it raises ends the work.
 
         Raises:
             AudioError: NaN or infinite samples, or a sound shorter than a token.
@@ -151,6 +162,7 @@ class LanguageModel:
         whole = self.context * self.samples_a_token
         parts = []
         for start in range(0, len(waveform), whole):
+            check()
             clip = waveform[start : start + clip_format.samples]
             least = max(front_end.minimum_samples, self.samples_a_token)
             spectrogram = log_mel(clip, front_end)[None, ..., None] if len(clip) >= least else None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,9 @@ from audiotag.tokens.language_model import LanguageModel, bits_of
 
 SMOOTHED = 1.0
 """Seconds that the smoothed curve is the mean of."""
+
+MOMENTS = 5
+"""At most, that are told of a recording."""
 
 COLUMNS = ("start", "end", "token", "bits", "smoothed")
 
@@ -42,13 +47,28 @@ class Surprise:
 
     @property
     def peak(self) -> int:
-        """The token at which the smoothed curve is highest; see `peaks`."""
-        return int(peaks(self.smoothed[None], round(SMOOTHED / self.distance))[0])
+        """The token at which the smoothed curve is highest: the first of `moments`."""
+        return self.moments[0]
 
     @property
     def highest(self) -> float:
         """When that is: the middle of the token, seconds."""
         return (self.peak + 0.5) * self.distance
+
+    @cached_property
+    def moments(self) -> list[int]:
+        """The tokens at which the smoothed curve has its highest tops: at most `MOMENTS`, the highest first.
+
+        They are at least a second apart, and none is in the first second, where there is more; see `peaks`.
+        """
+        from scipy.signal import find_peaks
+
+        first = _beginning(len(self.smoothed), round(SMOOTHED / self.distance))
+        # The mean of a second is as high wherever one surprise is in it: the middle is its top, where rounding decides.
+        curve = self.smoothed[first:].round(3)
+        bounded = np.pad(curve, 1, constant_values=-np.inf)  # the ends may be tops too
+        tops = find_peaks(bounded, distance=SMOOTHED / self.distance)[0] - 1
+        return (first + tops[np.argsort(-curve[tops], kind="stable")][:MOMENTS]).tolist()
 
     def table(self) -> pandas.DataFrame:
         """A row a token, see `COLUMNS`."""
@@ -58,7 +78,9 @@ class Surprise:
         )
 
 
-def surprise(model: LanguageModel, source: audio.Source | np.ndarray) -> Surprise:
+def surprise(
+    model: LanguageModel, source: audio.Source | np.ndarray, check: Callable[[], object] = lambda: None
+) -> Surprise:
     """How surprising every moment of a recording is.
 
     A token sees up to as many before it as the clips of the training have, half as many at least once that many are
@@ -67,22 +89,22 @@ def surprise(model: LanguageModel, source: audio.Source | np.ndarray) -> Surpris
     Args:
         model: the language model.
         source: sound file, `audio.Recording`, or waveform (samples,) float32 at the front end's rate.
+        check: called before each clip and each batch; what it raises ends the work.
 
     Raises:
         AudioError: what cannot be read, is not finite, or is shorter than a token.
     """
     waveform = model.waveform(source) if isinstance(source, audio.Source) else source
-    tokens = model.tokens_of(waveform)
-    return of_tokens(model, tokens)
+    return of_tokens(model, model.tokens_of(waveform, check), check)
 
 
-def of_tokens(model: LanguageModel, tokens: np.ndarray) -> Surprise:
-    """The surprise of a sequence of tokens of any length, (tokens,) int."""
+def of_tokens(model: LanguageModel, tokens: np.ndarray, check: Callable[[], object] = lambda: None) -> Surprise:
+    """The surprise of a sequence of tokens of any length, (tokens,) int; `check` as of `bits_of`."""
     length = min(model.context, len(tokens))
     starts = audio.windows(len(tokens), length, max(length // 2, 1))
     if starts[-1] + length < len(tokens):  # a short rest that windows of sound leave out
         starts.append(len(tokens) - length)
-    of_windows = bits_of(model.network, np.stack([tokens[start : start + length] for start in starts]))
+    of_windows = bits_of(model.network, np.stack([tokens[start : start + length] for start in starts]), check=check)
     bits = np.empty(len(tokens))
     for start, of_window in reversed(list(zip(starts, of_windows, strict=True))):
         bits[start : start + length] = of_window  # the earliest window knows most of the past
@@ -94,8 +116,12 @@ def peaks(smoothed: np.ndarray, width: int) -> np.ndarray:
 
     The first `width` tokens are left out where there are others: a beginning surprises whatever it is.
     """
-    first = width if smoothed.shape[1] > width else 0
+    first = _beginning(smoothed.shape[1], width)
     return first + smoothed[:, first:].argmax(axis=1)
+
+
+def _beginning(tokens: int, width: int) -> int:
+    return width if tokens > width else 0
 
 
 def smooth(values: np.ndarray, width: int) -> np.ndarray:

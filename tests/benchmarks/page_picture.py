@@ -1,6 +1,7 @@
 """The picture of the page in the documentation, docs/page.png: a real recording, shown by a real browser.
 
-    python tests/benchmarks/page_picture.py SOUND [--data data/esc10] [--model mn04_as] [--out docs/page.png]
+    python tests/benchmarks/page_picture.py SOUND [--data data/esc10] [--model mn04_as] [--surprise runs/esc10-tokens]
+        [--out docs/page.png]
 
 Needs Chromium and playwright.
 """
@@ -25,10 +26,12 @@ def main() -> None:
     parser.add_argument("sound", type=Path)
     parser.add_argument("--data", type=Path)
     parser.add_argument("--model", default="mn04_as")
+    parser.add_argument("--surprise", type=Path)
     parser.add_argument("--out", type=Path, default=Path("docs/page.png"))
     options = parser.parse_args()
     data = [str(options.data.absolute())] if options.data else []
-    command = [sys.executable, "-m", "audiotag", "serve", *data, "--model", options.model, "--port", "0"]
+    surprise = ["--surprise", str(options.surprise.absolute())] if options.surprise else []
+    command = [sys.executable, "-m", "audiotag", "serve", *data, "--model", options.model, *surprise, "--port", "0"]
     with tempfile.TemporaryDirectory() as folder:
         server = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True)
         try:
@@ -50,6 +53,8 @@ def picture(address: str, sound: Path) -> bytes:
         tab.set_input_files("#file", sound)
         tab.wait_for_selector("#events li", timeout=60_000)
         tab.get_by_label("Place in the recording").press("PageUp")
+        if tab.is_visible("#surprise"):
+            tab.wait_for_selector("#moments li", timeout=60_000)
         if tab.is_visible("#similar"):
             seconds = float(tab.locator("#waveform").get_attribute("aria-valuemax"))
             tab.locator("#from").fill(f"{0.76 * seconds:.2f}")

@@ -24,6 +24,13 @@ def tone(name: str, seconds: float = 1.0) -> np.ndarray:
     return (noise + (0.3 * np.sin(2 * np.pi * PITCHES[name] * time) if name else 0)).astype(np.float32)
 
 
+def faded(name: str, seconds: float = 1.0) -> np.ndarray:
+    """A tone that fades in and out: a click sounds like everything."""
+    waveform = tone(name, seconds)
+    fade = np.minimum(np.arange(len(waveform)) / 400, 1)
+    return (waveform * fade * fade[::-1]).astype(np.float32)
+
+
 def wav(waveform: np.ndarray, rate: int = RATE, **about: Any) -> bytes:
     file = io.BytesIO()
     soundfile.write(file, waveform, rate, **({"format": "WAV", "subtype": "FLOAT"} | about))
@@ -32,9 +39,14 @@ def wav(waveform: np.ndarray, rate: int = RATE, **about: Any) -> bytes:
 
 @pytest.fixture(scope="session")
 def melody() -> np.ndarray:
-    """A second of silence, of "low", and of "high", which fade in and out: a click sounds like everything."""
-    fade = np.minimum(np.arange(RATE) / 400, 1)
-    return np.concatenate([tone(""), *(tone(name) * fade * fade[::-1] for name in ("low", "high"))]).astype(np.float32)
+    """A second of silence, of "low", and of "high"."""
+    return np.concatenate([tone(""), faded("low"), faded("high")])
+
+
+@pytest.fixture(scope="session")
+def two_changes() -> np.ndarray:
+    """24 tokens of silence, 32 of "low" and 16 of "high", of 75 ms each."""
+    return np.concatenate([tone("", 1.8), faded("low", 2.4), faded("high", 1.2)])
 
 
 @pytest.fixture(scope="session")
@@ -84,12 +96,12 @@ def make_service(scorer: Any) -> Callable[..., Any]:
     from audiotag.serving.service import Service
     from audiotag.serving.uploads import Uploads
 
-    def make(folder: Path, *models: Any, collection: Any = None, **limits: Any) -> Service:
+    def make(folder: Path, *models: Any, collection: Any = None, language_model: Any = None, **limits: Any) -> Service:
         bounds = Limits(**limits)
         (folder / "uploads").mkdir()
         models = {each.name: Served(each, bounds) for each in models or (scorer,)}
         corrections = Corrections(folder / "corrections")
-        return Service(models, Uploads(folder / "uploads", bounds), corrections, collection, bounds)
+        return Service(models, Uploads(folder / "uploads", bounds), corrections, collection, language_model, bounds)
 
     return make
 
@@ -103,3 +115,30 @@ def client(make_service: Callable[..., Any], tmp_path: Path, collection: Any) ->
 
     service = make_service(tmp_path, collection=collection, megabytes=1.0, minutes=0.1, windows=50)
     return TestClient(application(service), base_url="http://localhost", raise_server_exceptions=False)
+
+
+@pytest.fixture(scope="session")
+def language_model(melody: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """One of the melody's three sounds, by hand: 0.94 that one goes on, 0.03 of each other; all alike at first."""
+    from audiotag import models, run_folder, tokens
+    from audiotag.clip_format import ClipFormat
+    from audiotag.frontend import log_mel
+    from audiotag.labels import Labels
+    from audiotag.tokens.tokenizer import learn
+    from audiotag.tokens.vectors import StepVectors
+
+    made = StepVectors(FRONT_END, 12.5)
+    vectors = made(log_mel(melody, FRONT_END)[None, ..., None])[0]
+    tokenizer = learn(vectors, 3, 0, made, ClipFormat(Labels(("any",)), FRONT_END, "multiclass", 1.2))
+    network = models.build("decoder", classes=3, width=8, depth=1, heads=2)
+    for layer in network.layers:  # what comes before the last token changes nothing
+        if layer.name.endswith("_output"):
+            layer.set_weights([np.zeros_like(each) for each in layer.get_weights()])
+    network.get_layer("embedding").set_weights([np.eye(4, 8)])
+    follows = np.zeros((8, 3))
+    follows[:3] = np.log(0.03) + np.log(0.94 / 0.03) * np.eye(3)
+    network.get_layer("logits").set_weights([follows / np.sqrt(8), np.zeros(3)])  # a normalised step has length √8
+    run = tmp_path_factory.mktemp("runs") / "sounds"
+    models.save(network, run / run_folder.STUDENT, models.ModelCard("sounds", tokenizer.clip_format))
+    tokenizer.write(run / run_folder.TOKENIZER)
+    return tokens.open_model(run)

@@ -6,7 +6,8 @@ import csv
 import os
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 from audiotag import records
+from audiotag.tokens.surprise import surprise
 from tests.serving.conftest import HOSTILE, wav
 from tests.small_data import RATE
 
@@ -36,23 +38,47 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
-@pytest.fixture(scope="module")
-def address(make_service, collection, tmp_path_factory) -> Iterator[tuple[str, Path]]:
-    """A server of this process, and the folder of its corrections."""
+@contextmanager
+def listening(service: Any) -> Iterator[str]:
+    """The address of a server of this process."""
     import uvicorn
 
+    from audiotag.serving import server as serving
     from audiotag.serving.app import application
-    from audiotag.serving.server import listening
 
-    folder = tmp_path_factory.mktemp("page")
-    service = make_service(folder, collection=collection, megabytes=1.0)
-    with listening("127.0.0.1", 0) as opened:
-        server = uvicorn.Server(uvicorn.Config(application(service), log_level="critical"))
+    with serving.listening("127.0.0.1", 0) as opened:
+        server = uvicorn.Server(uvicorn.Config(application(service), log_level="critical", timeout_graceful_shutdown=1))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [opened]})
         thread.start()
-        yield f"http://127.0.0.1:{opened.getsockname()[1]}", folder / "corrections"
-        server.should_exit = True
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{opened.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+@pytest.fixture(scope="module")
+def address(make_service, collection, tmp_path_factory) -> Iterator[tuple[str, Path]]:
+    """Of a server, and the folder of its corrections."""
+    folder = tmp_path_factory.mktemp("page")
+    with listening(make_service(folder, collection=collection, megabytes=1.0)) as found:
+        yield found, folder / "corrections"
+
+
+# How many points of each colour the columns of the picture of surprise have: (colours, columns).
+COLOURS = """(wanted) => {
+  const canvas = document.querySelector("#surprise canvas"), { width, height } = canvas;
+  const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+  return wanted.map((colour) => {
+    const parts = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
+    const counts = Array(width).fill(0);
+    for (let at = 0; at < data.length; at += 4) {
+      const isNear = parts.every((part, place) => Math.abs(data[at + place] - part) < 30);
+      if (data[at + 3] > 100 && isNear) counts[(at / 4) % width] += 1;
+    }
+    return counts;
+  });
+}"""
 
 
 class Visit:
@@ -104,6 +130,7 @@ def test_a_file_is_shown_heard_searched_for_and_corrected(visit, address, melody
     names = tab.locator("#tracks .name span:first-child").all_inner_texts()
     assert set(names[:2]) == {"low", "high"} and HOSTILE in names
     assert tab.evaluate("window.hurt === undefined")
+    assert "urprising" not in tab.inner_text("body") and tab.get_by_role("slider", name="Surprise").count() == 0
     events = visit.events()
     assert len(events) == 2 and "low" in events[0] and "high" in events[1]
 
@@ -223,3 +250,65 @@ def test_everything_can_be_done_by_keys_and_has_a_name(visit, melody) -> None:
         reached.append(visit.tab.evaluate("document.activeElement.id || document.activeElement.ariaLabel"))
         visit.tab.keyboard.press("Tab")
     assert {"play", "waveform", "Threshold of low", "class", "from", "to", "similar"} <= set(reached)
+
+
+def test_surprise_is_a_track_whose_peak_is_marked_and_moments_are_played(
+    chromium, make_service, language_model, two_changes, tmp_path, monkeypatch
+) -> None:
+    begun, pause = threading.Event(), threading.Event()
+
+    def endless(model: Any, source: Any, check: Callable[[], object]) -> None:
+        begun.set()
+        while True:
+            check()
+            pause.wait(0.01)
+
+    with listening(make_service(tmp_path, language_model=language_model)) as address:
+        visit = Visit(chromium, address, viewport={"width": 390, "height": 844})
+        tab, lane = visit.tab, visit.tab.get_by_role("slider", name="Surprise, bits a token")
+        visit.drop(wav(two_changes))
+        tab.wait_for_selector("#moments li")
+        found, seconds = surprise(language_model, two_changes), len(two_changes) / RATE
+        assert lane.get_attribute("aria-label") == (
+            f"Surprise, bits a token: each up to {found.bits.max():.1f}; a second's mean up to "
+            f"{found.smoothed[found.peak]:.1f}, at {found.highest:.1f} s"
+        )
+        # The curve is there all along, and the mark where the peak is.
+        columns = np.array(tab.evaluate(COLOURS, ["#0a6c8f", "#a5480a"])) > 0
+        width = columns.shape[1]
+        margin = round(0.5 * found.distance / seconds * width) + 2
+        assert columns.any(axis=0)[margin:-margin].mean() > 0.98
+        assert abs(np.flatnonzero(columns[1]).mean() / width - found.highest / seconds) < 0.01
+
+        box = lane.bounding_box()
+        assert box["width"] > 340 and tab.evaluate("document.documentElement.scrollWidth") == 390
+        assert tab.locator("#tracks").bounding_box()["y"] < box["y"] < tab.locator("#axis").bounding_box()["y"]
+        lane.click(position={"x": box["width"] / 2, "y": 10})
+        tab.wait_for_function("() => document.querySelector('#audio').currentTime > 2.75")
+        assert tab.evaluate("document.querySelector('#audio').currentTime") < 4
+        tab.get_by_role("button", name="Pause").click()
+        lane.press("Home")
+        lane.press("ArrowRight")
+        tab.wait_for_function("() => document.querySelector('#time').textContent === '1.0 s'")
+        assert lane.get_attribute("aria-valuetext") == "1.0 of 5.4 seconds"
+
+        moments = tab.locator("#moments").get_by_role("button")
+        times = [(token + 0.5) * found.distance for token in found.moments]
+        assert [text.split()[0] for text in moments.all_inner_texts()] == [f"{time:.1f}" for time in times]
+        moments.nth(len(times) - 1).press("Enter")
+        tab.wait_for_function("from => document.querySelector('#audio').currentTime > from", arg=times[-1] - 0.5)
+        assert tab.evaluate("document.querySelector('#audio').currentTime") < times[-1] + 0.5
+        visit.picture("surprise-phone")
+
+        # What is not measured yet is left where another recording comes; one too short for a token is shown without.
+        with monkeypatch.context() as patch:
+            patch.setattr("audiotag.tokens.surprise.surprise", endless)
+            visit.drop(wav(two_changes), "endless.wav")
+            tab.wait_for_function("() => document.querySelector('#bits').textContent === 'measuring …'")
+            assert tab.locator("#moments").is_hidden() and not np.any(tab.evaluate(COLOURS, ["#0a6c8f", "#a5480a"]))
+            assert begun.wait(30)
+        visit.drop(wav(two_changes[:300]), "short.wav")  # which is not shown before the one thread is free
+        tab.wait_for_function("() => document.querySelector('#bits').textContent.startsWith('a token is 0.075 s')")
+        assert tab.locator("#moments").is_hidden() and not np.any(tab.evaluate(COLOURS, ["#0a6c8f", "#a5480a"]))
+        assert [error for error in visit.errors if "422" not in error] == visit.elsewhere == []
+        tab.close()

@@ -15,12 +15,15 @@ HEADERS = {"host": "localhost"}
 
 
 @pytest.fixture(scope="module")
-def described(make_service: Callable[..., Any], collection: Any, tmp_path_factory: Any) -> Iterator[Any]:
+def described(
+    make_service: Callable[..., Any], collection: Any, language_model: Any, tmp_path_factory: Any
+) -> Iterator[Any]:
     from fastapi.testclient import TestClient
 
     from audiotag.serving.app import application
 
-    service = make_service(tmp_path_factory.mktemp("schema"), collection=collection, megabytes=1.0)
+    contents = {"collection": collection, "language_model": language_model}
+    service = make_service(tmp_path_factory.mktemp("schema"), **contents, megabytes=1.0)
     app = application(service)
     sent = TestClient(app, base_url="http://localhost").post("/tag", content=wav(tone("low"))).json()["sound"]
     yield schemathesis.openapi.from_asgi("/openapi.json", app, headers=HEADERS), sent

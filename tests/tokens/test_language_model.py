@@ -16,7 +16,7 @@ from audiotag.tokens.continuing import continue_sound
 from audiotag.tokens.language_model import bits_of
 from audiotag.tokens.retrieval import Piece, Store, joined
 from audiotag.tokens.sampling import Sampling, continued, probabilities
-from audiotag.tokens.surprise import of_tokens, smooth, surprise
+from audiotag.tokens.surprise import Surprise, of_tokens, smooth, surprise
 from tests.tokens.conftest import RATE, STEP, melody, sound
 
 
@@ -70,6 +70,22 @@ def test_a_token_takes_its_bits_from_the_window_that_knows_most_of_its_past(lang
 def test_the_mean_around_a_place_is_of_fewer_at_the_ends():
     np.testing.assert_allclose(smooth(np.array([0.0, 3, 6, 0, 6]), 3), [1.5, 3, 3, 4, 3])
     np.testing.assert_allclose(smooth(np.array([4.0]), 12), [4])
+
+
+def test_moments_are_the_highest_tops_a_second_apart():
+    curve = np.random.default_rng(6).permutation(200).astype(float)
+    chosen: list[int] = []
+    for token in np.argsort(-curve):
+        is_top = token >= 12 and curve[max(token - 1, 12) : token + 2].max() == curve[token]  # after the first second
+        if is_top and all(abs(token - each) * 0.08 >= 1 for each in chosen):
+            chosen.append(int(token))
+    assert Surprise(0.08, np.zeros(200, int), curve, curve).moments == chosen[:5]
+    for length in (1, 12, 13):  # the ends are tops too
+        rising = np.arange(length, dtype=float)
+        assert Surprise(0.08, np.zeros(length, int), rising, rising).moments == [length - 1]
+    spike = 4.0 * (np.arange(60) == 31)  # as the mean of a second, it is as high for half a second around
+    found = Surprise(0.08, np.zeros(60, int), spike, smooth(spike + np.random.default_rng(1).normal(0, 1e-7, 60), 13))
+    assert found.moments[0] == found.peak == 31 and abs(found.highest - 31.5 * 0.08) < 1e-9
 
 
 def test_top_p_draws_from_the_fewest_that_have_the_probability():

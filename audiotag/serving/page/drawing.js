@@ -84,6 +84,32 @@ export function track(lane, { times, scores, threshold, events, seconds, place }
   pen.stroke();
 }
 
+// Of more values than a function takes.
+export const most = (values) => values.reduce((one, other) => Math.max(one, other));
+
+// How surprising each moment is: bits, faint, their mean over a second, and its highest tops, of which one is the peak.
+export function curve(lane, measured) {
+  const [pen, width, height] = sheet(lane);
+  if (!measured) return;
+  const { starts, ends, bits, smoothed, moments, seconds } = measured;
+  const high = Math.max(most(bits), 1e-9);
+  const x = (time) => time / seconds * width, y = (value) => height - 6 - value / high * (height - 12);
+  const line = (values, name, thickness, alpha) => {
+    [pen.strokeStyle, pen.lineWidth, pen.globalAlpha, pen.lineJoin] = [ink(name), thickness, alpha, "round"];
+    pen.beginPath();
+    values.forEach((value, token) => pen.lineTo(x((starts[token] + ends[token]) / 2), y(value)));
+    pen.stroke();
+  };
+  line(bits, "--soft", 1, 0.45);
+  line(smoothed, "--accent", 2, 1);
+  moments.forEach((moment, place) => {
+    pen.fillStyle = ink(place ? "--accent" : "--warn");
+    pen.beginPath();
+    pen.arc(x(moment.time), y(moment.bits), place ? 3.5 : 5, 0, 2 * Math.PI);
+    pen.fill();
+  });
+}
+
 export function axis(lane, seconds) {
   const [pen, width, height] = sheet(lane);
   const steps = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600];

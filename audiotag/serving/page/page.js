@@ -1,12 +1,13 @@
 // The page: a recording is sent, drawn, played, searched for and corrected.
 
 import * as drawing from "./drawing.js";
+import { $, choice, element } from "./elements.js";
 import * as player from "./player.js";
 import { Recorder } from "./recorder.js";
 import { ask, post } from "./server.js";
+import * as surprise from "./surprise.js";
 
 const SHOWN = 6; // classes at first
-const $ = (id) => document.getElementById(id);
 let served, model, sound, picture, tracks, times, span = null, recorder = null, requests = 0;
 
 function say(text, isError = false) {
@@ -27,6 +28,7 @@ const attempt = (work) => async (...values) => {
 const show = attempt(async (file, name) => {
   const request = ++requests;
   player.pause();
+  surprise.stop();
   if (file.size > 1e6 * served.megabytes) {
     throw new Error(`${name} has ${(file.size / 1e6).toFixed(1)} MB, at most ${served.megabytes} are taken.`);
   }
@@ -52,7 +54,7 @@ const show = attempt(async (file, name) => {
   choose(null);
   draw();
   say("");
-  await showCorrections();
+  await Promise.all([showCorrections(), served.surprise && surprise.measure(sound.id)]);
 });
 
 // Scores over time: of steps where the model keeps time, else of windows that overlap.
@@ -132,15 +134,11 @@ function showEvents() {
   const events = tracks.flatMap(eventsOf).sort((one, other) => one.onset - other.onset || other.score - one.score);
   $("count").textContent = `(${events.length})`;
   $("events").replaceChildren(...events.map((event) => {
-    const button = element("button"), dot = element("span", "", "dot");
+    const dot = element("span", "", "dot");
     dot.style.setProperty("--colour", drawing.colour(event.place));
-    button.type = "button";
     const when = element("span", `${drawing.clock(event.onset).replace(" s", "")} – ${drawing.clock(event.offset)}`, "soft");
-    button.append(dot, when, element("span", event.label), element("span", event.score.toFixed(2), "soft"));
-    button.onclick = () => player.playFrom(event.onset);
-    const item = element("li");
-    item.append(button);
-    return item;
+    const parts = [dot, when, element("span", event.label), element("span", event.score.toFixed(2), "soft")];
+    return choice(parts, () => player.playFrom(event.onset));
   }));
 }
 
@@ -151,12 +149,14 @@ function draw() {
   drawing.axis($("axis"), sound.seconds);
   tracks.forEach(drawTrack);
   showEvents();
+  if (served.surprise) surprise.draw();
 }
 
 // ---- a span, labels and their table
 
 player.listen($("waveform"), choose);
 player.listen($("log-mel"), choose);
+player.listen($("surprise"), choose);
 
 function choose(chosen) {
   span = chosen;
@@ -249,14 +249,11 @@ $("similar").onclick = attempt(async () => {
   try {
     const found = await post("similar", { sound: sound.id, top: 8, ...part });
     $("clips").replaceChildren(...found.clips.map((each) => {
-      const button = element("button"), text = element("span");
+      const text = element("span");
       text.append(element("span", each.labels.join(", ") || "no label"), " ", element("span", each.clip_id, "soft small"));
-      button.type = "button";
-      button.setAttribute("aria-label", `Play ${each.clip_id}: ${each.labels.join(", ")}`);
-      button.append(element("span", each.similarity.toFixed(2), "soft"), text);
-      button.onclick = attempt(() => player.playClip(each.number));
-      const item = element("li");
-      item.append(button);
+      const parts = [element("span", each.similarity.toFixed(2), "soft"), text];
+      const item = choice(parts, attempt(() => player.playClip(each.number)));
+      item.firstChild.setAttribute("aria-label", `Play ${each.clip_id}: ${each.labels.join(", ")}`);
       return item;
     }));
   } finally {
@@ -266,12 +263,6 @@ $("similar").onclick = attempt(async () => {
 
 // ---- what comes in
 
-function element(kind, text = "", name = "") {
-  const made = document.createElement(kind);
-  made.textContent = text;
-  if (name) made.className = name;
-  return made;
-}
 const round = (value) => Number(value.toPrecision(3));
 
 $("file").onchange = () => {
@@ -322,6 +313,7 @@ attempt(async () => {
   $("model").onchange = () => use(served.models[$("model").selectedIndex]);
   $("bounds").textContent = `Up to ${served.minutes} minutes and ${served.megabytes} MB. Sounds go to this server alone.`;
   $("search").hidden = !served.clips;
+  $("surprising").hidden = !served.surprise;
   $("data").textContent = `${served.clips} clips of ${served.data}`;
   use(served.models[0]);
 })();

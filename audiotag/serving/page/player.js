@@ -5,7 +5,7 @@ import { ask } from "./server.js";
 
 const audio = document.getElementById("audio"), clip = document.getElementById("clip");
 const button = document.getElementById("play"), time = document.getElementById("time");
-const slider = document.getElementById("waveform");
+const sliders = document.querySelectorAll("[role=slider]"); // the pictures that keys reach
 let sound = null, isDecoded = false, fail = () => {};
 
 function replace(player, content) {
@@ -17,7 +17,7 @@ function replace(player, content) {
 export function load(loaded, failed) {
   [sound, isDecoded, fail] = [loaded, false, failed];
   replace(audio, sound.file);
-  slider.setAttribute("aria-valuemax", sound.seconds.toFixed(1));
+  for (const slider of sliders) slider.setAttribute("aria-valuemax", sound.seconds.toFixed(1));
   follow();
 }
 
@@ -58,15 +58,17 @@ function follow() {
   const at = audio.currentTime;
   document.body.style.setProperty("--at", Math.min(at / sound.seconds, 1));
   time.textContent = clock(at);
-  slider.setAttribute("aria-valuenow", at.toFixed(1));
-  slider.setAttribute("aria-valuetext", `${at.toFixed(1)} of ${sound.seconds.toFixed(1)} seconds`);
+  for (const slider of sliders) {
+    slider.setAttribute("aria-valuenow", at.toFixed(1));
+    slider.setAttribute("aria-valuetext", `${at.toFixed(1)} of ${sound.seconds.toFixed(1)} seconds`);
+  }
   button.textContent = audio.paused ? "Play" : "Pause";
   if (!audio.paused) requestAnimationFrame(follow);
 }
 for (const name of ["play", "pause", "seeked", "ended"]) audio.addEventListener(name, () => sound && follow());
 button.onclick = () => (audio.paused ? play() : audio.pause());
 
-slider.onkeydown = (event) => {
+function press(event) {
   const steps = { ArrowLeft: -1, ArrowRight: 1, PageDown: -10, PageUp: 10, Home: -Infinity, End: Infinity };
   if (event.key in steps) {
     audio.currentTime = Math.min(Math.max(audio.currentTime + steps[event.key], 0), sound.seconds);
@@ -76,7 +78,8 @@ slider.onkeydown = (event) => {
     return;
   }
   event.preventDefault();
-};
+}
+for (const slider of sliders) slider.onkeydown = press;
 
 // On a picture a click plays from there, a drag chooses a span: `choose([start, end])`.
 export function listen(lane, choose) {
