@@ -27,8 +27,11 @@ SHARED = Path(os.environ.get("AUDIOTAG_TEST_DATA", ROOT.parent / "shared"))
 SHORTER = {
     "recipe esc10_distill": "--folds 1 --variants 0 --epochs 1 --teacher-epochs 1",
     "train ": "--epochs 1",
-    "sweep ": "--epochs 1 --trials 2",
+    "train quickstart/data ": "--epoch-steps 4",
+    "sweep ": "--epochs 1 --epoch-steps 4 --trials 2",
 }
+# Without optimisation XLA compiles in a third of the time, which on JAX is most of a short training's.
+OTHER_BACKENDS = {"XLA_FLAGS": "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"}
 NEEDS_SHARED = ("mn04", "audioset", "esc10", "runs/mine", "data/mine", "runs runs", "summary results", "cut results")
 NEEDS_SHARED += ("picked.csv", "sounds.npz")
 
@@ -149,7 +152,7 @@ def run(kind: str, command: str) -> int:
             return cli.run(app, words[1:])
         except SystemExit as end:  # a recipe is a program of its own
             return end.code or 0
-    return subprocess.run(command, shell=True).returncode
+    return subprocess.run(command, shell=True, env=os.environ | OTHER_BACKENDS).returncode
 
 
 def serves(command: list[str]) -> int:

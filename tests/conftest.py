@@ -72,6 +72,17 @@ def eager() -> Iterator[None]:
     tf.config.run_functions_eagerly(False)
 
 
+@pytest.fixture
+def few_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """MN and DyMN end after block 7: blocks of every activation, with and without gates, are among them.
+
+    For what a head, a layer or a file does, which more blocks after them would only make dearer.
+    """
+    from audiotag.models import mn
+
+    monkeypatch.setattr(mn, "BLOCKS", mn.BLOCKS[:7])
+
+
 @pytest.fixture(scope="module")
 def blank_pictures() -> Iterator[None]:
     """Whatever is drawn for TensorBoard is one small square: drawing is most of an evaluation's time."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -9,20 +11,11 @@ import pytest
 
 # What builds networks or starts processes comes first, so that no worker is left alone with it at the end.
 FIRST = (
-    *("models", "training", "scorers", "distill", "test_hear.py", "cli", "evaluation", "tensorboard"),
+    *("models", "training", "scorers", "distill", "test_hear.py", "cli", "tokens", "evaluation", "tensorboard"),
     *("tagging", "report", "records", "frontend"),
 )
-# Files that share a kept process: in several workers, each would start its own.
-TOGETHER = {
-    "on other backends": (
-        *("models/test_backends.py", "models/test_fmn.py", "models/test_embedding.py", "training/test_layerwise.py"),
-        *("test_hear.py",),
-        *("tensorboard/test_callback.py", "tagging/test_tagger.py", "tagging/test_calibration.py"),
-        *("frontend/test_layer.py", "augment/batches/test_backends.py"),
-        *("training/test_fused.py", "training/test_trainee.py"),
-    ),
-    "where audiotag is not installed": ("models/test_mn.py", "models/test_panns.py", "training/test_fitting.py"),
-}
+# Folders whose fixtures train something, which each worker would train for itself.
+TOGETHER = ("cli", "tokens")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -36,14 +29,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=place)
 
 
+def scope(file: Path) -> str | None:
+    """What a file of tests shares with others that one worker is to test; None for a file alone.
+
+    In several workers each would start a process of its own: a kept one is started once for all that ask for it.
+    """
+    if re.search(r"\bkept_process\(", file.read_text(encoding="utf-8")):
+        return "kept processes"
+    folder = file.relative_to(Path(__file__).parent).parts[0]
+    return folder if folder in TOGETHER else None
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """A file is tested by one worker, and so are files that share a process."""
+    """A file is tested by one worker, and so are files that share what is dear to make."""
     from xdist.scheduler import LoadFileScheduling
+
+    scope_of = cache(scope)
 
     class ByFile(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = super()._split_scope(nodeid)
-            return next((name for name, files in TOGETHER.items() if file.endswith(files)), file)
+            return scope_of(config.rootpath / file) or file
 
     return ByFile(config, log)

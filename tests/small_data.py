@@ -16,6 +16,7 @@ from audiotag import audio, records
 from audiotag.frontend import LogMelConfig, preset
 from audiotag.labels import Labels, join_cell
 from audiotag.records import Clip, Data, Declaration
+from tests.in_process import ThisProcess
 
 RATE = 8000
 FRONT_END = LogMelConfig(name="small", sample_rate=RATE, window=200, hop=200, fft=256, mels=16, fmax=4000.0)
@@ -126,7 +127,7 @@ def declared(sounds: Path) -> Declaration:
 
 
 def build(sounds: Path, out: Path, task: str = "multiclass", **options: object) -> Data:
-    records.build(declaration(sounds, task), out, front_end=FRONT_END, workers=1, **options)
+    records.build(declaration(sounds, task), out, front_end=FRONT_END, engine=ThisProcess(), **options)
     return records.open(out)
 
 

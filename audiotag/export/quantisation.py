@@ -20,6 +20,7 @@ from audiotag.models.parts import Parts
 
 _LARGEST = 127  # of a weight of 8 bits, as both runtimes take them: -127 … 127, a scale a channel
 _FLOAT = "block1"  # the last part that stays float32
+_AT_ONCE = 8  # clips in memory
 
 
 def prepared(network: keras.Model, log_mel: np.ndarray) -> tuple[keras.Model | None, keras.Model]:
@@ -79,8 +80,12 @@ def _mean_errors(network: keras.Model, log_mel: np.ndarray) -> dict[str, np.ndar
     if not errors:
         return {}
     measure = keras.Model(network.input, errors)
-    means = [measure(clip[None], training=False) for clip in log_mel]
-    return {name: np.mean([each[name] for each in means], axis=0) for name in errors}
+    sums = dict.fromkeys(errors, 0.0)
+    for start in range(0, len(log_mel), _AT_ONCE):
+        clips = log_mel[start : start + _AT_ONCE]
+        for name, mean in measure(clips, training=False).items():
+            sums[name] += len(clips) * np.asarray(mean, np.float64)
+    return {name: total / len(log_mel) for name, total in sums.items()}
 
 
 def _rounded(layer: keras.layers.Layer) -> np.ndarray:

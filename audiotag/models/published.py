@@ -66,6 +66,7 @@ LAYOUTS = {
     "lines_kernel": Layout(lambda s: (s[1], s[0]), _lines),
     "lines_bias": Layout(lambda s: s, _lines),
 }
+_BLOCK = re.compile(r"block(\d+)_")
 _BLOCK_PARTS = ("expand", "depthwise", "squeeze", "project")
 
 
@@ -132,16 +133,26 @@ def entries(
         state_dict = efficientsed.as_fmn(state_dict, model.output_shape[-1], of_means)
     if parts.head == "frames" and names.head:
         state_dict = {name: tensor for name, tensor in state_dict.items() if not name.startswith(names.head)}
-    entries = [entry for path in parts.weights if (entry := _entry(path, parts, names))]
+    inside = _inside_blocks(parts)
+    entries = [entry for path in parts.weights if (entry := _entry(path, parts, inside, names))]
     unused = {name for name in state_dict if re.fullmatch(names.unused, name)}
     means = (entry.name.removesuffix("running_mean") for entry in entries if entry.name.endswith("running_mean"))
     return state_dict, entries, unused | {f"{normalization}num_batches_tracked" for normalization in means}
 
 
-def _entry(path: str, parts: Parts, names: Names) -> Entry | None:
+def _inside_blocks(parts: Parts) -> dict[str, set[str]]:
+    """What the layers with weights of a block are called, by how its names begin: "block3_"."""
+    inside: dict[str, set[str]] = {}
+    for path in parts.weights:
+        if match := _BLOCK.match(path):
+            inside.setdefault(match[0], set()).add(path.split("/")[0].removeprefix(match[0]))
+    return inside
+
+
+def _entry(path: str, parts: Parts, inside: dict[str, set[str]], names: Names) -> Entry | None:
     """Where one of our weights comes from; None for one that is not published."""
     layer, weight = path.split("/")
-    key, places = _places(layer, parts, names)
+    key, places = _places(layer, inside, names)
     name = names.layers.get(f"{key}/{weight}")
     if name is None:
         if key not in names.layers or weight not in names.weights:
@@ -153,14 +164,14 @@ def _entry(path: str, parts: Parts, names: Names) -> Entry | None:
     return Entry(name.format(**places), parts.weights[path], LAYOUTS[layout], path in parts.class_weights)
 
 
-def _places(layer: str, parts: Parts, names: Names) -> tuple[str, dict[str, int]]:
+def _places(layer: str, inside: dict[str, set[str]], names: Names) -> tuple[str, dict[str, int]]:
     """A layer's name with "#" for the number of its stage, and what the braces of published names stand for."""
     if match := re.match(r"(encoder|gru|attention|tcn|hybrid)(\d+)", layer):
         return f"{match[1]}#{layer.removeprefix(match[0])}", {"layer": int(match[2]) - 1}
-    match = re.match(r"block(\d+)_", layer)
+    match = _BLOCK.match(layer)
     if match is None:
         return layer, {}
-    ours = {path.split("/")[0].removeprefix(match[0]) for path in parts.weights if path.startswith(match[0])}
+    ours = inside[match[0]]
     # What a block lacks does not count: the published numbers move up.
     present = [part for part in _BLOCK_PARTS if any(name.startswith(f"{part}_") for name in ours)]
     gates = [dim for dim in "cft" if f"squeeze_{dim}_reduce" in ours]

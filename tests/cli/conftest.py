@@ -15,6 +15,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests.in_process import ThisProcess
+
 CLASSES = ("a, b", 'say "hi"', "left/right", "party 🎉")
 # A transformer of one narrow block: few layers to build, compile and load, and it tells sounds from moment to moment.
 NETWORK = {"width": 16, "depth": 1, "heads": 2, "head": "frames"}
@@ -131,11 +133,25 @@ def built(recordings: Path, tmp_path_factory: pytest.TempPathFactory) -> Callabl
         if options not in finished:
             out = tmp_path_factory.mktemp("built") / "data"
             arguments = ("build", recordings, "--out", out, "--table", "clips.csv", "--seconds", "0.5")
-            assert run(*arguments, "--workers", "1", *options).code == 0
+            with pytest.MonkeyPatch.context() as patch:
+                build_in_this_process(patch)
+                assert run(*arguments, *options).code == 0
             finished[options] = out
         return finished[options]
 
     return build
+
+
+@pytest.fixture
+def without_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Builds start no processes, which are not the matter of most tests and take longer than a few recordings."""
+    build_in_this_process(monkeypatch)
+
+
+def build_in_this_process(patch: pytest.MonkeyPatch) -> None:
+    from audiotag.records.engines.local import Local
+
+    patch.setattr(Local, "make_shards", lambda engine, *work: ThisProcess().make_shards(*work))
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ from audiotag import cli, models
 from audiotag.errors import UnreachableError
 from audiotag.records import fetching
 
-pytestmark = pytest.mark.usefixtures("eager", "blank_pictures")
+pytestmark = pytest.mark.usefixtures("eager", "blank_pictures", "without_workers")
 
 Command = Callable[..., object]
 Refuse = Callable[..., str]

@@ -14,6 +14,8 @@ from audiotag import cli, storage
 from audiotag.cli.app import app
 from audiotag.training import Recipe
 
+pytestmark = pytest.mark.usefixtures("without_workers")
+
 COMMANDS = (
     "build",
     "verify",

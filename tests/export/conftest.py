@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from audiotag import models
+from audiotag.export import Form, export, formats
 from audiotag.frontend import LogMelConfig
 from audiotag.labels import Labels
 from audiotag.tagging import AudioTagger
@@ -36,6 +37,18 @@ def saved(tagger: Callable[..., AudioTagger], tmp_path_factory: pytest.TempPathF
     @cache
     def path(name: str = "plain", **options: object) -> Path:
         return models.save(tagger(**options), tmp_path_factory.mktemp(name) / "tagger.keras")
+
+    return path
+
+
+@pytest.fixture(scope="session")
+def exported(saved: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """What such a tagger is exported to, made once and only to be read: format, name and options of `saved`."""
+
+    @cache
+    def path(to: str, name: str = "plain", **options: object) -> Path:
+        out = tmp_path_factory.mktemp("exported") / f"x{formats.load(to).SUFFIX}"
+        return export(saved(name, **options), Form(to), out).path
 
     return path
 

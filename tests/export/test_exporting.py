@@ -86,12 +86,16 @@ def test_the_steps_of_notes_and_of_characters_are_those_that_are_transcribed(wav
 @pytest.mark.parametrize(
     ("task", "takes"), [("multilabel", "waveform"), ("multiclass", "waveform"), ("multilabel", "log-mel")]
 )
-def test_a_bare_runtime_gives_the_scores_of_the_tagger(tagger, saved, waveforms, tmp_path, to, takes, task) -> None:
-    artefact = export(saved(task, task=task, **CALIBRATED), Form(to, input=takes), tmp_path / f"x{suffix(to)}")
-    inputs = waveforms
+def test_a_bare_runtime_gives_the_scores_of_the_tagger(
+    tagger, saved, exported, waveforms, tmp_path, to, takes, task
+) -> None:
     if takes == "log-mel":
         inputs = np.stack([log_mel(row, tagger().front_end) for row in waveforms])[..., None]
-    outputs = RUNTIMES[to](artefact.path, inputs.astype(np.float32))
+        form = Form(to, input=takes)
+        path = export(saved(task, task=task, **CALIBRATED), form, tmp_path / f"x{suffix(to)}").path
+    else:
+        inputs, path = waveforms, exported(to, task, task=task, **CALIBRATED)
+    outputs = RUNTIMES[to](path, inputs.astype(np.float32))
     expected = tagger(task, **CALIBRATED)(waveforms).numpy()
     assert np.ptp(expected) > 0.1
     np.testing.assert_allclose(outputs["scores"], expected, atol=2e-5)
@@ -102,9 +106,9 @@ def suffix(to: str) -> str:
 
 
 @pytest.mark.parametrize("to", [*RUNTIMES, "keras"])
-def test_an_exported_file_says_everything_about_itself(saved, waveforms, tagger, tmp_path, to) -> None:
-    artefact = export(saved("multilabel", task="multilabel", **CALIBRATED), Form(to), tmp_path / f"x{suffix(to)}")
-    opened, known = scorers.open(artefact.path), tagger(**CALIBRATED)
+def test_an_exported_file_says_everything_about_itself(exported, waveforms, tagger, to) -> None:
+    path = exported(to, "multilabel", task="multilabel", **CALIBRATED)
+    opened, known = scorers.open(path), tagger(**CALIBRATED)
     for name in ("labels", "task", "seconds", "pad", "speed", "sample_rate", "thresholds_from"):
         assert getattr(opened, name) == getattr(known, name), name
     np.testing.assert_array_equal(opened.thresholds, CALIBRATED["thresholds"])
@@ -112,18 +116,18 @@ def test_an_exported_file_says_everything_about_itself(saved, waveforms, tagger,
     np.testing.assert_allclose(opened.predict_on_batch(waveforms), known(waveforms).numpy(), atol=2e-5)
     if to != "keras":
         with pytest.raises(AudiotagError, match="labels is for models that do not state it"):
-            scorers.open(artefact.path, labels=["a", "b", "c"])
+            scorers.open(path, labels=["a", "b", "c"])
 
 
-def test_the_labels_are_where_other_programs_look_for_them(saved, tmp_path) -> None:
+def test_the_labels_are_where_other_programs_look_for_them(exported) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
     names = ["Dog", "Cat, or so", "Löwe"]
-    with zipfile.ZipFile(export(saved(), Form("litert"), tmp_path / "x.tflite").path) as archive:
+    with zipfile.ZipFile(exported("litert")) as archive:
         assert archive.read("labels.txt").decode().splitlines() == names
         assert {member.compress_type for member in archive.infolist()} == {zipfile.ZIP_STORED}
-    session = onnxruntime.InferenceSession(str(export(saved(), Form("onnx"), tmp_path / "x.onnx").path))
+    session = onnxruntime.InferenceSession(str(exported("onnx")))
     assert json.loads(session.get_modelmeta().custom_metadata_map["labels"]) == names
-    folder = export(saved(), Form("savedmodel"), tmp_path / "x").path
+    folder = exported("savedmodel")
     assert (folder / "assets" / "labels.csv").read_text(encoding="utf-8").splitlines()[2] == '1,c,"Cat, or so"'
 
 
@@ -178,7 +182,7 @@ def test_what_differs_too_much_leaves_nothing(saved, sounds, tmp_path, monkeypat
     assert list(out.parent.iterdir()) == []
 
 
-def test_a_file_that_is_there_is_kept_unless_asked(saved, tmp_path) -> None:
+def test_a_file_that_is_there_is_kept_unless_asked(saved, exported, tmp_path) -> None:
     out = tmp_path / "x"
     out.mkdir()
     (out / "mine.txt").write_text("kept")
@@ -187,16 +191,16 @@ def test_a_file_that_is_there_is_kept_unless_asked(saved, tmp_path) -> None:
     with pytest.raises(AudiotagError, match="is none: name another one"):
         export(saved(), Form("savedmodel"), out, overwrite=True)
     assert (out / "mine.txt").read_text() == "kept"
-    path = export(saved(), Form("savedmodel"), tmp_path / "y").path
+    path = shutil.copytree(exported("savedmodel"), tmp_path / "y")
     (path / "old").write_text("")
     export(saved(), Form("savedmodel"), path, overwrite=True)
     assert scorers.open(path).kind == "SavedModel" and not (path / "old").exists()
 
 
 @pytest.mark.parametrize("to", ["litert", "onnx"])
-def test_a_damaged_file_is_one_clear_error(saved, tmp_path, to) -> None:
-    path = export(saved(), Form(to), tmp_path / f"x{suffix(to)}").path
-    content = path.read_bytes()
+def test_a_damaged_file_is_one_clear_error(exported, tmp_path, to) -> None:
+    path = tmp_path / f"x{suffix(to)}"
+    content = exported(to).read_bytes()
     path.write_bytes(content[: len(content) // 2])
     with pytest.raises(AudiotagError, match=r"export it again|does not state"):
         scorers.open(path)

@@ -33,17 +33,6 @@ def published(shared) -> Callable[..., object]:
 
 
 @pytest.fixture
-def few_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """MN and DyMN end after block 7: blocks of every activation, with and without gates, are among them.
-
-    For what a head, a layer or a file does, which more blocks after them would only make dearer.
-    """
-    from audiotag.models import mn
-
-    monkeypatch.setattr(mn, "BLOCKS", mn.BLOCKS[:7])
-
-
-@pytest.fixture
 def few_channels(monkeypatch: pytest.MonkeyPatch) -> int:
     """PANNs begin with this many channels instead of 64."""
     from audiotag.models import panns

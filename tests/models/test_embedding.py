@@ -65,6 +65,7 @@ def test_mid_has_the_published_size(name, size):
         assert models.embedding_network(models.build(name, classes=527)).output_shape == (None, size)
 
 
+@pytest.mark.usefixtures("few_blocks")
 @pytest.mark.parametrize("head", ["mlp", "fully_convolutional", "multihead_attention_pooling"])
 def test_features_and_logits_are_those_of_the_network(head):
     network, inputs = mn(head=head), spectrograms()

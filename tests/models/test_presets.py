@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import re
 import shutil
+from collections.abc import Callable
+from functools import cache
 
 import keras
 import numpy as np
@@ -105,6 +107,18 @@ def test_sizes_are_those_that_the_authors_publish(name):
     assert models.PRESETS[name].macs == pytest.approx(macs, abs=0.0006 if macs < 0.1 else 0.006, rel=0.01)
 
 
+@pytest.fixture(scope="module")
+def shape_of() -> Callable[..., keras.Model]:
+    """A network without values, built once for all hops."""
+
+    @cache
+    def build(architecture: str, classes: int, mels: int) -> keras.Model:
+        with keras.StatelessScope(initialize_variables=False):
+            return models.build(architecture, classes=classes, mels=mels)
+
+    return build
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -113,11 +127,10 @@ def test_sizes_are_those_that_the_authors_publish(name):
         if name == next(n for n, p in SINGLE.items() if _network(p) == _network(preset))
     ],
 )
-def test_sizes_are_those_of_the_network(name):
+def test_sizes_are_those_of_the_network(name, shape_of):
     preset = SINGLE[name]
-    classes, mels, frames = _network(preset)[1:]
-    with keras.StatelessScope(initialize_variables=False):
-        network = models.build(preset.architecture, classes=classes, mels=mels)
+    architecture, classes, mels, frames = _network(preset)
+    network = shape_of(architecture, classes, mels)
     assert f"{models.parameters(network) / 1e6:.4g}" == f"{preset.parameters:.4g}"
     assert f"{models.macs(network, frames, mels) / 1e9:.3g}" == f"{preset.macs:.3g}"
 

@@ -38,6 +38,9 @@ score.sample_rate, score.labels, score.version = FRONT_END.sample_rate, NAMES, 1
 """
 NETWORKS = ("run", "student", "tagger", "foreign", "published", "model", "tagger object")
 OTHERS = ("litert", "onnx", "saved model", "function", "callable", "ensemble")
+# Each opens as another does, and is tagged and taught by; what comes after its scores is the same code.
+ALIKE = ("student", "foreign", "model", "saved model", "callable")
+FORMS = [pytest.param(form, marks=[pytest.mark.slow] * (form in ALIKE)) for form in (*NETWORKS, *OTHERS)]
 
 
 class Published(Preset):
@@ -182,7 +185,7 @@ def test_teach(form: str, forms: dict[str, Any], data_with_waveforms: records.Da
     shutil.rmtree(folder)
 
 
-@pytest.mark.parametrize("form", [*NETWORKS, *OTHERS])
+@pytest.mark.parametrize("form", FORMS)
 def test_evaluate(
     form: str,
     forms: dict[str, Any],
@@ -203,7 +206,7 @@ def test_evaluate(
     assert Path("report/report.html").is_file()
 
 
-@pytest.mark.parametrize("form", [*NETWORKS, *OTHERS])
+@pytest.mark.parametrize("form", FORMS)
 def test_calibrate(
     form: str, forms: dict[str, Any], data_with_waveforms: records.Data, multilabel_data: records.Data, opened: Any
 ) -> None:

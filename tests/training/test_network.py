@@ -152,7 +152,7 @@ def test_a_checkpoint_does_not_say_its_classes(shared: Any) -> None:
     assert note == f"New head, at random: {file} does not say its classes"
 
 
-def test_frozen_parts_are_marked_and_counted(weights: str, tmp_path: Path) -> None:
+def test_frozen_parts_are_marked_and_counted(weights: str, few_blocks: None, tmp_path: Path) -> None:
     network, _ = start(weights, a_data_set(*OLD), freeze="block1")
     above = {"normalization", "logits_normalization", "logits"}
     assert {weight.path.split("/")[0] for weight in network.trainable_weights} == above

@@ -132,6 +132,12 @@ def test_a_small_run_hears_when_tones_begin(tones: records.Data, run: Run) -> No
     assert sound_events.measure(given) is None
 
 
+@pytest.fixture
+def few_thresholds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(note_tuning, "TRIED", note_tuning.TRIED[::4])
+
+
+@pytest.mark.usefixtures("few_thresholds")
 def test_the_thresholds_of_notes_are_those_of_the_best_f1(tones: records.Data, run: Run) -> None:
     transcription = pytest.importorskip("mir_eval").transcription
     network = scorers.open(run.tagger).network
@@ -164,6 +170,7 @@ def test_the_thresholds_of_notes_are_those_of_the_best_f1(tones: records.Data, r
     assert max(of_package(onset, tried, 0.2) for tried in note_tuning.TRIED) == pytest.approx(tuned.note_F1)
 
 
+@pytest.mark.usefixtures("few_thresholds")
 def test_calibrate_keeps_them_in_the_tagger_and_transcribe_and_evaluate_use_them(
     tones: records.Data, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -216,6 +223,7 @@ def test_the_section_is_that_of_notes_alone(multilabel_data: records.Data) -> No
         recorded_notes(multilabel_data, "test")
 
 
+@pytest.mark.usefixtures("few_blocks")
 def test_another_network_cannot_learn_notes(tones: records.Data) -> None:
     from audiotag.models import build
     from audiotag.training.steps import step_lesson
@@ -225,6 +233,7 @@ def test_another_network_cannot_learn_notes(tones: records.Data) -> None:
         step_lesson(recipe, tones, build("mn01", classes=88, mels=40))
 
 
+@pytest.mark.usefixtures("few_blocks")
 def test_a_teacher_says_nothing_of_the_notes_of_steps(tones: records.Data) -> None:
     from audiotag import distill
     from audiotag.models import build

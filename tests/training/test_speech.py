@@ -86,7 +86,7 @@ def test_a_small_run_spells_what_it_hears(spoken_tones: Data, run) -> None:
     assert sound_events.measure(evaluation) is None and notes.measure(evaluation) is None
 
 
-@pytest.mark.parametrize("window", [60, 110])
+@pytest.mark.parametrize("window", [60, pytest.param(110, marks=pytest.mark.slow)])
 def test_windows_of_a_long_recording_equal_a_single_pass(run, window: int) -> None:
     tagger = scorers.open(run.tagger).tagger
     texts = [text_of(number) for number in range(18) if text_of(number)]

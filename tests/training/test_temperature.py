@@ -97,6 +97,7 @@ def test_a_compiled_step_uses_the_new_temperature_and_is_not_compiled_anew() -> 
     assert abs(hot[0] - cold[0]) > 0.01 * hot[0]
 
 
+@pytest.mark.usefixtures("few_blocks")
 def test_a_network_without_dynamic_convolutions_is_refused() -> None:
     model = models.build("mn01", classes=2, mels=16)
     model.compile("sgd", "mse")
