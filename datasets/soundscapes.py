@@ -11,6 +11,7 @@ import numpy as np
 import pandas
 
 from audiotag import audio, progress, records, storage
+from audiotag.augment.randomness import generator_for
 from audiotag.clips import sources
 from audiotag.clips.declaration import read_clip
 from audiotag.errors import AudiotagError
@@ -18,7 +19,6 @@ from audiotag.labels import Labels, join_cell, split_cell
 
 LICENCE = "that of the recordings they are made of"
 CITATION = "what is cited for the recordings, mixed by audiotag (datasets/soundscapes.py)"
-SHARES = {"train": 0.7, "validation": 0.15, "test": 0.15}  # of the soundscapes, where the data set has these splits
 FRAME = 0.01  # seconds in which loudness is measured
 BELOW, PAUSE, SHORTEST = 30.0, 0.25, 0.1  # dB below the loudest frame, for so many seconds: it has ended
 LONGEST = 0.6  # of a soundscape's length, of an event
@@ -43,7 +43,7 @@ def mix(root: Path, clip: records.Clip, sample_rate: int) -> np.ndarray:
     Returns:
         (samples,), float32, within [-0.9, 0.9].
     """
-    random = _random(clip.source, "mix")
+    random = generator_for(clip.source, "mix")
     total = round(clip.end * sample_rate)
     mixture = _background(root, clip.columns["background"], total, sample_rate, random)
     cells = (split_cell(clip.columns[name]) for name in ("recordings", "starts", "decibels"))
@@ -94,10 +94,6 @@ def sounding(waveform: np.ndarray, sample_rate: int) -> list[tuple[float, float]
     first, last = loud[np.r_[0, breaks + 1]], loud[np.r_[breaks, len(loud) - 1]] + 1
     parts = zip((first * size / sample_rate).tolist(), (last * size / sample_rate).tolist(), strict=True)
     return [(start, end) for start, end in parts if end - start >= SHORTEST]
-
-
-def _random(*parts: object) -> np.random.Generator:
-    return np.random.default_rng(int(storage.fingerprint(list(map(str, parts)))[:16], 16))
 
 
 def _rows(data: records.Data, background: Sequence[str]) -> pandas.DataFrame:
@@ -182,8 +178,7 @@ def declare(
         source: folder of a built data set whose clips have one class each; its recordings must be where they were.
         background: classes of it whose clips are the background, and no events, separated by `;`. Default: faint noise
             between white and pink.
-        clips: how many soundscapes: in proportion to their clips where the splits are folds, else 70 % for training, 15
-            % each for validation and test.
+        clips: how many soundscapes, shared out among the splits in proportion to their clips.
         seconds: length of each, 1 or more. An event lasts at most 0.6 of it.
         events: most of them in one.
         seed: another seed gives other soundscapes.
@@ -208,14 +203,13 @@ def declare(
             by_split[row.split][row.label].append(heard[row.clip_id])
     lying = {split: sorted(set(of["source"])) for split, of in rows[rows["label"].isin(quiet)].groupby("split")}
     counts = {split: sum(map(len, of.values())) for split, of in by_split.items()}
-    shares = SHARES if set(counts) == set(SHARES) else {split: n / sum(counts.values()) for split, n in counts.items()}
     made = []
     for split, parts in sorted(by_split.items()):
         if quiet and split not in lying:
             raise AudiotagError(f"no clip of {background} is in {split}, whose soundscapes have no background then")
-        for number in range(max(round(clips * shares[split]), 1)):
+        for number in range(max(round(clips * counts[split] / sum(counts.values())), 1)):
             clip_id = f"{split}-{number:05d}"
-            random = _random(seed, clip_id)
+            random = generator_for(seed, clip_id)
             scene = _scene(random, parts, seconds, events)
             columns = {
                 "recordings": join_cell([part[0] for _, part, _ in scene]),

@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 
 from audiotag import audio, progress, records, speech, storage
+from audiotag.augment.randomness import generator_for
 from audiotag.clips.texts import spoken
 from audiotag.errors import AudiotagError
 from audiotag.labels import join_cell, split_cell
@@ -39,7 +40,7 @@ def join(root: Path, clip: records.Clip, sample_rate: int) -> np.ndarray:
         clip: its column `recordings` names them in their order, its source seeds the randomness.
         sample_rate: Hz.
     """
-    random = _random(clip.source, "join")
+    random = generator_for(clip.source, "join")
     parts = [np.zeros(_pause(random, sample_rate))]
     for name in split_cell(clip.columns["recordings"]):
         word = _trimmed(audio.read(storage.inside(root, name), sample_rate))
@@ -71,10 +72,6 @@ def _pause(random: np.random.Generator, sample_rate: int) -> int:
     return round(random.uniform(*SILENCE) * sample_rate)
 
 
-def _random(*parts: object) -> np.random.Generator:
-    return np.random.default_rng(int(storage.fingerprint(list(map(str, parts)))[:16], 16))
-
-
 def _found(root: Path, words: Sequence[str]) -> Recordings:
     """The recordings in a folder: `recordings/7_jackson_32.wav`, or `seven/SPEAKER_nohash_0.wav`."""
     found: dict[str, dict[str, list[str]]] = {}
@@ -103,7 +100,7 @@ def _synthesised(root: Path, words: Sequence[str], speakers: Sequence[str], take
             for word in words:
                 for take in range(takes):
                     path = root / speaker.replace(":", "-") / f"{word}_{take}.wav"
-                    random = _random(speaker, word, take)
+                    random = generator_for(speaker, word, take)
                     manner = random.uniform(*SPEED), random.uniform(*PITCH)
                     if not path.is_file():
                         synthesis.speak(path, word, speaker, *manner)
@@ -180,7 +177,7 @@ def declare(
         count = clips / len({other for other, _ in parts}) if split == "speaker" else clips * share[name]
         for number in range(max(round(count / held), 1)):
             clip_id = f"{name}-{speaker}-{number:04d}"
-            random = _random(seed, clip_id)
+            random = generator_for(seed, clip_id)
             chosen, text = _sequence(random, own, lengths, seconds)
             columns = {"speaker": speaker, "recordings": join_cell(chosen)}
             columns["silent"] = "" if chosen else f"{random.uniform(1, seconds):.3f}"

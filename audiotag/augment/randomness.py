@@ -10,6 +10,8 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from audiotag import storage
+
 _lock = threading.Lock()
 
 
@@ -26,6 +28,15 @@ def seed_for(seed: int, clip_id: str, variant: int) -> int:
     """
     text = f"{seed}\0{variant}\0{clip_id}"
     return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:8], "big")
+
+
+def generator_for(*key: object) -> np.random.Generator:
+    """Random numbers that depend on a key alone, whichever process draws them and in whatever order: of data set files.
+
+    Args:
+        key: what is told apart by how it is written, such as a seed and the name of a clip.
+    """
+    return np.random.default_rng(int(storage.fingerprint(list(map(str, key)))[:16], 16))
 
 
 @contextmanager

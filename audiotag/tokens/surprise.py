@@ -57,18 +57,8 @@ class Surprise:
 
     @cached_property
     def moments(self) -> list[int]:
-        """The tokens at which the smoothed curve has its highest tops: at most `MOMENTS`, the highest first.
-
-        They are at least a second apart, and none is in the first second, where there is more; see `peaks`.
-        """
-        from scipy.signal import find_peaks
-
-        first = _beginning(len(self.smoothed), round(SMOOTHED / self.distance))
-        # The mean of a second is as high wherever one surprise is in it: the middle is its top, where rounding decides.
-        curve = self.smoothed[first:].round(3)
-        bounded = np.pad(curve, 1, constant_values=-np.inf)  # the ends may be tops too
-        tops = find_peaks(bounded, distance=SMOOTHED / self.distance)[0] - 1
-        return (first + tops[np.argsort(-curve[tops], kind="stable")][:MOMENTS]).tolist()
+        """The tokens at which the smoothed curve has its highest tops: at most `MOMENTS`, see `tops`."""
+        return tops(self.smoothed, SMOOTHED / self.distance)[:MOMENTS]
 
     def table(self) -> pandas.DataFrame:
         """A row a token, see `COLUMNS`."""
@@ -111,17 +101,23 @@ def of_tokens(model: LanguageModel, tokens: np.ndarray, check: Callable[[], obje
     return Surprise(1 / model.tokenizer.rate, tokens, bits, smooth(bits, round(SMOOTHED * model.tokenizer.rate)))
 
 
-def peaks(smoothed: np.ndarray, width: int) -> np.ndarray:
-    """Where curves are highest: (curves, tokens) -> (curves,) int.
+def tops(smoothed: np.ndarray, width: float) -> list[int]:
+    """The tokens at which a smoothed curve has its tops, the highest first, at least `width` tokens apart.
 
-    The first `width` tokens are left out where there are others: a beginning surprises whatever it is.
+    As many tokens at its beginning are left out where there are others: a beginning surprises whatever it is.
+
+    Args:
+        smoothed: the curve, (tokens,).
+        width: what it is the mean of, in tokens, which may be no whole number.
     """
-    first = _beginning(smoothed.shape[1], width)
-    return first + smoothed[:, first:].argmax(axis=1)
+    from scipy.signal import find_peaks
 
-
-def _beginning(tokens: int, width: int) -> int:
-    return width if tokens > width else 0
+    first = round(width) if len(smoothed) > round(width) else 0
+    # The mean is as high wherever one surprise is in it: the middle is its top, where rounding would decide.
+    curve = smoothed[first:].round(3)
+    bounded = np.pad(curve, 1, constant_values=-np.inf)  # the ends may be tops too
+    found = find_peaks(bounded, distance=max(width, 1))[0] - 1
+    return (first + found[np.argsort(-curve[found], kind="stable")]).tolist()
 
 
 def smooth(values: np.ndarray, width: int) -> np.ndarray:

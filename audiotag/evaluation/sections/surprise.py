@@ -13,7 +13,7 @@ from audiotag.report.formats import figure
 from audiotag.report.illustration import illustrate
 from audiotag.report.section import Exhibit, Section, Table
 from audiotag.tokens.data import TokenData
-from audiotag.tokens.surprise import SMOOTHED, peaks, smooth
+from audiotag.tokens.surprise import SMOOTHED, smooth, tops
 
 _SHOWN = 10
 _EXHIBITED = 4
@@ -29,7 +29,7 @@ def section(clip_ids: np.ndarray, bits: np.ndarray, data: TokenData) -> Section:
     """
     rate = data.tokenizer.rate
     smoothed = np.stack([smooth(row, round(SMOOTHED * rate)) for row in bits])
-    places = peaks(smoothed, round(SMOOTHED * rate))
+    places = np.array([tops(row, SMOOTHED * rate)[0] for row in smoothed])
     highest = np.take_along_axis(smoothed, places[:, None], axis=1)[:, 0]
     order = np.argsort(-highest, kind="stable")[:_SHOWN]
     rows = [
