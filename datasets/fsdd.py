@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Literal
 
 from audiotag import records, storage
 from audiotag.errors import AudiotagError
@@ -16,26 +17,34 @@ CITATION = "Z. Jackson et al., Free Spoken Digit Dataset (FSDD), github.com/Jako
 TESTED = 5  # recordings 0 to 4 of each speaker and digit
 
 
-def declare(source: str | Path | None = None) -> records.Declaration:
-    """Declare Free Spoken Digit; of each speaker and digit, recordings 0 to 4 are the split test, all others train.
-
-    The speaker is a column of clips.csv.
+def declare(
+    source: str | Path | None = None, split: Literal["recording", "speaker"] = "recording"
+) -> records.Declaration:
+    """Declare Free Spoken Digit. The speaker is a column of clips.csv.
 
     Args:
         source: folder with `recordings/7_jackson_32.wav` … (digit, speaker, index). Default: download it (15 MB).
+        split: "recording", as its authors split it: of each speaker and digit, recordings 0 to 4 are for test;
+            "speaker": a fold a speaker in the order of their names, so that `train --fold 1` hears the first one for
+            the first time.
     """
+    if split not in ("recording", "speaker"):
+        raise AudiotagError(f"split is recording or speaker, received {split!r}")
     if source is None:
         source = storage.fetch_archive(URL, "fsdd", name="fsdd.zip") / f"free-spoken-digit-dataset-{VERSION}"
     root = Path(source).resolve()
-    clips = []
+    found = []
     for path in sorted((root / "recordings").glob("[!.]*.wav")):
         match = re.fullmatch(r"([0-9])_([^_]+)_([0-9]+)", path.stem)
         if not match:
             raise AudiotagError(f"a recording is named DIGIT_SPEAKER_INDEX.wav, received {path.name!r}: rename it")
-        split = "test" if int(match[3]) < TESTED else "train"
-        clips.append(
-            records.Clip(path.stem, f"recordings/{path.name}", (match[1],), split, columns={"speaker": match[2]})
-        )
+        found.append((path, *match.groups()))
+    folds = {speaker: f"fold{1 + index}" for index, speaker in enumerate(sorted({each[2] for each in found}))}
+    clips = []
+    for path, digit, speaker, index in found:
+        by_index = "test" if int(index) < TESTED else "train"
+        name = folds[speaker] if split == "speaker" else by_index
+        clips.append(records.Clip(path.stem, f"recordings/{path.name}", (digit,), name, columns={"speaker": speaker}))
     return records.Declaration(
         name="fsdd",
         version=VERSION,

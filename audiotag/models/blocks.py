@@ -81,7 +81,9 @@ def convolution(x: keras.KerasTensor, channels: int, kernel: int, stride: int, n
     )(x)
 
 
-def depthwise(x: keras.KerasTensor, kernel: int, stride: Stride, dilation: int, name: str) -> keras.KerasTensor:
+def depthwise(
+    x: keras.KerasTensor, kernel: int, stride: Stride, dilation: int | tuple[int, int], name: str
+) -> keras.KerasTensor:
     """Depthwise convolution without bias, padded alike on both sides; layer `{name}_convolution`."""
     padding = "same"
     frames, mels = stride if isinstance(stride, tuple) else (stride, stride)

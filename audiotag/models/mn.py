@@ -201,7 +201,7 @@ def convolutions(
     return normalization(x, "last", "hard_silu")
 
 
-def widened(x: keras.KerasTensor, block: Block, name: str, dilation: int = 1) -> keras.KerasTensor:
+def widened(x: keras.KerasTensor, block: Block, name: str, dilation: int | tuple[int, int] = 1) -> keras.KerasTensor:
     """The beginning of a block: more channels, then a depthwise convolution."""
     if block.expanded != x.shape[-1]:
         x = convolution(x, block.expanded, 1, 1, f"{name}_expand")

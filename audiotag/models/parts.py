@@ -15,6 +15,7 @@ _FAMILIES = {
     "patches": "passt",
     "block5_context": "dymn",
     "block3_depthwise_stride": "fmn",
+    "block4_depthwise_stride": "fmn",  # a dilated one
     "stem_convolution": "mn",
     "mel_normalization": "pann",
     "time_patches": "yamnet",

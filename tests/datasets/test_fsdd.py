@@ -26,6 +26,10 @@ def test_names_tell_digit_speaker_and_split(noises: Callable[..., None], tmp_pat
         ("9_yweweler_49", "9", "yweweler", "train"),
     ]
     assert all(len(declared.read(declared.root, clip, 8000)) == 800 for clip in declared.clips)
+    by_speaker = records.declare("fsdd", source=tmp_path, split="speaker")
+    assert [clip.split for clip in by_speaker.clips] == ["fold1", "fold1", "fold1", "fold2", "fold3"]
+    with pytest.raises(AudiotagError, match="recording or speaker, received 'voice'"):
+        records.declare("fsdd", source=tmp_path, split="voice")
     noises(tmp_path, "recordings/ten_jackson_0.wav")
     with pytest.raises(AudiotagError, match=r"DIGIT_SPEAKER_INDEX\.wav, received 'ten_jackson_0\.wav'"):
         records.declare("fsdd", source=tmp_path)

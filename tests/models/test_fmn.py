@@ -72,6 +72,23 @@ def test_the_body_of_an_mn_is_a_start(shared, tmp_path, monkeypatch):
             models.build(name, classes=5, weights="mn04_as", **options)
 
 
+def test_every_eighth_step_of_a_dilated_one_is_a_step_of_the_mn(shared):
+    weights = shared("weights/mn04_as_mAP_432.pt")
+    mn = models.build("mn04", classes=527, weights=weights)
+    dilated = models.build("fmn04", classes=5, dilated=True)
+    theirs = Parts(mn).weights
+    for path, weight in Parts(dilated).weights.items():
+        if not path.startswith("frame_logits"):
+            weight.assign(theirs[path])
+    gates = [layer for network in (mn, dilated) for layer in network.layers if layer.name.endswith("squeeze_c_expand")]
+    for gate in gates:  # which average over the steps that are there
+        gate.kernel.assign(0 * gate.kernel)
+    x = np.random.default_rng(0).normal(size=(1, 320, 128, 1)).astype(np.float32)
+    steps = [array(keras.Model(each.input, each.get_layer("last_activation").output)(x)) for each in (mn, dilated)]
+    assert [each.shape for each in steps] == [(1, 10, 4, 384), (1, 80, 4, 384)] and np.ptp(steps[0]) > 1
+    np.testing.assert_allclose(steps[1][:, ::8], steps[0], atol=1e-4)
+
+
 def spectrogram() -> np.ndarray:
     return np.random.default_rng(0).normal(size=(1, 100, 128, 1)).astype(np.float32)
 

@@ -112,6 +112,7 @@ NETWORKS = {
     "mn01_fc_s2211": (lambda: models.build("mn01_fc_s2211", classes=2, mels=64), FrameSteps(1, 8), 1, None),
     "dilated": (lambda: models.build("mn01", classes=2, mels=64, dilated=True), FrameSteps(1, 16), 1, None),
     "fmn": (lambda: models.build("fmn01", classes=2, mels=128), FrameSteps(1, 4), 1, None),
+    "fmn dilated": (lambda: models.build("fmn01", classes=2, mels=64, dilated=True), FrameSteps(1, 4), 1, None),
     "fmn hybrid": (lambda: models.build("fmn01+hybrid-8", classes=2, mels=64), FrameSteps(1, 4), 1, None),
     "crnn": (lambda: Hybrid(units=4).network("crnn", 2, 64, None), FrameSteps(4, 4), 4, None),
     "passt": (lambda: models.build("passt", classes=2, head="frames", **PASST), FrameSteps(16, 10), 16, 105),
