@@ -55,6 +55,8 @@ def starting_network(recipe: Recipe, data: records.Data) -> tuple[keras.Model, s
     note = ""
     if recipe.weights is not None and weights.body_alone:
         note = f"Sequence model and head at random, what is below them from {recipe.weights}"
+        if not recipe.model_options.get("dilated"):
+            note += " (--option dilated=true would let it hear as it did there)"
     elif new_head:
         pairs, note = _carried(known, data, recipe)
         if pairs:

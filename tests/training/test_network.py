@@ -137,7 +137,9 @@ def test_the_body_of_an_mn_starts_an_fmn_on_its_own_log_mel() -> None:
     data = a_data_set("bird", "woof", mels=128)
     network, note = starting_network(Recipe("data", model="fmn04", weights="mn04_as"), data)
     assert network.output_shape == (None, 2)
-    assert note == "Sequence model and head at random, what is below them from mn04_as"
+    assert note.startswith("Sequence model and head at random, what is below them from mn04_as (--option dilated=true")
+    dilated = Recipe("data", model="fmn04", model_options={"dilated": True}, weights="mn04_as")
+    assert starting_network(dilated, data)[1].endswith("from mn04_as")
     data.front_end = frontend.preset("efficientsed")
     with pytest.raises(AudiotagError, match="front end"):
         starting_network(Recipe("data", model="fmn04", weights="mn04_as"), data)
