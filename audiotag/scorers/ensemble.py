@@ -81,7 +81,7 @@ def of(
     speeds = {member.speed for member in members}
     stated = [note for member in members for note in member.notes]
     calibrated = [member.name for member in members if member.calibration is not None]
-    left_out = [f"the calibration of {member} is left out of the mean" for member in calibrated]
+    left_out = [f"the calibration of {member} is left out" for member in calibrated]
     return Scorer(
         name=name,
         kind="ensemble",
