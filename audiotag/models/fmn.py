@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import accumulate
+from operator import mul
 
 import keras
 
 from audiotag.errors import AudiotagError
 from audiotag.models import heads, sequence_models
 from audiotag.models.blocks import Architecture, Stride, check_choice, convolution
-from audiotag.models.mn import Block, convolutions, squeeze_excitation, widened
+from audiotag.models.mn import BLOCKS, Block, convolutions, squeeze_excitation, widened
 
 _BANDS = (1, 2)  # a stride of mels alone
 STRIDES: tuple[Stride, ...] = (1, 2, _BANDS, 1, 1, _BANDS, 1, _BANDS, 1, 1, _BANDS, 1, 1, 1, _BANDS)
 """Of the blocks: with the stem's, frames are halved twice and mels seven times."""
-DILATED_STRIDES: tuple[Stride, ...] = (1, 2, 1, _BANDS, 1, 1, _BANDS, 1, 1, 1, 1, 1, _BANDS, 1, 1)
-"""The MN's own: with the stem's, mels are halved five times, and frames where a dilation does not take its place."""
-DILATIONS = (1, 1, 1, 1, 2, 2, 2, 4, 4, 4, 4, 4, 4, 8, 8)
-"""Of time, after each stride of the MN that is no stride of time here: blocks hear as much of it as there."""
+DILATED_STRIDES: tuple[Stride, ...] = tuple({None: 1, 0: 2}.get(block.stride, _BANDS) for block in BLOCKS)
+"""The MN's own, but for the strides of time after the first, whose place dilations of the blocks after them take."""
+DILATIONS = tuple(accumulate((2 if stride == _BANDS else 1 for stride in DILATED_STRIDES[:-1]), mul, initial=1))
 
 
 @dataclass(frozen=True)
